@@ -1,0 +1,1 @@
+"""Velox: classify images as they stream through Apache Kafka."""

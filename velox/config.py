@@ -1,0 +1,433 @@
+"""Settings: every environment variable that Velox reads, defined once.
+
+Each script has one frozen dataclass of settings, read once in its `main`. A field is declared with
+the variable's name, its default as it would stand in the environment, the parser that says what is
+allowed, and its meaning; `--help` and the README's table are made from these declarations.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from dotenv import dotenv_values
+
+from velox.errors import SettingError
+
+SHAPE_NAMES = ("circle", "square", "triangle", "pentagon", "hexagon", "star", "cross")
+COLOR_NAMES = ("red", "green", "blue", "yellow", "cyan", "magenta", "orange", "white")
+
+# Velox's guarantees rest on these; KAFKA_CONFIG may not change them.
+PROTECTED_PROPERTIES = frozenset(
+    {
+        "acks",
+        "auto.offset.reset",
+        "bootstrap.servers",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "enable.idempotence",
+        "group.id",
+        "group.protocol",
+        "metadata.broker.list",
+        "request.required.acks",
+    }
+)
+
+
+class Parser(NamedTuple):
+    """Text to value; `allowed` says in words what `convert` accepts (it raises ValueError)."""
+
+    convert: Callable[[str], Any]
+    allowed: str
+
+
+class Setting(NamedTuple):
+    """One environment variable."""
+
+    variable: str
+    default: str
+    parser: Parser
+    meaning: str
+    secret: bool
+
+
+def setting(
+    variable: str, default: str, parser: Parser, meaning: str, *, secret: bool = False
+) -> Any:
+    """Declare a dataclass field that is read from an environment variable."""
+    declared = Setting(variable, default, parser, meaning, secret)
+    return field(metadata={"setting": declared}, repr=not secret)
+
+
+def integer(low: int, high: int) -> Parser:
+    """A whole number in [low, high]."""
+
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
+            raise ValueError
+        value = int(text)
+        _require(low <= value <= high)
+        return value
+
+    return Parser(convert, f"a whole number from {low} to {high}")
+
+
+def number(low: float, high: float) -> Parser:
+    """A finite decimal number in [low, high]."""
+
+    def convert(text: str) -> float:
+        value = float(text)
+        _require(low <= value <= high)
+        return value
+
+    return Parser(convert, f"a number from {low:g} to {high:g}")
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError
+
+
+def text(pattern: str, allowed: str) -> Parser:
+    """Text that matches a whole regular expression."""
+
+    def convert(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError
+        return value
+
+    return Parser(convert, allowed)
+
+
+def choice(*names: str) -> Parser:
+    """One of some words."""
+
+    def convert(value: str) -> str:
+        if value not in names:
+            raise ValueError
+        return value
+
+    return Parser(convert, "one of " + ", ".join(names))
+
+
+def choices(*names: str) -> Parser:
+    """A comma-separated list, without repeats, of some words."""
+
+    def convert(value: str) -> tuple[str, ...]:
+        parts = tuple(part.strip() for part in value.split(","))
+        if any(part not in names for part in parts) or len(set(parts)) < len(parts):
+            raise ValueError
+        return parts
+
+    return Parser(convert, "a comma-separated list of " + ", ".join(names))
+
+
+def _labels(value: str) -> frozenset[str]:
+    parts = [part.strip() for part in value.split(",")] if value else []
+    if any(not part for part in parts):
+        raise ValueError
+    return frozenset(parts)
+
+
+def _path(value: str) -> Path:
+    if not value or "\0" in value:
+        raise ValueError
+    return Path(value)
+
+
+def _switch(value: str) -> bool:
+    return {"1": True, "0": False}[value]
+
+
+def _kafka_config(value: str) -> dict[str, str]:
+    r"""`name=value,name=value`; a comma inside a value is written `\,`."""
+    properties: dict[str, str] = {}
+    for part in re.split(r"(?<!\\),", value) if value else ():
+        name, equals, content = part.replace("\\,", ",").partition("=")
+        name = name.strip()
+        if not equals or not re.fullmatch(r"[a-z][a-z0-9._]*", name):
+            raise ValueError
+        if name in PROTECTED_PROPERTIES:
+            raise ValueError
+        properties[name] = content
+    return properties
+
+
+PATH = Parser(_path, "a path")
+SWITCH = Parser(_switch, "0 or 1")
+LABELS = Parser(_labels, "a comma-separated list of labels, or empty for all")
+KAFKA_CONFIG = Parser(
+    _kafka_config,
+    r"name=value pairs of librdkafka, separated by commas (a comma in a value: \,), none of "
+    + ", ".join(sorted(PROTECTED_PROPERTIES)),
+)
+TOPIC = text(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,245}", "1 to 245 of a-z A-Z 0-9 . _ -")
+NAME = text(r"[^\s\0/\\.$\"]{1,63}", '1 to 63 characters without spaces or / \\ . $ "')
+SERVERS = text(r"[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*", "host:port, separated by commas")
+MONGO = text(r"|mongodb(\+srv)?://\S+", "a mongodb:// or mongodb+srv:// address, or empty")
+DEVICE = text(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:N")
+IDENTIFIER = text(r"[a-z][a-z0-9_]*", "the name of a classifier in torchvision.models")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base: how a settings class is read and described."""
+
+    log_level: str = setting(
+        "LOG_LEVEL",
+        "INFO",
+        choice("DEBUG", "INFO", "WARNING", "ERROR"),
+        "Least level that is logged",
+    )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read every setting of the class.
+
+        Raises:
+            SettingError: naming the variable, its value (unless secret) and what is allowed.
+        """
+        values = {}
+        for name, declared in cls.declared().items():
+            given = environ.get(declared.variable, declared.default)
+            try:
+                values[name] = declared.parser.convert(given)
+            except (ValueError, KeyError, OverflowError):
+                shown = "<hidden>" if declared.secret else repr(given)
+                raise SettingError(
+                    f"{declared.variable}={shown} is not allowed: {declared.parser.allowed}"
+                ) from None
+        return cls(**values)
+
+    @classmethod
+    def declared(cls) -> dict[str, Setting]:
+        """The settings of the class by field name, in the order of their declaration."""
+        return {each.name: each.metadata["setting"] for each in fields(cls)}
+
+    @classmethod
+    def help(cls) -> str:
+        """Every variable with its default, its meaning and what is allowed, as text."""
+        blocks = [
+            f"  {each.variable} (default: {each.default or 'empty'})\n"
+            f"      {each.meaning}.\n      Allowed: {each.parser.allowed}."
+            for each in cls.declared().values()
+        ]
+        return "Environment variables (a .env file is read too, and never overrides them):\n" + (
+            "\n".join(blocks)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings(Settings):
+    """How to reach the broker and the topic."""
+
+    kafka_bootstrap_server: str = setting(
+        "KAFKA_BOOTSTRAP_SERVER", "kafka:29092", SERVERS, "Kafka broker address"
+    )
+    kafka_topic: str = setting("KAFKA_TOPIC", "image_data", TOPIC, "Topic for image streaming")
+    kafka_partitions: int = setting(
+        "KAFKA_PARTITIONS",
+        "8",
+        integer(1, 10_000),
+        "Partitions of the topic: created with so many, grown to so many, never shrunk",
+    )
+    kafka_replication_factor: int = setting(
+        "KAFKA_REPLICATION_FACTOR", "1", integer(1, 100), "Replicas of a topic that Velox creates"
+    )
+    kafka_config: dict[str, str] = setting(
+        "KAFKA_CONFIG",
+        "",
+        KAFKA_CONFIG,
+        "Further librdkafka properties, e.g. security.protocol=SASL_SSL,sasl.mechanism=PLAIN,...",
+        secret=True,
+    )
+    startup_timeout: float = setting(
+        "STARTUP_TIMEOUT_S",
+        "300",
+        number(1, 86_400),
+        "Longest wait in seconds for each of broker, topic, database and model at the start",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapeSettings(Settings):
+    """What the synthetic images show."""
+
+    shapes: tuple[str, ...] = setting(
+        "SHAPES", "circle,square", choices(*SHAPE_NAMES), "Shapes of the synthetic images"
+    )
+    colors: tuple[str, ...] = setting(
+        "COLORS", "red,green", choices(*COLOR_NAMES), "Colours of the synthetic images"
+    )
+    img_height: int = setting(
+        "IMG_HEIGHT", "512", integer(32, 8192), "Height of the synthetic images in pixels"
+    )
+    img_width: int = setting(
+        "IMG_WIDTH", "512", integer(32, 8192), "Width of the synthetic images in pixels"
+    )
+    jpeg_quality: int = setting(
+        "JPEG_QUALITY", "90", integer(1, 100), "Quality at which images are encoded as JPEG"
+    )
+    seed: int = setting(
+        "SEED", "0", integer(0, 2**31 - 1), "Seed of the image generator and of training"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(Settings):
+    """Where the model lies and what it runs on."""
+
+    model_path: Path = setting("MODEL_PATH", "model.pth", PATH, "Path to model weights")
+    classes_path: Path = setting("CLASSES_PATH", "classes.json", PATH, "Path to class labels")
+    device: str = setting(
+        "DEVICE", "auto", DEVICE, "Where the model runs; auto takes CUDA where there is one"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProducerSettings(KafkaSettings, ShapeSettings):
+    """What `producer.py` reads."""
+
+    producer_interval: float = setting(
+        "PRODUCER_INTERVAL", "0.1", number(0, 86_400), "Seconds between images; 0 for no pause"
+    )
+    producer_images: int = setting(
+        "PRODUCER_IMAGES", "0", integer(0, 2**53), "Images to send before ending; 0 for no end"
+    )
+    compression_type: str = setting(
+        "COMPRESSION_TYPE",
+        "none",
+        choice("none", "gzip", "snappy", "lz4", "zstd"),
+        "Compression of record batches; encoded images hardly shrink",
+    )
+    delivery_timeout: float = setting(
+        "DELIVERY_TIMEOUT_S",
+        "300",
+        number(1, 86_400),
+        "Seconds after which an unacknowledged image counts as failed",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(ShapeSettings, ModelSettings):
+    """What `train.py` reads."""
+
+    model_arch: str = setting(
+        "MODEL_ARCH", "mobilenet_v2", IDENTIFIER, "Architecture, a classifier of torchvision.models"
+    )
+    input_size: int = setting(
+        "INPUT_SIZE", "96", integer(32, 1024), "Height and width of the model's input in pixels"
+    )
+    samples_per_class: int = setting(
+        "SAMPLES_PER_CLASS", "400", integer(10, 1_000_000), "Synthetic training images per class"
+    )
+    epochs: int = setting("EPOCHS", "2", integer(1, 10_000), "Passes over the training images")
+    train_batch_size: int = setting(
+        "TRAIN_BATCH_SIZE", "16", integer(1, 4096), "Images in one training step"
+    )
+    learning_rate: float = setting("LEARNING_RATE", "0.005", number(1e-8, 10), "Peak learning rate")
+    min_accuracy: float = setting(
+        "MIN_ACCURACY",
+        "0.95",
+        number(0, 1),
+        "Hold-out accuracy below which no checkpoint is written; 0 accepts any",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerSettings(KafkaSettings, ModelSettings):
+    """What `consumer.py` reads."""
+
+    kafka_consumer_group: str = setting(
+        "KAFKA_CONSUMER_GROUP",
+        "gpu_cluster_h100",
+        text(r"\S{1,255}", "1 to 255 characters without spaces"),
+        "Consumer group ID",
+    )
+    kafka_group_protocol: str = setting(
+        "KAFKA_GROUP_PROTOCOL",
+        "classic",
+        choice("classic", "consumer"),
+        "Group protocol: classic (cooperative-sticky), or consumer (KIP-848, Kafka 4.0 and newer)",
+    )
+    max_poll_interval: float = setting(
+        "MAX_POLL_INTERVAL_S",
+        "300",
+        number(6, 86_400),
+        "Seconds without a poll after which the broker gives the partitions to others",
+    )
+    batch_size: int = setting("BATCH_SIZE", "8", integer(1, 4096), "Inference batch size")
+    batch_timeout_ms: float = setting(
+        "BATCH_TIMEOUT_MS",
+        "50",
+        number(0, 60_000),
+        "Milliseconds after its first image at which a batch closes, full or not",
+    )
+    queue_size: int = setting("QUEUE_SIZE", "200", integer(1, 1_000_000), "Internal queue size")
+    queue_bytes: int = setting(
+        "QUEUE_BYTES",
+        "67108864",
+        integer(1_048_576, 2**40),
+        "Bytes of encoded images in flight at most",
+    )
+    decode_threads: int = setting(
+        "DECODE_THREADS", "0", integer(0, 256), "Threads that decode images; 0 for one a core"
+    )
+    max_image_pixels: int = setting(
+        "MAX_IMAGE_PIXELS",
+        "50000000",
+        integer(1, 2**30),
+        "Pixels above which an image is refused as a decompression bomb",
+    )
+    confidence_threshold: float = setting(
+        "CONFIDENCE_THRESHOLD", "0.90", number(0, 1), "Minimum confidence for detection"
+    )
+    target_labels: frozenset[str] = setting(
+        "TARGET_LABELS", "", LABELS, "Labels that count as a match"
+    )
+    mongo_uri: str = setting(
+        "MONGO_URI",
+        "mongodb://mongo:27017/",
+        MONGO,
+        "MongoDB connection string; empty stores in SQLite at STORAGE_PATH/detections.db",
+        secret=True,
+    )
+    db_name: str = setting("DB_NAME", "lab_discovery_db", NAME, "Database name")
+    storage_path: Path = setting(
+        "STORAGE_PATH", "./discoveries", PATH, "Path to save detected images"
+    )
+    max_stored_files: int = setting(
+        "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Max images to keep in storage"
+    )
+    metrics_port: int = setting(
+        "METRICS_PORT", "8000", integer(0, 65_535), "Prometheus metrics port; 0 for any free one"
+    )
+    metrics_address: str = setting(
+        "METRICS_ADDRESS",
+        "127.0.0.1",
+        text(r"[0-9A-Fa-f.:]+", "an IP address of this machine, 0.0.0.0 for all"),
+        "Address that the metrics port binds to",
+    )
+    drain_timeout: float = setting(
+        "DRAIN_TIMEOUT_S",
+        "8",
+        number(0, 3600),
+        "Seconds to finish what is in flight after SIGTERM or before partitions are handed on",
+    )
+
+
+def environment(directory: Path | None = None) -> dict[str, str]:
+    """The process's environment over the values of a `.env` file.
+
+    A variable of the environment wins, even an empty one.
+
+    Args:
+        directory: where `.env` is looked for; the working directory by default.
+    """
+    file = (directory or Path.cwd()) / ".env"
+    from_file = {name: value for name, value in dotenv_values(file).items() if value is not None}
+    return {**from_file, **os.environ}

@@ -1,0 +1,61 @@
+"""Named errors: each says which part failed and whether trying again can help."""
+
+
+class VeloxError(Exception):
+    """Base of every error that Velox raises on purpose."""
+
+
+class SettingError(VeloxError):
+    """A setting has a value that is not allowed; the message names the variable and the value."""
+
+
+class StartupTimeout(VeloxError):
+    """Something the process needs (broker, topic, database, model) did not appear in time."""
+
+
+class CheckpointError(VeloxError):
+    """A checkpoint or its class list cannot be used; the message names the file."""
+
+
+class AccuracyTooLow(VeloxError):
+    """Training ended below the accuracy floor, so no checkpoint was written."""
+
+
+class BadImage(VeloxError):
+    """One record's bytes are not an image that can be classified."""
+
+
+class UndecodableImage(BadImage):
+    """The bytes are empty, truncated or in no format that OpenCV reads."""
+
+
+class ImageTooLarge(BadImage):
+    """The image claims more pixels than allowed (a decompression bomb, perhaps)."""
+
+
+class InferenceFailed(VeloxError):
+    """The model failed on this one image, alone in its batch."""
+
+
+class EngineOutOfMemory(VeloxError):
+    """The device had no memory for a batch of this size; a smaller one may fit."""
+
+
+class EngineBroken(VeloxError):
+    """The model fails even on a blank image: the process cannot go on."""
+
+
+class StoreUnavailable(VeloxError):
+    """The store cannot be reached now; nothing was lost and trying again can help."""
+
+
+class DocumentRejected(VeloxError):
+    """The store refuses this one document for good."""
+
+
+class BrokerUnavailable(VeloxError):
+    """The broker did not acknowledge in time; trying again can help."""
+
+
+class PollerFailed(VeloxError):
+    """The Kafka client reported an error that no retry can mend."""

@@ -1,0 +1,133 @@
+"""Every metric the consumer exposes, in one place, with fixed label sets and base units."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.process_collector import ProcessCollector
+
+# Fine enough that interpolated p50 and p99 are within about 15 % from 1 ms to a minute.
+_SECONDS = (
+    *(
+        round(decade * step, 6)
+        for decade in (0.001, 0.01, 0.1, 1, 10)
+        for step in (1, 1.3, 1.7, 2.2, 3, 4, 5.2, 7)
+    ),
+    100,
+    300,
+    1000,
+)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+STAGES = ("queue", "decode", "infer", "store")
+OUTCOMES = ("match", "no_match", "dead_letter")
+
+
+class Metrics:
+    """The metrics of one consumer process, registered once.
+
+    Args:
+        registry: where to register; a fresh one by default, so that tests do not share counts.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        counter, gauge, histogram = self._counter, self._gauge, self._histogram
+
+        self.matches = counter("target_shapes_found", "Matches by label.", "label")
+        self.batch_confidence = gauge("batch_avg_confidence", "Mean confidence of the last batch.")
+
+        self.records = counter(
+            "velox_records",
+            "Records finished, by outcome: match, no_match, dead_letter.",
+            "outcome",
+        )
+        self.predictions = counter(
+            "velox_predictions",
+            "Classified images by predicted label and ground truth ('' where the record has none).",
+            "label",
+            "truth",
+        )
+        self.dead_letters = counter(
+            "velox_dead_letters", "Records sent to the dead-letter topic.", "stage", "reason"
+        )
+        self.end_to_end = histogram(
+            "velox_end_to_end_seconds", "From the record's timestamp to durable.", _SECONDS
+        )
+        self.stage_seconds = histogram(
+            "velox_stage_seconds", "Time of one batch in a stage.", _SECONDS, "stage"
+        )
+        self.batch_size = histogram("velox_batch_size", "Images in a batch.", _BATCH)
+
+        self.in_flight = gauge("velox_in_flight_images", "Images polled and not yet finished.")
+        self.in_flight_bytes = gauge(
+            "velox_in_flight_bytes", "Bytes of encoded images polled and not yet finished."
+        )
+        self.lag = gauge(
+            "velox_consumer_lag_records", "Records between log end and last finished.", "partition"
+        )
+        self.lag_seconds = gauge(
+            "velox_consumer_lag_seconds",
+            "Age of the last finished record while there are newer ones, else 0.",
+            "partition",
+        )
+        self.commit_age = gauge("velox_commit_age_seconds", "Since the last successful commit.")
+        self.poll_age = gauge("velox_poll_age_seconds", "Since the poll loop last turned.")
+        self.max_poll_interval = gauge(
+            "velox_max_poll_interval_seconds", "Poll age at which the broker evicts this consumer."
+        )
+        self.commits = counter("velox_commits", "Offset commits by result: ok, failed.", "result")
+        self.pauses = counter("velox_pauses", "Times polling paused because the queue was full.")
+        self.rebalances = counter(
+            "velox_rebalances", "Partitions assigned, revoked or lost.", "event"
+        )
+        self.offset_gaps = counter(
+            "velox_offset_gaps", "Jumps in a partition's offsets: skipped, rewound.", "kind"
+        )
+        self.offset_gap_records = counter(
+            "velox_offset_gap_records", "Records that a skip in the offsets passed over."
+        )
+        self.store_retries = counter("velox_store_retries", "Attempts to store that failed.")
+        self.dead_letter_retries = counter(
+            "velox_dead_letter_retries", "Attempts to send dead letters that failed."
+        )
+        self.image_write_errors = counter(
+            "velox_image_write_errors", "Matches stored without their image file."
+        )
+        self.kafka_errors = counter("velox_kafka_errors", "Errors the Kafka client reported.")
+
+        self.model_info = gauge(
+            "velox_model",
+            "1 for the model in use.",
+            "digest",
+            "architecture",
+            "input_size",
+            "device",
+        )
+        self.ready = gauge("velox_ready", "1 once the group is joined and the model loaded.")
+        self.device_memory = gauge(
+            "velox_device_memory_bytes",
+            "Device memory by kind: allocated, reserved, total.",
+            "kind",
+        )
+        for outcome in OUTCOMES:
+            self.records.labels(outcome)
+        for stage in STAGES:
+            self.stage_seconds.labels(stage)
+        for result in ("ok", "failed"):
+            self.commits.labels(result)
+        for event in ("assigned", "revoked", "lost"):
+            self.rebalances.labels(event)
+        for kind in ("skipped", "rewound"):
+            self.offset_gaps.labels(kind)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)

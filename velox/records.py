@@ -1,0 +1,104 @@
+"""What flows through the pipeline: plain, frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as it was polled.
+
+    Attributes:
+        topic, partition, offset: the record's place in the log.
+        timestamp_ms: CreateTime (or LogAppendTime) in milliseconds since the epoch, 0 if the
+            record has none.
+        key, value: the bytes as they came, None where the record has none.
+        headers: name and value pairs in their order.
+        epoch: the assignment of the partition under which it was polled; a record of an
+            earlier assignment must not be committed.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    epoch: int
+
+    @property
+    def id(self) -> str:
+        """The identity of the record, stable over redeliveries and a re-created topic."""
+        return f"{self.topic}:{self.partition}:{self.offset}:{self.timestamp_ms}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the value."""
+        return len(self.value) if self.value is not None else 0
+
+    def header(self, name: str) -> str | None:
+        """The last header of that name as text, None if there is none or it is not UTF-8."""
+        for key, value in reversed(self.headers):
+            if key == name and value is not None:
+                try:
+                    return value.decode("utf-8")
+                except UnicodeDecodeError:
+                    return None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most likely label of one image and its softmax probability, in [0, 1]."""
+
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One match, as it is stored. `id` is the document's `_id`."""
+
+    id: str
+    timestamp: str
+    predicted_label: str
+    confidence: float
+    ground_truth: str | None
+    file_path: str | None
+    source: str | None
+    latency_ms: float
+    model: str
+
+    def document(self) -> dict[str, str | float | None]:
+        """The detection as the document that MongoDB and SQLite hold."""
+        return {
+            "_id": self.id,
+            "timestamp": self.timestamp,
+            "predicted_label": self.predicted_label,
+            "confidence": self.confidence,
+            "ground_truth": self.ground_truth,
+            "file_path": self.file_path,
+            "source": self.source,
+            "latency_ms": self.latency_ms,
+            "model": self.model,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that cannot be classified or stored, with the stage and the reason."""
+
+    record: Record
+    stage: str
+    error: Exception
+
+
+def utc_text(milliseconds: int) -> str:
+    """Milliseconds since the epoch as ISO-8601 UTC text of fixed width, which sorts by time."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
