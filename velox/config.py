@@ -204,6 +204,11 @@ class Settings:
         return cls(**values)
 
     @classmethod
+    def from_environment(cls) -> Self:
+        """Read every setting from the process's environment and the `.env` file beside it."""
+        return cls.load(environment())
+
+    @classmethod
     def declared(cls) -> dict[str, Setting]:
         """The settings of the class by field name, in the order of their declaration."""
         return {each.name: each.metadata["setting"] for each in fields(cls)}

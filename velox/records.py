@@ -20,6 +20,7 @@ class Record:
         headers: name and value pairs in their order.
         epoch: the assignment of the partition under which it was polled; a record of an
             earlier assignment must not be committed.
+        received: when it was polled, in seconds of the monotonic clock.
     """
 
     topic: str
@@ -30,6 +31,7 @@ class Record:
     value: bytes | None
     headers: Headers
     epoch: int
+    received: float = 0.0
 
     @property
     def id(self) -> str:
@@ -96,6 +98,15 @@ class DeadLetter:
     record: Record
     stage: str
     error: Exception
+
+
+# From here on a time has five digits in its year, and no text of fixed width.
+_YEAR_10000_MS = 253_402_300_800_000
+
+
+def usable_timestamp(milliseconds: int) -> bool:
+    """Whether a record's timestamp is set and a date that can be written."""
+    return 0 < milliseconds < _YEAR_10000_MS
 
 
 def utc_text(milliseconds: int) -> str:

@@ -1,0 +1,178 @@
+"""The ledger: which records are in flight, which are done, and what may be committed.
+
+The poll thread admits records, the last stage finishes them, and between the two the ledger bounds
+how many images and bytes there are. Each assignment of a partition opens an epoch; once the
+partition is revoked, nothing of that epoch is committed any more, because the broker would accept
+a commit for a partition that another consumer owns by then.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from velox.records import Record
+
+
+@dataclass(slots=True)
+class _Partition:
+    """One assigned partition: its epoch, its records in flight, and how far it is done."""
+
+    epoch: int
+    since: float
+    in_flight: int = 0
+    next_offset: int | None = None
+    committed: int | None = None
+    last_timestamp_ms: int = 0
+
+
+class Ledger:
+    """Counts records from their poll to their end. Safe to share between threads.
+
+    Args:
+        max_images: images in flight at which it is full.
+        max_bytes: bytes of encoded images in flight at which it is full; one record larger than
+            that is still admitted when nothing else is in flight.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, *, max_images: int, max_bytes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._max_images = max_images
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._partitions: dict[int, _Partition] = {}
+        self._epoch = 0
+        self._images = 0
+        self._bytes = 0
+        self._progress = clock()
+
+    # Assignments, called by the poll thread.
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Open a new epoch for each partition."""
+        with self._changed:
+            for partition in partitions:
+                self._epoch += 1
+                self._partitions[partition] = _Partition(self._epoch, self._clock())
+            self._progress = self._clock()
+
+    def revoke(self, partitions: Iterable[int]) -> None:
+        """Forget the partitions: what is still in flight of them can no longer be committed."""
+        with self._changed:
+            for partition in partitions:
+                self._partitions.pop(partition, None)
+
+    def epoch(self, partition: int) -> int:
+        """The current epoch of a partition, -1 if it is not assigned."""
+        with self._changed:
+            state = self._partitions.get(partition)
+            return state.epoch if state else -1
+
+    def is_current(self, record: Record) -> bool:
+        """Whether the partition is still held under the assignment that polled the record."""
+        state = self._partitions.get(record.partition)
+        return state is not None and state.epoch == record.epoch
+
+    # The flow: admitted by the poll thread, finished by the last stage.
+
+    def admit(self, records: Sequence[Record]) -> None:
+        """Count records as in flight."""
+        with self._changed:
+            if self._images == 0:
+                self._progress = self._clock()
+            for record in records:
+                self._images += 1
+                self._bytes += record.size
+                if self.is_current(record):
+                    self._partitions[record.partition].in_flight += 1
+
+    def finish(self, records: Sequence[Record]) -> None:
+        """Mark records as durable. Those of one partition must come in the order of offsets."""
+        with self._changed:
+            for record in records:
+                self._images -= 1
+                self._bytes -= record.size
+                if self.is_current(record):
+                    state = self._partitions[record.partition]
+                    state.in_flight -= 1
+                    state.next_offset = record.offset + 1
+                    state.last_timestamp_ms = record.timestamp_ms
+            self._progress = self._clock()
+            self._changed.notify_all()
+
+    # Room, for backpressure.
+
+    @property
+    def images(self) -> int:
+        """Images in flight."""
+        return self._images
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of encoded images in flight."""
+        return self._bytes
+
+    def room(self) -> int:
+        """How many more images may be admitted now."""
+        if self._bytes >= self._max_bytes:
+            return 0
+        return max(0, self._max_images - self._images)
+
+    def half_empty(self) -> bool:
+        """Whether images and bytes in flight are both at half of their bounds or less."""
+        return 2 * self._images <= self._max_images and 2 * self._bytes <= self._max_bytes
+
+    def wait_for_room(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for room; whether there is some."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.room() > 0, timeout)
+
+    def wait_until_done(self, partitions: Collection[int], timeout: float) -> bool:
+        """Wait at most `timeout` seconds until nothing of these partitions is in flight."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._busy(partitions), timeout)
+
+    def _busy(self, partitions: Collection[int]) -> bool:
+        return any(
+            self._partitions[each].in_flight > 0 for each in partitions if each in self._partitions
+        )
+
+    # Offsets.
+
+    def uncommitted(self, partitions: Collection[int] | None = None) -> dict[int, int]:
+        """The offset to commit by partition, where it moved since the last commit."""
+        with self._changed:
+            return {
+                number: state.next_offset
+                for number, state in self._partitions.items()
+                if (partitions is None or number in partitions)
+                and state.next_offset is not None
+                and state.next_offset != state.committed
+            }
+
+    def committed(self, offsets: dict[int, int]) -> None:
+        """Note what the broker acknowledged."""
+        with self._changed:
+            for number, offset in offsets.items():
+                if number in self._partitions:
+                    self._partitions[number].committed = offset
+
+    def position(self, partition: int) -> tuple[int | None, int, float]:
+        """Next offset to finish (None before the first), timestamp of the last one finished in
+        milliseconds (0 if none), and when the partition was assigned, in monotonic seconds.
+        """
+        with self._changed:
+            state = self._partitions.get(partition)
+            if state is None:
+                return None, 0, self._clock()
+            return state.next_offset, state.last_timestamp_ms, state.since
+
+    def idle_seconds(self) -> float:
+        """Seconds since a record was last finished, 0 while none is in flight."""
+        with self._changed:
+            return self._clock() - self._progress if self._images else 0.0

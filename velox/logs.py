@@ -1,0 +1,51 @@
+"""Logging: one line an event on standard error, whatever the C libraries print."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+
+FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+DATE_FORMAT = "%Y-%m-%dT%H:%M:%S"
+
+
+class _OneLine(logging.Formatter):
+    """Keeps an event on one line: a message may carry text that came with a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+
+
+def setup(level: str) -> None:
+    """Send log events of at least this level to standard error, in UTC."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = _OneLine(FORMAT, DATE_FORMAT)
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("pymongo", "urllib3", "matplotlib"):
+        logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLevelName(level)))
+
+
+def capture_native_stderr() -> None:
+    """Turn what C libraries write to file descriptor 2 into log events of level DEBUG.
+
+    libjpeg and OpenCV print a line for every odd image. Python's own standard error moves to a
+    copy of the descriptor, so log lines and tracebacks still arrive. Call before `setup`, once.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, 2)
+    os.close(write_end)
+    threading.Thread(target=_relay, args=(read_end,), name="native-stderr", daemon=True).start()
+
+
+def _relay(read_end: int) -> None:
+    log = logging.getLogger("velox.native")
+    with os.fdopen(read_end, errors="backslashreplace") as lines:
+        for line in lines:
+            if line.strip():
+                log.debug("library printed text=%r", line.strip())
