@@ -1,0 +1,91 @@
+"""The librdkafka configuration of every Kafka client of Velox, with its reasons."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaException
+
+from velox.errors import SettingError
+
+MAX_MESSAGE_BYTES = 10_485_760
+# A dead letter carries its headers beside a value that may be as large as the broker takes.
+DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 65_536
+
+Config = dict[str, str | int | float | bool]
+
+
+def common_config(bootstrap: str) -> Config:
+    """What all clients share. `reconnect.backoff.max.ms`: back within seconds of the broker."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "client.id": "velox",
+        "log.connection.close": False,
+        "reconnect.backoff.max.ms": 2000,
+        "topic.metadata.refresh.interval.ms": 10_000,
+    }
+
+
+def consumer_config(
+    *,
+    bootstrap: str,
+    group: str,
+    protocol: str,
+    max_poll_interval: float,
+    extra: Mapping[str, str],
+) -> Config:
+    """The consumer's configuration; KAFKA_CONFIG's properties win.
+
+    `fetch.queue.backoff.ms`: after a full prefetch queue the next fetch starts at once, not a
+    second later. `queued.max.messages.kbytes` and the fetch sizes bound what is held for us.
+    """
+    config: Config = {
+        **common_config(bootstrap),
+        "group.id": group,
+        "group.protocol": protocol,
+        "max.poll.interval.ms": int(max_poll_interval * 1000),
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "check.crcs": True,
+        "fetch.queue.backoff.ms": 100,
+        "queued.max.messages.kbytes": 32_768,
+        "fetch.max.bytes": 33_554_432,
+        "max.partition.fetch.bytes": 4_194_304,
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+    }
+    if protocol == "classic":
+        config["partition.assignment.strategy"] = "cooperative-sticky"
+        config["session.timeout.ms"] = int(min(45.0, max_poll_interval) * 1000)
+    return {**config, **extra}
+
+
+def producer_config(
+    *, bootstrap: str, delivery_timeout: float, compression: str, extra: Mapping[str, str]
+) -> Config:
+    """An idempotent producer's configuration; KAFKA_CONFIG's properties win."""
+    return {
+        **common_config(bootstrap),
+        "acks": "all",
+        "enable.idempotence": True,
+        "compression.type": compression,
+        "delivery.timeout.ms": int(delivery_timeout * 1000),
+        "message.max.bytes": DEAD_LETTER_BYTES,
+        "queue.buffering.max.kbytes": 65_536,
+        "linger.ms": 5,
+        **extra,
+    }
+
+
+def refused(error: KafkaException) -> SettingError:
+    """A client that refuses its properties, as the error that names the variable.
+
+    librdkafka names the property, never its value, except where the value is a word it lists.
+    """
+    return SettingError(f"KAFKA_CONFIG is not allowed: {error.args[0].str()}")
+
+
+def client_logger() -> logging.Logger:
+    """Where a client's own log lines go."""
+    return logging.getLogger("velox.kafka")

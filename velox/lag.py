@@ -1,0 +1,66 @@
+"""Consumer lag by partition, in records and in seconds, from what was fetched and finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from velox.ledger import Ledger
+from velox.metrics import Metrics
+
+EVERY_S = 1.0
+
+
+class LagGauges:
+    """Sets the gauges of lag, at most once a second.
+
+    Args:
+        ledger: says how far each partition is done.
+        metrics: where the gauges are.
+        watermarks: first offset and log end of a partition, negative where unknown.
+        start: the offset at which a partition with nothing finished began, given a default.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        metrics: Metrics,
+        watermarks: Callable[[int], tuple[int, int]],
+        start: Callable[[int, int], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._metrics = metrics
+        self._watermarks = watermarks
+        self._start = start
+        self._clock = clock
+        self._due = clock()
+        self.total = 0
+
+    def measure_when_due(self, partitions: Iterable[int]) -> None:
+        """Measure the partitions if the last time is long enough ago."""
+        if self._clock() < self._due:
+            return
+        self._due = self._clock() + EVERY_S
+        self.total = sum(self._measure(each) for each in partitions)
+
+    def _measure(self, partition: int) -> int:
+        low, high = self._watermarks(partition)
+        if high < 0:
+            return 0
+        done, last_ms, since = self._ledger.position(partition)
+        if done is None:
+            done = self._start(partition, low)
+        lag = max(0, high - done)
+        behind = time.time() - last_ms / 1000 if last_ms else self._clock() - since
+        self._metrics.lag.labels(partition).set(lag)
+        self._metrics.lag_seconds.labels(partition).set(max(0.0, behind) if lag else 0.0)
+        return lag
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Drop the gauges of partitions that another consumer measures from now on."""
+        for partition in partitions:
+            for gauge in (self._metrics.lag, self._metrics.lag_seconds):
+                gauge.remove_by_labels({"partition": str(partition)})

@@ -1,0 +1,329 @@
+"""The poller: the only code that touches the Kafka consumer, all of it in one thread.
+
+It polls records into the intake queue while the ledger has room, pauses when there is none, commits
+what the ledger says is durable, and answers rebalances.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from queue import SimpleQueue
+from typing import cast
+
+from confluent_kafka import (
+    OFFSET_INVALID,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from velox.batcher import End
+from velox.bounded import call_within
+from velox.errors import PollerFailed
+from velox.kafka_client import Config, client_logger, refused
+from velox.lag import LagGauges
+from velox.ledger import Ledger
+from velox.metrics import Metrics
+from velox.offset_gaps import OffsetGaps
+from velox.records import Headers, Record
+
+POLL_TIMEOUT_S = 0.1
+# How long a full queue may hold the poll loop before polling pauses: each pause throws the
+# prefetched records away, so a queue that empties batch by batch must not cause one.
+PATIENCE_S = 1.0
+COMMIT_EVERY_S = 1.0
+COMMITTED_TIMEOUT_S = 5.0
+LAST_COMMIT_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class Poller:
+    """Polls one topic for one group until told to stop.
+
+    Args:
+        config: of `kafka_client.consumer_config`.
+        topic: what to subscribe to.
+        ledger: admits the records and says what may be committed.
+        intake: where the records go; the ledger bounds it.
+        metrics: updated as it goes.
+        drain_timeout: seconds to let records in flight finish before partitions are given up.
+        clock: monotonic seconds.
+
+    Attributes:
+        joined: whether the group has given an assignment since the start or the last loss.
+
+    Raises:
+        SettingError: when librdkafka refuses a property of KAFKA_CONFIG.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        topic: str,
+        ledger: Ledger,
+        intake: SimpleQueue[Record | End],
+        metrics: Metrics,
+        drain_timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._topic = topic
+        self._ledger = ledger
+        self._intake = intake
+        self._metrics = metrics
+        self._drain_timeout = drain_timeout
+        self._clock = clock
+        self._gaps = OffsetGaps(metrics)
+        self._assigned: set[int] = set()
+        self._paused = self._new_while_paused = False
+        self._turned = self._last_commit = self._next_commit = clock()
+        self._fatal: KafkaError | None = None
+        self.joined = False
+        self._lag = LagGauges(
+            ledger=ledger,
+            metrics=metrics,
+            watermarks=self._watermarks,
+            start=self._gaps.start,
+            clock=clock,
+        )
+        callbacks = {"error_cb": self._on_error, "on_commit": self._on_commit}
+        try:
+            self._consumer = Consumer({**config, **callbacks}, logger=client_logger())
+        except KafkaException as error:
+            raise refused(error) from None
+
+    def poll_age(self) -> float:
+        """Seconds since the poll loop last turned."""
+        return self._clock() - self._turned
+
+    def commit_age(self) -> float:
+        """Seconds since the last successful commit, or since the start."""
+        return self._clock() - self._last_commit
+
+    def run(self, stop: threading.Event) -> None:
+        """Poll until told to stop, then let what is in flight finish, commit and leave the group.
+
+        Raises:
+            PollerFailed: on an error of the client that no retry can mend.
+        """
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+        try:
+            while not stop.is_set():
+                self._turn()
+            self._drain()
+        finally:
+            if not call_within(CLOSE_TIMEOUT_S, self._consumer.close):
+                log.warning("group not left in time timeout_s=%g", CLOSE_TIMEOUT_S)
+
+    def _turn(self) -> None:
+        self._turned = self._clock()
+        if self._paused:
+            if self._ledger.half_empty():
+                self._resume()
+            elif self._new_while_paused:
+                self._pause_assigned()
+        elif not self._ledger.wait_for_room(PATIENCE_S):
+            self._pause()
+        self._take(self._poll())
+        self._commit_when_due()
+        self._lag.measure_when_due(self._assigned)
+        self._show_flight()
+        if self._fatal is not None:
+            raise PollerFailed(f"Kafka client failed: {self._fatal.str()}")
+
+    def _poll(self) -> list[Message]:
+        """The next records, at most as many as there is room for."""
+        first = self._consumer.poll(POLL_TIMEOUT_S)
+        if first is None:
+            return []
+        more = self._ledger.room() - 1
+        return [first, *(self._consumer.consume(more, 0) if more > 0 else ())]
+
+    def _take(self, messages: list[Message]) -> None:
+        records = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(self._record(message))
+            else:
+                self._on_error(error)
+        if not records:
+            return
+        for record in records:
+            self._gaps.check(record, self._low_watermark)
+        self._ledger.admit(records)
+        for record in records:
+            self._intake.put(record)
+
+    def _record(self, message: Message) -> Record:
+        kind, timestamp = message.timestamp()
+        partition = cast(int, message.partition())
+        return Record(
+            topic=self._topic,
+            partition=partition,
+            offset=cast(int, message.offset()),
+            timestamp_ms=0 if kind == TIMESTAMP_NOT_AVAILABLE else max(0, timestamp),
+            key=message.key(),
+            value=message.value(),
+            headers=cast(Headers, tuple(message.headers() or ())),
+            epoch=self._ledger.epoch(partition),
+            received=self._turned,
+        )
+
+    # Backpressure.
+
+    def _pause(self) -> None:
+        self._paused = True
+        self._pause_assigned()
+        self._metrics.pauses.inc()
+        log.info("polling=paused in_flight=%d bytes=%d", self._ledger.images, self._ledger.bytes)
+
+    def _pause_assigned(self) -> None:
+        self._new_while_paused = False
+        self._consumer.pause(self._partitions(self._assigned))
+
+    def _resume(self) -> None:
+        self._paused = False
+        self._consumer.resume(self._partitions(self._assigned))
+        log.info("polling=resumed in_flight=%d", self._ledger.images)
+
+    # Commits.
+
+    def _commit_when_due(self) -> None:
+        if self._clock() < self._next_commit:
+            return
+        self._next_commit = self._clock() + COMMIT_EVERY_S
+        offsets = self._ledger.uncommitted()
+        if offsets:
+            try:
+                self._consumer.commit(offsets=self._offsets(offsets), asynchronous=True)
+            except KafkaException as error:
+                self._commit_failed(error.args[0])
+
+    def _commit_now(self, partitions: set[int]) -> None:
+        """Commit what is done of these partitions and wait for the broker, within a bound."""
+        offsets = self._ledger.uncommitted(partitions)
+        if not offsets:
+            return
+
+        def commit() -> None:
+            try:
+                done = self._consumer.commit(offsets=self._offsets(offsets), asynchronous=False)
+                self._on_commit(None, done)
+            except KafkaException as error:
+                self._commit_failed(error.args[0])
+
+        if not call_within(LAST_COMMIT_TIMEOUT_S, commit):
+            log.warning("commit unanswered timeout_s=%g", LAST_COMMIT_TIMEOUT_S)
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        failed = error or next((each.error for each in partitions if each.error), None)
+        if failed is not None:
+            self._commit_failed(failed)
+        done = {each.partition: each.offset for each in partitions if not (error or each.error)}
+        if done:
+            self._ledger.committed(done)
+            self._last_commit = self._clock()
+            self._metrics.commits.labels("ok").inc()
+
+    def _commit_failed(self, error: KafkaError) -> None:
+        self._metrics.commits.labels("failed").inc()
+        log.warning("commit failed reason=%r", error.str())
+
+    # Rebalances: callbacks run inside poll(), must not raise and must not close.
+
+    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = {each.partition for each in partitions}
+        self.joined = True
+        self._assigned |= numbers
+        self._ledger.assign(numbers)
+        self._metrics.rebalances.labels("assigned").inc(len(numbers))
+        self._gaps.expect(self._committed_offsets(numbers))
+        log.info("partitions assigned=%s now=%s", sorted(numbers), sorted(self._assigned))
+        self._new_while_paused = self._paused
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = {each.partition for each in partitions}
+        if not self._ledger.wait_until_done(numbers, self._drain_timeout):
+            log.warning("revoked before done partitions=%s", sorted(numbers))
+        self._commit_now(numbers)
+        self._forget(numbers, "revoked")
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.joined = False
+        self._forget({each.partition for each in partitions}, "lost")
+
+    def _forget(self, numbers: set[int], event: str) -> None:
+        self._assigned -= numbers
+        self._ledger.revoke(numbers)
+        self._gaps.forget(numbers)
+        self._metrics.rebalances.labels(event).inc(len(numbers))
+        self._lag.forget(numbers)
+        log.info("partitions %s=%s now=%s", event, sorted(numbers), sorted(self._assigned))
+
+    def _committed_offsets(self, numbers: set[int]) -> dict[int, int]:
+        try:
+            found = self._consumer.committed(self._partitions(numbers), timeout=COMMITTED_TIMEOUT_S)
+        except KafkaException as error:
+            log.warning("committed offsets unknown reason=%r", error.args[0].str())
+            return {}
+        return {each.partition: each.offset for each in found if each.offset != OFFSET_INVALID}
+
+    # The end.
+
+    def _drain(self) -> None:
+        """Let what is in flight finish within a bound, still in the group, and commit it."""
+        self._pause_assigned()
+        deadline = self._clock() + self._drain_timeout
+        while self._ledger.images and self._clock() < deadline:
+            self._turned = self._clock()
+            self._ledger.wait_until_done(self._assigned, POLL_TIMEOUT_S)
+            if (message := self._consumer.poll(0)) is not None and message.error() is None:
+                log.debug("left unread offset=%d", message.offset())
+        if self._ledger.images:
+            log.warning("stopped before done in_flight=%d", self._ledger.images)
+        self._commit_now(set(self._assigned))
+
+    # Measures and errors.
+
+    def _show_flight(self) -> None:
+        self._metrics.in_flight.set(self._ledger.images)
+        self._metrics.in_flight_bytes.set(self._ledger.bytes)
+
+    def _watermarks(self, number: int) -> tuple[int, int]:
+        """First offset and log end of a partition as last fetched; negative where unknown."""
+        try:
+            found: tuple[int, int] | None = self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, number), cached=True
+            )
+        except KafkaException:
+            found = None
+        return found or (-1, -1)
+
+    def _low_watermark(self, number: int) -> int:
+        return self._watermarks(number)[0]
+
+    def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+
+    def _offsets(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, *item) for item in sorted(offsets.items())]
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._metrics.kafka_errors.inc()
+        if error.fatal():
+            self._fatal = error
+        log.warning("kafka error=%s reason=%r", error.name(), error.str())

@@ -1,0 +1,89 @@
+"""Topics: waiting for the broker and for a topic, creating it, growing it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    NewPartitions,
+    NewTopic,
+)
+
+from velox.errors import BrokerUnavailable
+from velox.kafka_client import client_logger, common_config, refused
+
+REQUEST_TIMEOUT_S = 5.0
+_TIMEOUTS = {"operation_timeout": REQUEST_TIMEOUT_S, "request_timeout": REQUEST_TIMEOUT_S}
+
+log = logging.getLogger(__name__)
+
+
+class Topics:
+    """An administrator's view of the cluster.
+
+    Args:
+        bootstrap: broker addresses.
+        extra: further librdkafka properties.
+
+    Raises:
+        SettingError: when librdkafka knows no such property or value.
+    """
+
+    def __init__(self, *, bootstrap: str, extra: Mapping[str, str]) -> None:
+        try:
+            self._admin = AdminClient({**common_config(bootstrap), **extra}, logger=client_logger())
+        except KafkaException as error:
+            raise refused(error) from None
+
+    def partitions(self, topic: str) -> int:
+        """The number of partitions of a topic, 0 if there is no such topic.
+
+        Raises:
+            BrokerUnavailable: when no broker answers.
+        """
+        try:
+            found = self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from None
+        if found.error is None:
+            return len(found.partitions)
+        if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return 0
+        raise BrokerUnavailable(f"topic {topic}: {found.error.str()}")
+
+    def ensure(
+        self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]
+    ) -> int:
+        """Create the topic, or grow it to so many partitions, where the broker allows.
+
+        A topic is never shrunk. A broker that refuses is not an error as long as the topic is
+        there in the end; the refusal is logged.
+
+        Returns:
+            The number of partitions there are now; 0 if the topic could not be created.
+
+        Raises:
+            BrokerUnavailable: when no broker answers.
+        """
+        there = self.partitions(topic)
+        if there == 0:
+            new = NewTopic(topic, partitions, replication, config=dict(config))
+            self._ask("create", topic, self._admin.create_topics([new], **_TIMEOUTS)[topic])
+        elif there < partitions:
+            growth = NewPartitions(topic, partitions)
+            self._ask("grow", topic, self._admin.create_partitions([growth], **_TIMEOUTS)[topic])
+        else:
+            return there
+        return self.partitions(topic)
+
+    def _ask(self, verb: str, topic: str, future: Future[None]) -> None:
+        try:
+            future.result(timeout=2 * REQUEST_TIMEOUT_S)
+            log.info("topic=%s done=%s", topic, verb)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                log.warning("topic=%s cannot=%s reason=%r", topic, verb, error.args[0].str())
