@@ -417,6 +417,12 @@ class ConsumerSettings(KafkaSettings, ModelSettings):
         text(r"[0-9A-Fa-f.:]+", "an IP address of this machine, 0.0.0.0 for all"),
         "Address that the metrics port binds to",
     )
+    stall_timeout: float = setting(
+        "STALL_TIMEOUT_S",
+        "120",
+        number(1, 86_400),
+        "Seconds without progress, with records to do, after which /healthz reports a stall",
+    )
     drain_timeout: float = setting(
         "DRAIN_TIMEOUT_S",
         "8",

@@ -50,6 +50,7 @@ class Ledger:
         self._images = 0
         self._bytes = 0
         self._progress = clock()
+        self._abandoned = False
 
     # Assignments, called by the poll thread.
 
@@ -130,12 +131,25 @@ class Ledger:
     def wait_for_room(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for room; whether there is some."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.room() > 0, timeout)
+            self._changed.wait_for(lambda: self._abandoned or self.room() > 0, timeout)
+            return self.room() > 0
 
     def wait_until_done(self, partitions: Collection[int], timeout: float) -> bool:
         """Wait at most `timeout` seconds until nothing of these partitions is in flight."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._busy(partitions), timeout)
+            self._changed.wait_for(lambda: self._abandoned or not self._busy(partitions), timeout)
+            return not self._busy(partitions)
+
+    def abandon(self) -> None:
+        """Nothing more will finish: end every wait, now and later."""
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nothing more will finish."""
+        return self._abandoned
 
     def _busy(self, partitions: Collection[int]) -> bool:
         return any(
@@ -163,8 +177,12 @@ class Ledger:
                     self._partitions[number].committed = offset
 
     def position(self, partition: int) -> tuple[int | None, int, float]:
-        """Next offset to finish (None before the first), timestamp of the last one finished in
-        milliseconds (0 if none), and when the partition was assigned, in monotonic seconds.
+        """How far a partition is done.
+
+        Returns:
+            The next offset to finish (None before the first), the timestamp of the last record
+            finished in milliseconds (0 if none), and when the partition was assigned, in
+            monotonic seconds.
         """
         with self._changed:
             state = self._partitions.get(partition)
@@ -173,6 +191,6 @@ class Ledger:
             return state.next_offset, state.last_timestamp_ms, state.since
 
     def idle_seconds(self) -> float:
-        """Seconds since a record was last finished, 0 while none is in flight."""
+        """Seconds since the last progress: a record finished, or the first one admitted."""
         with self._changed:
-            return self._clock() - self._progress if self._images else 0.0
+            return self._clock() - self._progress

@@ -288,7 +288,7 @@ class Poller:
         """Let what is in flight finish within a bound, still in the group, and commit it."""
         self._pause_assigned()
         deadline = self._clock() + self._drain_timeout
-        while self._ledger.images and self._clock() < deadline:
+        while self._ledger.images and not self._ledger.abandoned and self._clock() < deadline:
             self._turned = self._clock()
             self._ledger.wait_until_done(self._assigned, POLL_TIMEOUT_S)
             if (message := self._consumer.poll(0)) is not None and message.error() is None:

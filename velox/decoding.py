@@ -1,0 +1,83 @@
+"""The decode stage: a batch of records to an array of images, on several cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from velox.errors import BadImage
+from velox.records import DeadLetter, Record
+
+STAGE = "decode"
+
+Image = NDArray[np.uint8]
+
+
+class DecodeOne(Protocol):
+    """As `velox.decode.decode`."""
+
+    def __call__(self, data: bytes | None, *, size: int, max_pixels: int) -> Image:
+        """One image, uint8 RGB [size, size, 3]; raises BadImage."""
+
+
+class Decoder:
+    """Decodes batches with a pool of threads; OpenCV releases the interpreter's lock.
+
+    Args:
+        decode: decodes one image.
+        size: height and width of the result in pixels.
+        max_pixels: pixels above which an image is refused.
+        threads: threads of the pool; 0 for one a core.
+    """
+
+    def __init__(self, decode: DecodeOne, *, size: int, max_pixels: int, threads: int = 0) -> None:
+        cv2.setNumThreads(1)
+        self._decode = decode
+        self._size = size
+        self._max_pixels = max_pixels
+        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads, "decode")
+
+    def decode(self, records: Sequence[Record]) -> tuple[Image, list[Record], list[DeadLetter]]:
+        """Decode the records' values.
+
+        Returns:
+            The images, uint8 RGB [N, size, size, 3], their records in the same order, and a
+            dead letter for each record that is no image.
+        """
+        images = np.empty((len(records), self._size, self._size, 3), np.uint8)
+        errors: list[BadImage | None] = [None] * len(records)
+        list(self._pool.map(self._chunk(records, images, errors), range(self._threads)))
+        good = [row for row, error in enumerate(errors) if error is None]
+        dead = [
+            DeadLetter(record, STAGE, error)
+            for record, error in zip(records, errors, strict=True)
+            if error is not None
+        ]
+        if dead:
+            images = images[good]
+        return images, [records[row] for row in good], dead
+
+    def _chunk(
+        self, records: Sequence[Record], images: Image, errors: list[BadImage | None]
+    ) -> Callable[[int], None]:
+        def decode_every_nth(first: int) -> None:
+            for row in range(first, len(records), self._threads):
+                try:
+                    images[row] = self._decode(
+                        records[row].value, size=self._size, max_pixels=self._max_pixels
+                    )
+                except BadImage as error:
+                    errors[row] = error
+
+        return decode_every_nth
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,99 @@
+"""One batch through the engine: a failure is narrowed down to the image that causes it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from velox.errors import EngineBroken, EngineOutOfMemory, InferenceFailed
+
+Images = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+Confidences = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
+
+
+class Predictor(Protocol):
+    """The part of an engine that is needed here."""
+
+    input_size: int
+
+    def predict(self, batch: Images) -> tuple[Indices, Confidences]:
+        """Label indices and confidences, int64 [N] and float32 [N], of uint8 [N, S, S, 3]."""
+
+
+class BisectingPredictor:
+    """Predicts a batch; where the engine fails, halves it until the guilty image stands alone.
+
+    Out of memory, the halves are tried as well, and later batches start no larger than what fit,
+    growing back one image at a time.
+
+    Args:
+        engine: what predicts.
+    """
+
+    def __init__(self, engine: Predictor) -> None:
+        self._engine = engine
+        self._limit: int | None = None
+
+    def predict(self, images: Images) -> tuple[Indices, Confidences, dict[int, InferenceFailed]]:
+        """Predict uint8 [N, S, S, 3].
+
+        Returns:
+            Label indices int64 [N], confidences float32 [N], and the failures by row; the
+            other two hold -1 and 0 in a failed row.
+
+        Raises:
+            EngineBroken: when the engine fails on each image and on a blank one too: then the
+                engine is at fault and no record is.
+        """
+        indices = np.full(len(images), -1, np.int64)
+        confidences = np.zeros(len(images), np.float32)
+        failures: dict[int, InferenceFailed] = {}
+        size = min(self._limit or len(images), len(images))
+        for start in range(0, len(images), max(1, size)):
+            rows = slice(start, min(start + size, len(images)))
+            self._fill(images, rows, indices, confidences, failures)
+        if failures and len(failures) == len(images):
+            self._probe(next(iter(failures.values())))
+        if self._limit is not None and not failures:
+            self._limit += 1
+        return indices, confidences, failures
+
+    def _fill(
+        self,
+        images: Images,
+        rows: slice,
+        indices: Indices,
+        confidences: Confidences,
+        failures: dict[int, InferenceFailed],
+    ) -> None:
+        try:
+            indices[rows], confidences[rows] = self._engine.predict(images[rows])
+            return
+        except EngineBroken:
+            raise
+        except Exception as error:
+            count = rows.stop - rows.start
+            log.warning(
+                "inference failed images=%d error=%s: %s", count, type(error).__name__, error
+            )
+            if count == 1:
+                failures[rows.start] = InferenceFailed(f"{type(error).__name__}: {error}")
+                return
+            if isinstance(error, EngineOutOfMemory):
+                self._limit = min(self._limit or count, max(1, count // 2))
+        middle = (rows.start + rows.stop) // 2
+        self._fill(images, slice(rows.start, middle), indices, confidences, failures)
+        self._fill(images, slice(middle, rows.stop), indices, confidences, failures)
+
+    def _probe(self, failure: InferenceFailed) -> None:
+        size = self._engine.input_size
+        try:
+            self._engine.predict(np.zeros((1, size, size, 3), np.uint8))
+        except Exception as error:
+            raise EngineBroken(f"the model fails on any image: {failure}") from error

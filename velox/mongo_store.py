@@ -1,0 +1,126 @@
+"""Detections in MongoDB: bulk idempotent upserts, acknowledged by the majority and journalled."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo import DESCENDING, MongoClient, ReplaceOne
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    DocumentTooLarge,
+    InvalidOperation,
+    InvalidURI,
+    PyMongoError,
+)
+from pymongo.write_concern import WriteConcern
+
+from velox.errors import DocumentRejected, SettingError, StoreUnavailable
+from velox.records import Detection
+from velox.stores import Rejected
+
+COLLECTION = "shapes_found"
+SELECT_TIMEOUT_MS = 5_000
+SOCKET_TIMEOUT_MS = 10_000
+# Server error codes that say something of this one document; any other may pass with time.
+# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+REJECTIONS = {
+    2: "BadValue",
+    9: "FailedToParse",
+    14: "TypeMismatch",
+    22: "InvalidBSON",
+    52: "DollarPrefixedFieldName",
+    57: "DottedFieldName",
+    121: "DocumentValidationFailure",
+    10334: "BSONObjectTooLarge",
+    17280: "KeyTooLong",
+}
+
+log = logging.getLogger(__name__)
+
+
+class MongoStore:
+    """Detections in one MongoDB collection, `shapes_found`.
+
+    Args:
+        uri: connection string; its password never reaches a log or an error.
+        database: name of the database.
+
+    Raises:
+        SettingError: when the connection string cannot be parsed.
+    """
+
+    def __init__(self, *, uri: str, database: str) -> None:
+        try:
+            self._client: MongoClient[dict[str, Any]] = MongoClient(
+                uri,
+                appname="velox",
+                connect=False,
+                connectTimeoutMS=SELECT_TIMEOUT_MS,
+                serverSelectionTimeoutMS=SELECT_TIMEOUT_MS,
+                socketTimeoutMS=SOCKET_TIMEOUT_MS,
+            )
+        except (InvalidURI, ConfigurationError, ValueError) as error:
+            raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
+        hosts = ",".join(f"{host}:{port}" for host, port in sorted(self._client.nodes))
+        self.name = f"mongodb:{hosts or 'seed list'}/{database}.{COLLECTION}"
+        self._collection = self._client[database].get_collection(
+            COLLECTION, write_concern=WriteConcern(w="majority", j=True)
+        )
+
+    def open(self) -> None:
+        """Reach the server and make the indexes of the usual queries."""
+        try:
+            self._collection.create_index(
+                [("predicted_label", 1), ("timestamp", DESCENDING)], name="latest_by_label"
+            )
+            self._collection.create_index([("timestamp", DESCENDING)], name="latest")
+        except PyMongoError as error:
+            raise StoreUnavailable(f"{self.name}: {error}") from error
+
+    def write(self, detections: Sequence[Detection]) -> Rejected:
+        """One unordered bulk write; what the server refuses for good is returned."""
+        replacements = [
+            ReplaceOne({"_id": each.id}, each.document(), upsert=True) for each in detections
+        ]
+        try:
+            self._collection.bulk_write(replacements, ordered=False)
+        except BulkWriteError as error:
+            return self._rejected(detections, error.details or {})
+        except DocumentTooLarge as error:
+            return self._one_by_one(detections, error)
+        except (PyMongoError, InvalidOperation) as error:
+            raise StoreUnavailable(f"{self.name}: {error}") from error
+        return []
+
+    def _rejected(self, detections: Sequence[Detection], details: Mapping[str, Any]) -> Rejected:
+        """Split a failed bulk into what is refused for good; raise if anything may yet pass."""
+        rejected: Rejected = []
+        for failure in details.get("writeErrors", ()):
+            if failure.get("code") not in REJECTIONS:
+                raise StoreUnavailable(f"{self.name}: {failure.get('errmsg')}")
+            reason = DocumentRejected(f"MongoDB error {failure['code']}: {failure.get('errmsg')}")
+            rejected.append((detections[failure["index"]], reason))
+        if concerns := details.get("writeConcernErrors"):
+            raise StoreUnavailable(f"{self.name}: {concerns[0].get('errmsg')}")
+        return rejected
+
+    def _one_by_one(self, detections: Sequence[Detection], error: Exception) -> Rejected:
+        """A document that the client itself refuses hides the others; find it."""
+        if len(detections) == 1:
+            return [(detections[0], DocumentRejected(str(error)))]
+        return [each for one in detections for each in self.write([one])]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _without(uri: str, error: Exception) -> str:
+    """The error's text, unless it repeats a part of the connection string."""
+    credentials = uri.partition("://")[2].rpartition("@")[0]
+    text = str(error)
+    secrets = [part for part in credentials.split(":", 1) if part]
+    return "it cannot be parsed" if any(each in text for each in secrets) else text

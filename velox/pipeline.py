@@ -1,0 +1,198 @@
+"""The pipeline: one direction, in order.
+
+    poll thread -> bounded queue -> batch -> decode -> infer -> store -> commit
+
+Each stage is a thread, joined to the next by a short queue, so that one batch is decoded while the
+one before it is in the model and the one before that is being stored. Batches finish in the order
+they were formed. When a stage fails, or the drain runs out of time, the stages discard what comes:
+it is not committed, so it comes again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Queue, SimpleQueue
+
+import numpy as np
+
+from velox.batcher import END, End, collect
+from velox.decoding import Decoder, Image
+from velox.inference import BisectingPredictor
+from velox.ledger import Ledger
+from velox.metrics import Metrics
+from velox.poller import Poller
+from velox.recorder import Outcome, Recorder
+from velox.records import DeadLetter, Prediction, Record
+from velox.retry import Stopped
+
+BATCHES_BETWEEN_STAGES = 2
+STAGE_END_TIMEOUT_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch on its way: all records that were polled for it, and what became of them."""
+
+    records: list[Record]
+    classifiable: list[Record] = field(default_factory=list)
+    images: Image = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
+    predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+class Pipeline:
+    """Runs the stages until told to stop, or until one of them fails.
+
+    Args:
+        poller: fills the intake.
+        intake: records in order of their poll; bounded by the ledger.
+        ledger: told when records are durable.
+        decoder: bytes to images.
+        predictor: images to label indices and confidences.
+        recorder: makes outcomes durable.
+        labels: the model's labels in order.
+        model: the checkpoint's digest.
+        metrics: updated as it goes.
+        batch_size: images at which a batch closes.
+        batch_timeout: seconds after its first image at which it closes.
+        abort: set by the pipeline to end the recorder's retries.
+    """
+
+    def __init__(
+        self,
+        *,
+        poller: Poller,
+        intake: SimpleQueue[Record | End],
+        ledger: Ledger,
+        decoder: Decoder,
+        predictor: BisectingPredictor,
+        recorder: Recorder,
+        labels: tuple[str, ...],
+        model: str,
+        metrics: Metrics,
+        batch_size: int,
+        batch_timeout: float,
+        abort: threading.Event,
+    ) -> None:
+        self._poller = poller
+        self._intake = intake
+        self._ledger = ledger
+        self._decoder = decoder
+        self._predictor = predictor
+        self._recorder = recorder
+        self._labels = labels
+        self._model = model
+        self._metrics = metrics
+        self._batch_size = batch_size
+        self._batch_timeout = batch_timeout
+        self._abort = abort
+        self._failure: BaseException | None = None
+        self._stop = threading.Event()
+        self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._to_store: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until told to stop; then drain, commit and leave the group.
+
+        Raises:
+            BaseException: what made a stage or the poller fail.
+        """
+        self._stop = stop
+        threads = [
+            threading.Thread(target=self._batches, name="decode", daemon=True),
+            threading.Thread(target=self._inference, name="infer", daemon=True),
+            threading.Thread(target=self._storing, name="store", daemon=True),
+        ]
+        polling = threading.Thread(target=self._poll, name="poll", daemon=True)
+        for thread in (*threads, polling):
+            thread.start()
+        stop.wait()
+        polling.join()
+        self._abort.set()
+        self._intake.put(END)
+        for thread in threads:
+            thread.join(STAGE_END_TIMEOUT_S)
+        if self._failure is not None:
+            raise self._failure
+
+    def _poll(self) -> None:
+        try:
+            self._poller.run(self._stop)
+        except Exception as error:
+            self._fail(error)
+
+    def _batches(self) -> None:
+        while True:
+            records = collect(self._intake, size=self._batch_size, timeout=self._batch_timeout)
+            if records is None:
+                break
+            self._through("decode", self._decode, Batch(records), self._to_infer.put)
+        self._to_infer.put(END)
+
+    def _inference(self) -> None:
+        while not isinstance(batch := self._to_infer.get(), End):
+            self._through("infer", self._infer, batch, self._to_store.put)
+        self._to_store.put(END)
+
+    def _storing(self) -> None:
+        while not isinstance(batch := self._to_store.get(), End):
+            self._through("store", self._store, batch, self._finish)
+
+    def _through(
+        self,
+        stage: str,
+        work: Callable[[Batch], None],
+        batch: Batch,
+        hand_on: Callable[[Batch], None],
+    ) -> None:
+        """One batch through one stage; once anything has failed, batches are discarded."""
+        if self._abort.is_set():
+            return
+        started = time.monotonic()
+        try:
+            work(batch)
+        except Stopped:
+            return
+        except Exception as error:
+            self._fail(error)
+            return
+        self._metrics.stage_seconds.labels(stage).observe(time.monotonic() - started)
+        hand_on(batch)
+
+    def _decode(self, batch: Batch) -> None:
+        self._metrics.batch_size.observe(len(batch.records))
+        waited = time.monotonic() - batch.records[0].received
+        self._metrics.stage_seconds.labels("queue").observe(waited)
+        current = [record for record in batch.records if self._ledger.is_current(record)]
+        batch.images, batch.classifiable, batch.dead = self._decoder.decode(current)
+
+    def _infer(self, batch: Batch) -> None:
+        if not batch.classifiable:
+            return
+        indices, confidences, failures = self._predictor.predict(batch.images)
+        for row, record in enumerate(batch.classifiable):
+            if (failure := failures.get(row)) is not None:
+                batch.dead.append(DeadLetter(record, "infer", failure))
+            else:
+                label = self._labels[int(indices[row])]
+                batch.predictions.append((record, Prediction(label, float(confidences[row]))))
+
+    def _store(self, batch: Batch) -> None:
+        self._recorder.record(Outcome(batch.predictions, batch.dead, self._model))
+
+    def _finish(self, batch: Batch) -> None:
+        self._ledger.finish(batch.records)
+
+    def _fail(self, error: BaseException) -> None:
+        """Remember the first failure, discard all that is in flight, and stop."""
+        self._failure = self._failure or error
+        log.error("pipeline failed error=%s: %s", type(error).__name__, error)
+        self._abort.set()
+        self._ledger.abandon()
+        self._stop.set()

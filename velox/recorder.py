@@ -1,0 +1,200 @@
+"""The store stage: makes all that a batch came to durable, in the order that loses nothing.
+
+Image files first, then documents that name them, then dead letters. Only when all are
+acknowledged may the batch's offsets be committed. What the store or the broker cannot take now is
+tried again for as long as it takes; what the store refuses for good becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from velox.dead_letter import DeadLetters
+from velox.errors import BrokerUnavailable, StoreUnavailable
+from velox.image_files import ImageFiles
+from velox.metrics import Metrics
+from velox.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
+from velox.retry import until_done
+from velox.stores import Store
+from velox.thinned_log import ThinnedLog
+
+STAGE = "store"
+NO_TRUTH = ""
+UNKNOWN_TRUTH = "other"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch came to: its predictions in the order of its records, and its dead letters."""
+
+    predictions: Sequence[tuple[Record, Prediction]]
+    dead: Sequence[DeadLetter]
+    model: str
+
+
+class Recorder:
+    """Writes outcomes down.
+
+    Args:
+        store: where detections go.
+        files: where matched images go.
+        dead_letters: where records go that cannot be classified or stored.
+        metrics: updated once an outcome is durable.
+        labels: the model's labels; any other ground truth is counted as 'other'.
+        threshold: least confidence of a match, in [0, 1].
+        targets: labels that count as a match; empty for all.
+        abort: ends retries; what was not durable by then is not committed either.
+        wall_clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        files: ImageFiles,
+        dead_letters: DeadLetters,
+        metrics: Metrics,
+        labels: Sequence[str],
+        threshold: float,
+        targets: frozenset[str],
+        abort: threading.Event,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._dead_letters = dead_letters
+        self._metrics = metrics
+        self._labels = frozenset(labels)
+        self._threshold = threshold
+        self._targets = targets
+        self._abort = abort
+        self._wall_clock = wall_clock
+        self._match_log = ThinnedLog(log, per_second=3)
+        self._trouble_log = ThinnedLog(log, per_second=0.1)
+        self.waiting_for: str | None = None
+
+    def record(self, outcome: Outcome) -> None:
+        """Make an outcome durable.
+
+        Raises:
+            Stopped: when told to abort before it was durable.
+        """
+        matches = [each for each in outcome.predictions if self._is_match(each[1])]
+        detections = [self._detection(*each, outcome.model) for each in matches]
+        refused = self._write(detections) if detections else []
+        records = {record.id: record for record, _ in matches}
+        dead = [
+            *outcome.dead,
+            *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),
+        ]
+        if dead:
+            self._send(dead)
+        lost = {each.id for each, _ in refused}
+        self._count(outcome, [each for each in detections if each.id not in lost], dead)
+
+    def _is_match(self, prediction: Prediction) -> bool:
+        wanted = not self._targets or prediction.label in self._targets
+        return wanted and prediction.confidence >= self._threshold
+
+    def _detection(self, record: Record, prediction: Prediction, model: str) -> Detection:
+        now_ms = int(self._wall_clock() * 1000)
+        captured = usable_timestamp(record.timestamp_ms)
+        return Detection(
+            id=record.id,
+            timestamp=utc_text(record.timestamp_ms if captured else now_ms),
+            predicted_label=prediction.label,
+            confidence=prediction.confidence,
+            ground_truth=record.header("label"),
+            file_path=self._write_file(record),
+            source=record.header("source"),
+            latency_ms=float(max(0, now_ms - record.timestamp_ms)) if captured else 0.0,
+            model=model,
+        )
+
+    def _write_file(self, record: Record) -> str | None:
+        """A detection without its image is better than none: a full disk stops no documents."""
+        try:
+            path = self._files.write(record)
+        except OSError as error:
+            self._metrics.image_write_errors.inc()
+            self._trouble_log.warning("image not written id=%s reason=%r", record.id, str(error))
+            return None
+        return str(path) if path else None
+
+    def _write(self, detections: Sequence[Detection]) -> list[tuple[Detection, Exception]]:
+        def again(error: Exception) -> None:
+            self.waiting_for = self._store.name
+            self._metrics.store_retries.inc()
+            self._trouble_log.warning("store unavailable, trying again reason=%r", str(error))
+
+        refused = until_done(
+            lambda: self._store.write(detections),
+            retryable=StoreUnavailable,
+            stop=self._abort,
+            on_failure=again,
+        )
+        self.waiting_for = None
+        return list(refused)
+
+    def _send(self, letters: list[DeadLetter]) -> None:
+        pending = letters
+
+        def send() -> None:
+            nonlocal pending
+            pending = self._dead_letters.send(pending)
+            if pending:
+                raise BrokerUnavailable(f"{len(pending)} dead letters not acknowledged")
+
+        def again(error: Exception) -> None:
+            self.waiting_for = self._dead_letters.topic
+            self._metrics.dead_letter_retries.inc()
+            self._trouble_log.warning("dead letters not sent, trying again reason=%r", str(error))
+
+        until_done(send, retryable=BrokerUnavailable, stop=self._abort, on_failure=again)
+        self.waiting_for = None
+
+    def _count(
+        self, outcome: Outcome, detections: Sequence[Detection], dead: Sequence[DeadLetter]
+    ) -> None:
+        metrics = self._metrics
+        total = len(outcome.predictions) + len(outcome.dead)
+        metrics.records.labels("match").inc(len(detections))
+        metrics.records.labels("dead_letter").inc(len(dead))
+        metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
+        truths = Counter((p.label, self._truth(record)) for record, p in outcome.predictions)
+        for (label, truth), count in truths.items():
+            metrics.predictions.labels(label, truth).inc(count)
+        for label, count in Counter(each.predicted_label for each in detections).items():
+            metrics.matches.labels(label).inc(count)
+        for letter in dead:
+            reason = type(letter.error).__name__
+            metrics.dead_letters.labels(letter.stage, reason).inc()
+            self._trouble_log.warning(
+                "dead letter id=%s stage=%s reason=%s: %s",
+                letter.record.id,
+                letter.stage,
+                reason,
+                letter.error,
+            )
+        if outcome.predictions:
+            confidences = [prediction.confidence for _, prediction in outcome.predictions]
+            metrics.batch_confidence.set(sum(confidences) / len(confidences))
+        now = self._wall_clock()
+        for record, _ in outcome.predictions:
+            if usable_timestamp(record.timestamp_ms):
+                metrics.end_to_end.observe(max(0.0, now - record.timestamp_ms / 1000))
+        for each in detections:
+            self._match_log.info("MATCH: %s (Conf: %.2f)", each.predicted_label, each.confidence)
+
+    def _truth(self, record: Record) -> str:
+        truth = record.header("label")
+        if truth is None:
+            return NO_TRUTH
+        return truth if truth in self._labels else UNKNOWN_TRUTH

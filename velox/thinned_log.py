@@ -1,0 +1,43 @@
+"""Log lines that may come by the thousand, thinned to a few a second."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+
+class ThinnedLog:
+    """Passes on at most so many events a second and drops the others.
+
+    Args:
+        log: where the events go.
+        per_second: how many pass; below 1 for one in several seconds.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        log: logging.Logger,
+        *,
+        per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._between = 1 / per_second
+        self._clock = clock
+        self._next = clock()
+
+    def info(self, message: str, *values: object) -> None:
+        """Log at level INFO, or drop."""
+        self._pass(logging.INFO, message, values)
+
+    def warning(self, message: str, *values: object) -> None:
+        """Log at level WARNING, or drop."""
+        self._pass(logging.WARNING, message, values)
+
+    def _pass(self, level: int, message: str, values: tuple[object, ...]) -> None:
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + self._between
+            self._log.log(level, message, *values)
