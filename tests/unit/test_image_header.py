@@ -1,0 +1,75 @@
+import random
+
+import cv2
+import numpy as np
+import pytest
+
+from velox import image_header
+
+FORMATS = {
+    ".jpg": ".jpg",
+    ".png": ".png",
+    ".webp": ".webp",
+    ".gif": ".gif",
+    ".bmp": ".bmp",
+    ".tiff": ".tiff",
+    ".jp2": ".jp2",
+    ".avif": ".avif",
+    ".ppm": ".pnm",
+    ".pgm": ".pnm",
+    ".pam": ".pam",
+    ".ras": ".ras",
+    ".hdr": ".hdr",
+}
+
+
+def encoded(extension: str, parameters: tuple[int, ...] = ()) -> bytes:
+    image = np.full((60, 100), 7, np.uint8)
+    if extension != ".pgm":
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    if extension == ".hdr":
+        image = image.astype(np.float32)
+    done, data = cv2.imencode(extension, image, list(parameters))
+    assert done
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("written", "read"), FORMATS.items())
+def test_the_size_of_every_format_is_read(written: str, read: str) -> None:
+    assert image_header.read(encoded(written)) == image_header.Header(read, 100, 60)
+
+
+def test_lossless_webp_and_progressive_jpeg() -> None:
+    lossless = encoded(".webp", (cv2.IMWRITE_WEBP_QUALITY, 101))
+    progressive = encoded(".jpg", (cv2.IMWRITE_JPEG_PROGRESSIVE, 1))
+    assert image_header.read(lossless) == image_header.Header(".webp", 100, 60)
+    assert image_header.read(progressive) == image_header.Header(".jpg", 100, 60)
+
+
+def test_a_thumbnail_does_not_stand_in_for_the_image() -> None:
+    thumbnail = encoded(".jpg")
+    image = np.zeros((400, 600, 3), np.uint8)
+    data = bytes(cv2.imencode(".jpg", image)[1])
+    segment = b"\xff\xe2" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    whole = data[:2] + segment + data[2:]
+    assert image_header.read(whole) == image_header.Header(".jpg", 600, 400)
+    assert image_header.read(whole[:-2]) == image_header.Header(".jpg", 600, 400, complete=False)
+
+
+@pytest.mark.parametrize("written", FORMATS)
+def test_no_bytes_make_it_raise(written: str) -> None:
+    data = encoded(written)
+    rng = random.Random(written)
+    for length in range(min(len(data), 400)):
+        image_header.read(data[:length])
+    for _ in range(500):
+        mutated = bytearray(data)
+        for _ in range(rng.randint(1, 8)):
+            mutated[rng.randrange(min(len(data), 200))] = rng.randrange(256)
+        image_header.read(bytes(mutated))
+
+
+def test_extension_of_what_is_unknown() -> None:
+    assert image_header.extension(encoded(".png")) == ".png"
+    assert image_header.extension(b"") == ".bin"
+    assert image_header.extension(b"text") == ".bin"
