@@ -59,7 +59,7 @@ def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint
         raise UndecodableImage(
             f"the {header.extension} image cannot be decoded: {reason}"
         ) from error
-    return image[:, :, ::-1]
+    return np.asarray(image, np.uint8)[:, :, ::-1]
 
 
 def _flags(header: image_header.Header, size: int) -> int:

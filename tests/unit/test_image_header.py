@@ -1,8 +1,10 @@
 import random
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from velox import image_header
 
@@ -24,7 +26,7 @@ FORMATS = {
 
 
 def encoded(extension: str, parameters: tuple[int, ...] = ()) -> bytes:
-    image = np.full((60, 100), 7, np.uint8)
+    image: NDArray[Any] = np.full((60, 100), 7, np.uint8)
     if extension != ".pgm":
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     if extension == ".hdr":
