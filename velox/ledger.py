@@ -84,8 +84,6 @@ class Ledger:
     def admit(self, records: Sequence[Record]) -> None:
         """Count records as in flight."""
         with self._changed:
-            if self._images == 0:
-                self._progress = self._clock()
             for record in records:
                 self._images += 1
                 self._bytes += record.size
@@ -190,7 +188,13 @@ class Ledger:
                 return None, 0, self._clock()
             return state.next_offset, state.last_timestamp_ms, state.since
 
+    def rest(self) -> None:
+        """Note that there is nothing to do: being idle now is no lack of progress."""
+        with self._changed:
+            if self._images == 0:
+                self._progress = self._clock()
+
     def idle_seconds(self) -> float:
-        """Seconds since the last progress: a record finished, or the first one admitted."""
+        """Seconds without progress: since a record finished or there was nothing to do."""
         with self._changed:
             return self._clock() - self._progress

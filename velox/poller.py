@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import cast
 
@@ -25,6 +25,7 @@ from confluent_kafka import (
 
 from velox.batcher import End
 from velox.bounded import call_within
+from velox.commits import Commits
 from velox.errors import PollerFailed
 from velox.kafka_client import Config, client_logger, refused
 from velox.lag import LagGauges
@@ -37,10 +38,18 @@ POLL_TIMEOUT_S = 0.1
 # How long a full queue may hold the poll loop before polling pauses: each pause throws the
 # prefetched records away, so a queue that empties batch by batch must not cause one.
 PATIENCE_S = 1.0
-COMMIT_EVERY_S = 1.0
 COMMITTED_TIMEOUT_S = 5.0
-LAST_COMMIT_TIMEOUT_S = 2.0
 CLOSE_TIMEOUT_S = 3.0
+# librdkafka repeats such errors about every 30 s while a broker is away.
+TROUBLE_LASTS_S = 60.0
+TROUBLE = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+    }
+)
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +93,7 @@ class Poller:
         self._gaps = OffsetGaps(metrics)
         self._assigned: set[int] = set()
         self._paused = self._new_while_paused = False
-        self._turned = self._last_commit = self._next_commit = clock()
+        self._turned = self._trouble_until = clock()
         self._fatal: KafkaError | None = None
         self.joined = False
         self._lag = LagGauges(
@@ -94,11 +103,18 @@ class Poller:
             start=self._gaps.start,
             clock=clock,
         )
-        callbacks = {"error_cb": self._on_error, "on_commit": self._on_commit}
+        self._commits: Commits
+        callbacks = {
+            "error_cb": self._on_error,
+            "on_commit": lambda *answer: self._commits.on_commit(*answer),
+        }
         try:
             self._consumer = Consumer({**config, **callbacks}, logger=client_logger())
         except KafkaException as error:
             raise refused(error) from None
+        self._commits = Commits(
+            self._consumer, topic=topic, ledger=ledger, metrics=metrics, clock=clock
+        )
 
     def poll_age(self) -> float:
         """Seconds since the poll loop last turned."""
@@ -106,7 +122,16 @@ class Poller:
 
     def commit_age(self) -> float:
         """Seconds since the last successful commit, or since the start."""
-        return self._clock() - self._last_commit
+        return self._commits.age()
+
+    @property
+    def known_lag(self) -> int:
+        """Records of the assigned partitions that are not finished, as last measured."""
+        return self._lag.total
+
+    def broker_in_trouble(self) -> bool:
+        """Whether the broker has lately been unreachable."""
+        return self._clock() < self._trouble_until
 
     def run(self, stop: threading.Event) -> None:
         """Poll until told to stop, then let what is in flight finish, commit and leave the group.
@@ -138,8 +163,10 @@ class Poller:
         elif not self._ledger.wait_for_room(PATIENCE_S):
             self._pause()
         self._take(self._poll())
-        self._commit_when_due()
+        self._commits.commit_when_due()
         self._lag.measure_when_due(self._assigned)
+        if self._lag.total == 0:
+            self._ledger.rest()
         self._show_flight()
         if self._fatal is not None:
             raise PollerFailed(f"Kafka client failed: {self._fatal.str()}")
@@ -200,49 +227,6 @@ class Poller:
         self._consumer.resume(self._partitions(self._assigned))
         log.info("polling=resumed in_flight=%d", self._ledger.images)
 
-    # Commits.
-
-    def _commit_when_due(self) -> None:
-        if self._clock() < self._next_commit:
-            return
-        self._next_commit = self._clock() + COMMIT_EVERY_S
-        offsets = self._ledger.uncommitted()
-        if offsets:
-            try:
-                self._consumer.commit(offsets=self._offsets(offsets), asynchronous=True)
-            except KafkaException as error:
-                self._commit_failed(error.args[0])
-
-    def _commit_now(self, partitions: set[int]) -> None:
-        """Commit what is done of these partitions and wait for the broker, within a bound."""
-        offsets = self._ledger.uncommitted(partitions)
-        if not offsets:
-            return
-
-        def commit() -> None:
-            try:
-                done = self._consumer.commit(offsets=self._offsets(offsets), asynchronous=False)
-                self._on_commit(None, done)
-            except KafkaException as error:
-                self._commit_failed(error.args[0])
-
-        if not call_within(LAST_COMMIT_TIMEOUT_S, commit):
-            log.warning("commit unanswered timeout_s=%g", LAST_COMMIT_TIMEOUT_S)
-
-    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        failed = error or next((each.error for each in partitions if each.error), None)
-        if failed is not None:
-            self._commit_failed(failed)
-        done = {each.partition: each.offset for each in partitions if not (error or each.error)}
-        if done:
-            self._ledger.committed(done)
-            self._last_commit = self._clock()
-            self._metrics.commits.labels("ok").inc()
-
-    def _commit_failed(self, error: KafkaError) -> None:
-        self._metrics.commits.labels("failed").inc()
-        log.warning("commit failed reason=%r", error.str())
-
     # Rebalances: callbacks run inside poll(), must not raise and must not close.
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -259,7 +243,7 @@ class Poller:
         numbers = {each.partition for each in partitions}
         if not self._ledger.wait_until_done(numbers, self._drain_timeout):
             log.warning("revoked before done partitions=%s", sorted(numbers))
-        self._commit_now(numbers)
+        self._commits.commit_now(numbers)
         self._forget(numbers, "revoked")
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -295,7 +279,7 @@ class Poller:
                 log.debug("left unread offset=%d", message.offset())
         if self._ledger.images:
             log.warning("stopped before done in_flight=%d", self._ledger.images)
-        self._commit_now(set(self._assigned))
+        self._commits.commit_now(set(self._assigned))
 
     # Measures and errors.
 
@@ -319,11 +303,10 @@ class Poller:
     def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in sorted(numbers)]
 
-    def _offsets(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, *item) for item in sorted(offsets.items())]
-
     def _on_error(self, error: KafkaError) -> None:
         self._metrics.kafka_errors.inc()
         if error.fatal():
             self._fatal = error
+        if error.code() in TROUBLE:
+            self._trouble_until = self._clock() + TROUBLE_LASTS_S
         log.warning("kafka error=%s reason=%r", error.name(), error.str())
