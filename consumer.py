@@ -14,31 +14,32 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from queue import SimpleQueue
 
 from velox import entry, logs
 from velox.batcher import End
 from velox.config import ConsumerSettings
-from velox.dead_letter import SUFFIX, DeadLetters
+from velox.dead_letter import DeadLetters
 from velox.decode import decode
 from velox.decoding import Decoder
-from velox.errors import CheckpointError, SettingError
+from velox.engine import Engine, TorchEngine, select_device
 from velox.health import Health
 from velox.image_files import ImageFiles
 from velox.inference import BisectingPredictor
-from velox.kafka_client import DEAD_LETTER_BYTES, consumer_config
+from velox.kafka_client import consumer_config
 from velox.ledger import Ledger
 from velox.metrics import Metrics
-from velox.mongo_store import MongoStore
 from velox.pipeline import Pipeline
 from velox.poller import Poller
 from velox.recorder import Recorder
 from velox.records import Record
-from velox.retry import Stopped, until_there
+from velox.retry import Stopped
 from velox.server import answers, serving
-from velox.stores import SQLiteStore, Store
+from velox.startup import Waiting, make_store, open_image_files
+from velox.stores import Store
 from velox.topics import Topics
+from velox.watch import watch
 
 log = logging.getLogger("consumer")
 
@@ -51,64 +52,76 @@ def main() -> int:
 
 def consume(settings: ConsumerSettings, stop: threading.Event) -> int:
     """Open everything, run the pipeline until told to stop, close everything."""
-    with ExitStack() as stack:
+    with ExitStack() as opened:
         metrics, health = Metrics(), Health(stall_timeout=settings.stall_timeout)
-        address = stack.enter_context(
-            serving(
-                answers(metrics.registry, health),
-                address=settings.metrics_address,
-                port=settings.metrics_port,
-            )
+        routes = answers(metrics.registry, health)
+        address = opened.enter_context(
+            serving(routes, address=settings.metrics_address, port=settings.metrics_port)
         )
         log.info("metrics address=%s", address)
         try:
-            pipeline = open_pipeline(settings, stop, stack, metrics, health)
+            engine, store, files = open_parts(settings, stop, health, opened)
         except Stopped as stopped:
             log.info("%s", stopped)
             return 0
+        pipeline = join_stages(settings, metrics, health, engine, store, files, opened)
         pipeline.run(stop)
     log.info("stopped")
     return 0
 
 
-def open_pipeline(
+def open_parts(
+    settings: ConsumerSettings, stop: threading.Event, health: Health, opened: ExitStack
+) -> tuple[Engine, Store, ImageFiles]:
+    """Refuse settings that cannot work, then wait for model, store and topics."""
+    select_device(settings.device)
+    files = open_image_files(settings.storage_path, keep=settings.max_stored_files)
+    opened.enter_context(closing(files))
+    store = make_store(
+        mongo_uri=settings.mongo_uri,
+        database=settings.db_name,
+        storage_path=settings.storage_path,
+    )
+    opened.enter_context(closing(store))
+    topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
+
+    waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
+    checkpoint = waiting.for_model(settings.model_path, settings.classes_path)
+    engine = TorchEngine(
+        checkpoint, device=settings.device, memory_fraction=settings.gpu_memory_fraction
+    )
+    opened.enter_context(closing(engine))
+    waiting.for_store(store)
+    waiting.for_topics(topics, settings.kafka_topic, replication=settings.kafka_replication_factor)
+    return engine, store, files
+
+
+def join_stages(
     settings: ConsumerSettings,
-    stop: threading.Event,
-    stack: ExitStack,
     metrics: Metrics,
     health: Health,
+    engine: Engine,
+    store: Store,
+    files: ImageFiles,
+    opened: ExitStack,
 ) -> Pipeline:
-    """Wait for model, store and topic, whichever comes when, and join the stages."""
+    """Make the stages and join them; `opened` closes what must be closed."""
     abort = threading.Event()
-    waiting = Waiting(settings.startup_timeout, stop, health)
-
-    checkpoint = waiting.for_model(settings)
-    engine = load_engine(settings, checkpoint)
-    metrics.model_info.labels(
-        engine.digest, engine.architecture, engine.input_size, engine.device
-    ).set(1)
-    store = open_store(settings)
-    stack.callback(store.close)
-    waiting.for_store(store)
-    waiting.for_topic(settings)
-
-    ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     intake: SimpleQueue[Record | End] = SimpleQueue()
+    ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     dead_letters = DeadLetters(
         topic=settings.kafka_topic,
         bootstrap=settings.kafka_bootstrap_server,
         extra=settings.kafka_config,
     )
-    stack.callback(dead_letters.close)
-    files = open_files(settings)
-    stack.callback(files.close)
+    opened.enter_context(closing(dead_letters))
     decoder = Decoder(
         decode,
         size=engine.input_size,
         max_pixels=settings.max_image_pixels,
         threads=settings.decode_threads,
     )
-    stack.callback(decoder.close)
+    opened.enter_context(closing(decoder))
     recorder = Recorder(
         store=store,
         files=files,
@@ -133,7 +146,15 @@ def open_pipeline(
         metrics=metrics,
         drain_timeout=settings.drain_timeout,
     )
-    watch(health, metrics, poller, ledger, recorder, settings.max_poll_interval)
+    watch(
+        health=health,
+        metrics=metrics,
+        poller=poller,
+        ledger=ledger,
+        recorder=recorder,
+        engine=engine,
+        max_poll_interval=settings.max_poll_interval,
+    )
     return Pipeline(
         poller=poller,
         intake=intake,
@@ -148,3 +169,7 @@ def open_pipeline(
         batch_timeout=settings.batch_timeout_ms / 1000,
         abort=abort,
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

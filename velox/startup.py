@@ -1,0 +1,104 @@
+"""The start of the consumer: it waits for what it needs, in whatever order that appears."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from velox import model
+from velox.dead_letter import SUFFIX
+from velox.errors import SettingError
+from velox.health import Health
+from velox.image_files import ImageFiles
+from velox.kafka_client import DEAD_LETTER_BYTES
+from velox.mongo_store import MongoStore
+from velox.retry import until_there
+from velox.stores import SQLiteStore, Store
+from velox.topics import Topics
+
+SQLITE_FILE = "detections.db"
+DEAD_LETTER_PARTITIONS = 1
+
+T = TypeVar("T")
+
+
+class Waiting:
+    """Waits for one thing after the other, says for what, and gives up at a limit.
+
+    Args:
+        limit: longest wait for each thing in seconds.
+        stop: ends a wait.
+        health: told what the start is waiting for.
+
+    Each method raises StartupTimeout at the limit and Stopped when told to stop.
+    """
+
+    def __init__(self, *, limit: float, stop: threading.Event, health: Health) -> None:
+        self._limit = limit
+        self._stop = stop
+        self._health = health
+
+    def for_model(self, model_path: Path, classes_path: Path) -> model.Checkpoint:
+        """The checkpoint, once a usable one lies there."""
+        return self._until(f"model {model_path}", lambda: model.load(model_path, classes_path))
+
+    def for_store(self, store: Store) -> None:
+        """Until the store is open."""
+
+        def opened() -> bool:
+            store.open()
+            return True
+
+        self._until(f"store {store.name}", opened)
+
+    def for_topics(self, topics: Topics, topic: str, *, replication: int) -> None:
+        """Until the topic is there, and its dead-letter topic, which is created if need be."""
+        self._until(f"topic {topic}", lambda: topics.partitions(topic) or None)
+        dead_letters = topic + SUFFIX
+        self._until(
+            f"topic {dead_letters}",
+            lambda: (
+                topics.ensure(
+                    dead_letters,
+                    partitions=DEAD_LETTER_PARTITIONS,
+                    replication=replication,
+                    config={"max.message.bytes": str(DEAD_LETTER_BYTES)},
+                )
+                or None
+            ),
+        )
+
+    def _until(self, what: str, look: Callable[[], T | None]) -> T:
+        def announce(reason: str) -> None:
+            self._health.starting = reason
+
+        return until_there(look, what=what, limit=self._limit, stop=self._stop, announce=announce)
+
+
+def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
+    """The store that the settings ask for; it is not opened yet."""
+    if mongo_uri:
+        return MongoStore(uri=mongo_uri, database=database)
+    return SQLiteStore(storage_path / SQLITE_FILE)
+
+
+def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
+    """The folder of matched images.
+
+    Raises:
+        SettingError: when it cannot be made, listed or written to.
+    """
+    try:
+        files = ImageFiles(storage_path, keep=keep)
+        if not os.access(storage_path, os.W_OK | os.X_OK):
+            raise PermissionError("no permission to write there")
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingError(
+            f"STORAGE_PATH={str(storage_path)!r} cannot be used: {reason}; "
+            "it must be a folder that can be written to"
+        ) from None
+    return files

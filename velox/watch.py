@@ -1,0 +1,51 @@
+"""What the probes and the gauges look at while the pipeline runs."""
+
+from __future__ import annotations
+
+from velox.engine import Engine
+from velox.health import Health
+from velox.ledger import Ledger
+from velox.metrics import Metrics
+from velox.poller import Poller
+from velox.recorder import Recorder
+
+
+def watch(
+    *,
+    health: Health,
+    metrics: Metrics,
+    poller: Poller,
+    ledger: Ledger,
+    recorder: Recorder,
+    engine: Engine,
+    max_poll_interval: float,
+) -> None:
+    """Let health and metrics look at the parts of the pipeline.
+
+    A database, dead-letter topic or broker that is away excuses a standstill: a restart of this
+    process would not bring it back.
+
+    `max_poll_interval` is in seconds: after that the broker evicts a consumer that does not poll.
+    """
+
+    def excuse() -> str | None:
+        if recorder.waiting_for is not None:
+            return f"waiting for {recorder.waiting_for}"
+        return "waiting for the broker" if poller.broker_in_trouble() else None
+
+    health.poll_age = poller.poll_age
+    health.poll_age_limit = min(health.poll_age_limit, max_poll_interval)
+    health.idle = ledger.idle_seconds
+    health.work = lambda: max(ledger.images, poller.known_lag)
+    health.excuse = excuse
+    health.joined = lambda: poller.joined
+    health.starting = None
+    metrics.max_poll_interval.set(max_poll_interval)
+    metrics.poll_age.set_function(poller.poll_age)
+    metrics.commit_age.set_function(poller.commit_age)
+    metrics.ready.set_function(lambda: float(health.ready()[0]))
+    metrics.model_info.labels(
+        engine.digest, engine.architecture, engine.input_size, engine.device
+    ).set(1)
+    for kind in engine.memory():
+        metrics.device_memory.labels(kind).set_function(lambda kind=kind: engine.memory()[kind])
