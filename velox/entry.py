@@ -19,7 +19,8 @@ EXIT_BAD_SETTING = 2
 class SettingsClass(Protocol):
     """What a script's settings offer (see `velox.config.Settings`)."""
 
-    log_level: str
+    @property
+    def log_level(self) -> str: ...  # noqa: D102
 
     @classmethod
     def from_environment(cls) -> Self: ...  # noqa: D102

@@ -59,3 +59,7 @@ class BrokerUnavailable(VeloxError):
 
 class PollerFailed(VeloxError):
     """The Kafka client reported an error that no retry can mend."""
+
+
+class SendFailed(VeloxError):
+    """The Kafka client cannot send any more, whatever is tried."""

@@ -64,12 +64,16 @@ def consumer_config(
 def producer_config(
     *, bootstrap: str, delivery_timeout: float, compression: str, extra: Mapping[str, str]
 ) -> Config:
-    """An idempotent producer's configuration; KAFKA_CONFIG's properties win."""
+    """An idempotent producer's configuration; KAFKA_CONFIG's properties win.
+
+    `partitioner`: keys go where Java clients send them, so that both can write one source.
+    """
     return {
         **common_config(bootstrap),
         "acks": "all",
         "enable.idempotence": True,
         "compression.type": compression,
+        "partitioner": "murmur2_random",
         "delivery.timeout.ms": int(delivery_timeout * 1000),
         "message.max.bytes": DEAD_LETTER_BYTES,
         "queue.buffering.max.kbytes": 65_536,
