@@ -431,6 +431,32 @@ class ConsumerSettings(KafkaSettings, ModelSettings):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings(Settings):
+    """What `demo.py` reads; its processes read theirs, with paths and addresses that it sets."""
+
+    images: int = setting(
+        "IMAGES", "0", integer(0, 2**53), "Images after which the demo ends by itself; 0 for no end"
+    )
+    demo_path: Path = setting(
+        "DEMO_PATH", "demo-data", PATH, "Folder of the demo's model, detections and images"
+    )
+    producer_interval: float = setting(
+        "PRODUCER_INTERVAL", "0.02", number(0, 86_400), "Seconds between images; 0 for no pause"
+    )
+    metrics_port: int = setting(
+        "METRICS_PORT",
+        "8000",
+        integer(0, 65_535),
+        "Prometheus metrics port; any free one is taken where it is in use",
+    )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment alone: a `.env` file describes the deployed stack."""
+        return cls.load(os.environ)
+
+
 def environment(directory: Path | None = None) -> dict[str, str]:
     """The process's environment over the values of a `.env` file.
 

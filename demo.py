@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Run the whole pipeline on this machine: embedded broker, training, producer, consumer, SQLite.
+
+    python demo.py                 # until Ctrl-C
+    IMAGES=500 python demo.py      # ends by itself, with a summary
+    python demo.py --help          # every variable, its default and its meaning
+
+The parts are the ordinary scripts, each a process. They read their own variables too, so that
+SHAPES=circle,star or BATCH_SIZE=32 can be tried here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import ExitStack
+
+from velox import embedded_broker, entry
+from velox.children import Child
+from velox.config import DemoSettings
+from velox.demo_parts import Consumer, Producer
+from velox.demo_text import live_line, rate, summary
+from velox.display import Display
+from velox.errors import VeloxError
+from velox.figures import Figures
+from velox.retry import Stopped
+
+STORAGE = "discoveries"
+READ_EVERY_S = 0.5
+STALL_TIMEOUT_S = 60.0
+LAST_TIMEOUT_S = 10.0
+RATE_OVER_READINGS = 7
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    return entry.run(DemoSettings, __doc__, run)
+
+
+def run(settings: DemoSettings, stop: threading.Event) -> int:
+    """Start the parts one after the other, show what they do, end them, sum up."""
+    display = Display(sys.stderr)
+    signal.signal(signal.SIGHUP, lambda *_: stop.set())
+    try:
+        with ExitStack() as opened:
+            bootstrap = opened.enter_context(embedded_broker.running())
+            display.line(f"broker      {bootstrap} (embedded)")
+            environment = environment_of_parts(settings, bootstrap)
+            train(environment, stop)
+            consumer = Consumer(environment, display)
+            opened.enter_context(consumer.child)
+            consumer.wait_until_ready(stop)
+            display.line(f"metrics     {consumer.address}/metrics")
+            producer = Producer(environment, display)
+            opened.enter_context(producer.child)
+            last = follow(consumer, producer, display, stop)
+    except Stopped:
+        display.line("stopped")
+        return 0
+    display.end_live()
+    storage = settings.demo_path / STORAGE
+    print(summary(last, producer.acknowledged, storage, consumer.address))
+    return 0 if last.finished >= producer.acknowledged and not producer.failed else 1
+
+
+def environment_of_parts(settings: DemoSettings, bootstrap: str) -> dict[str, str]:
+    """The environment of every part: the user's, with the demo's own places and addresses."""
+    folder = settings.demo_path
+    return {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVER": bootstrap,
+        "KAFKA_CONFIG": "",
+        "KAFKA_GROUP_PROTOCOL": "classic",
+        "KAFKA_PARTITIONS": str(embedded_broker.PARTITIONS),
+        "MONGO_URI": "",
+        "MODEL_PATH": str(folder / "model.pth"),
+        "CLASSES_PATH": str(folder / "classes.json"),
+        "STORAGE_PATH": str(folder / STORAGE),
+        "METRICS_ADDRESS": "127.0.0.1",
+        "METRICS_PORT": str(free_port(settings.metrics_port)),
+        "PRODUCER_INTERVAL": str(settings.producer_interval),
+        "PRODUCER_IMAGES": str(settings.images),
+    }
+
+
+def free_port(wanted: int) -> int:
+    """The port if nothing listens there, else 0, which stands for any."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+    return wanted
+
+
+def train(environment: dict[str, str], stop: threading.Event) -> None:
+    """Train a model unless there is one.
+
+    Raises:
+        VeloxError: when training fails.
+        Stopped: when told to stop.
+    """
+    with Child("train.py", environment, arguments=("--if-missing",)) as trainer:
+        while not trainer.wait(READ_EVERY_S):
+            if stop.is_set():
+                raise Stopped("stopped in training")
+    if trainer.exit_code != 0:
+        raise VeloxError(f"train.py ended with exit code {trainer.exit_code}")
+
+
+def follow(
+    consumer: Consumer, producer: Producer, display: Display, stop: threading.Event
+) -> Figures:
+    """Show live figures until every image is accounted for, or none moves; the last ones.
+
+    When told to stop, the producer is ended first and what it sent is waited for.
+
+    Raises:
+        VeloxError: when the consumer ends.
+    """
+    last = Figures()
+    readings: deque[tuple[float, int]] = deque(maxlen=RATE_OVER_READINGS)
+    moved = time.monotonic()
+    while True:
+        if stop.is_set():
+            producer.child.end()
+        ended = producer.child.wait(0)
+        consumer.require_alive()
+        now = time.monotonic()
+        if (read := consumer.read()) is not None:
+            moved = now if read.finished > last.finished else moved
+            last = read
+            readings.append((now, read.finished))
+            display.live(live_line(read, rate(readings)))
+            producer.keep_within(read.lag)
+        if ended and last.finished >= producer.acknowledged:
+            return last
+        if now - moved > (LAST_TIMEOUT_S if stop.is_set() else STALL_TIMEOUT_S):
+            return last
+        time.sleep(READ_EVERY_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
