@@ -1,0 +1,211 @@
+"""The Compose files: valid in every combination, and in agreement with the code they start."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+from velox.config import ConsumerSettings, ProducerSettings, Settings, TrainSettings
+from velox.kafka_client import MAX_MESSAGE_BYTES
+
+ROOT = Path(__file__).parents[2]
+BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
+STACK: dict[str, Any] = yaml.safe_load(BASE.read_text())
+SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+IMAGE = (ROOT / "Dockerfile").read_text()
+SCRIPTS: dict[str, type[Settings]] = {
+    "trainer": TrainSettings,
+    "consumer": ConsumerSettings,
+    "producer": ProducerSettings,
+}
+KEY_ORDER = [
+    "image",
+    "build",
+    "command",
+    "user",
+    "environment",
+    "depends_on",
+    "ports",
+    "networks",
+    "volumes",
+    "tmpfs",
+    "read_only",
+    "cap_drop",
+    "security_opt",
+    "healthcheck",
+    "stop_grace_period",
+    "restart",
+    "mem_limit",
+    "logging",
+]
+INTERPOLATED = re.compile(r"\$\{([A-Z_]+)")
+
+
+def compose_command() -> list[str] | None:
+    """The Compose of this machine, as a command of its own or as Docker's plugin."""
+    for command in (["docker-compose"], ["docker", "compose"]):
+        if shutil.which(command[0]):
+            shown = subprocess.run([*command, "version"], capture_output=True, check=False)
+            if shown.returncode == 0:
+                return command
+    return None
+
+
+def image_variables() -> dict[str, str]:
+    """What the image sets for every container."""
+    return dict(re.findall(r"\b([A-Z_]+)=(\S+)", IMAGE.partition("USER 10001")[0]))
+
+
+@pytest.mark.parametrize("file", [BASE, GPU], ids=lambda path: path.name)
+def test_files_follow_the_compose_specification(file: Path) -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    shown = subprocess.run([*check, str(file)], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout
+
+
+@pytest.mark.skipif(compose_command() is None, reason="needs Docker Compose")
+@pytest.mark.parametrize("files", [[BASE], [BASE, GPU]], ids=["cpu", "gpu"])
+def test_compose_accepts_every_combination(files: list[Path]) -> None:
+    chosen = [part for file in files for part in ("--file", str(file))]
+    shown = subprocess.run(
+        [*(compose_command() or []), *chosen, "config", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_gpu_file_only_changes_services_that_exist() -> None:
+    changed = yaml.safe_load(GPU.read_text())["services"]
+    assert set(changed) == {"trainer", "consumer"}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_gets_exactly_the_settings_it_reads(name: str) -> None:
+    read = {each.variable for each in SCRIPTS[name].declared().values()}
+    passed = set(SERVICES[name]["environment"])
+    assert passed | set(image_variables()) >= read, "a setting cannot be set in .env"
+    assert passed <= read, "a variable that the script does not read"
+
+
+def test_every_line_of_env_is_read_by_something() -> None:
+    text = (ROOT / ".env").read_text()
+    offered = set(dotenv_values(ROOT / ".env")) | set(re.findall(r"^# ([A-Z_]+)=", text, re.M))
+    scripts = {
+        setting.variable for each in SCRIPTS.values() for setting in each.declared().values()
+    }
+    compose = set(INTERPOLATED.findall(BASE.read_text())) | set(STACK["x-image"]["build"]["args"])
+    compose |= {"COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"}
+    assert offered <= scripts | compose
+
+
+def test_env_repeats_the_defaults_of_the_code() -> None:
+    given = dotenv_values(ROOT / ".env")
+    for settings in SCRIPTS.values():
+        for setting in settings.declared().values():
+            assert given.get(setting.variable, setting.default) == setting.default
+
+
+def test_every_interpolated_variable_is_offered_in_env_or_is_a_setting() -> None:
+    offered = set(re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env").read_text(), re.M))
+    scripts = {
+        setting.variable for each in SCRIPTS.values() for setting in each.declared().values()
+    }
+    assert set(INTERPOLATED.findall(BASE.read_text())) <= offered | scripts
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_services_share_one_order_of_keys(name: str) -> None:
+    keys = list(SERVICES[name])
+    assert keys == sorted(keys, key=KEY_ORDER.index)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_services_are_bounded_and_restrained(name: str) -> None:
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["logging"]["options"]["max-size"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == ("no" if name == "trainer" else "unless-stopped")
+    assert service["networks"] in (["pipeline"], ["pipeline", "edge"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_are_pinned(name: str) -> None:
+    image, _, tag = SERVICES[name]["image"].partition(":")
+    if image == "ml-inference-app":
+        assert SERVICES[name]["build"]["context"] == "."
+    else:
+        assert re.search(r"\d+\.\d+", tag)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_services_have_a_health_check_or_say_that_they_have_none(name: str) -> None:
+    service = SERVICES[name]
+    if name == "consumer":
+        assert "HEALTHCHECK" in IMAGE
+        assert "healthcheck" not in service
+    elif name in SCRIPTS:
+        assert service["healthcheck"] == {"disable": True}
+    else:
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+def test_ports_are_those_the_seed_promises_and_stay_on_this_machine() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert ports == {
+        name: [f"${{PUBLISH_ADDRESS:-127.0.0.1}}:{port}:{port}"]
+        for name, port in {
+            "kafka": 9092,
+            "mongo": 27017,
+            "prometheus": 9090,
+            "grafana": 3000,
+        }.items()
+    }
+
+
+def test_published_services_have_a_way_out_and_the_scripts_have_none() -> None:
+    assert STACK["networks"]["pipeline"] == {"internal": True}
+    for name, service in SERVICES.items():
+        assert ("edge" in service["networks"]) == ("ports" in service), name
+
+
+def test_prometheus_scrapes_the_port_that_the_image_serves() -> None:
+    jobs = yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
+    (discovery,) = next(job for job in jobs if job["job_name"] == "velox")["dns_sd_configs"]
+    assert discovery["names"] == ["consumer"]
+    assert str(discovery["port"]) == image_variables()["METRICS_PORT"]
+    assert f"EXPOSE {discovery['port']}" in IMAGE
+
+
+def test_volumes_are_mounted_where_the_image_looks() -> None:
+    paths = image_variables()
+    mounts = {mount.split(":")[1] for mount in SERVICES["consumer"]["volumes"]}
+    assert mounts == {str(Path(paths["MODEL_PATH"]).parent), paths["STORAGE_PATH"]}
+    assert Path(paths["CLASSES_PATH"]).parent == Path(paths["MODEL_PATH"]).parent
+
+
+def test_broker_takes_images_as_large_as_the_clients_send() -> None:
+    environment = SERVICES["kafka"]["environment"]
+    assert int(environment["KAFKA_MESSAGE_MAX_BYTES"]) == MAX_MESSAGE_BYTES
+    assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+def test_every_named_volume_is_used() -> None:
+    used = {
+        mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])
+    }
+    assert {name for name in used if not name.startswith(".")} == set(STACK["volumes"])
+    for path in (name for name in used if name.startswith(".")):
+        assert (ROOT / path).exists()
