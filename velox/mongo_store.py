@@ -64,8 +64,7 @@ class MongoStore:
             )
         except (InvalidURI, ConfigurationError, ValueError) as error:
             raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
-        hosts = ",".join(f"{host}:{port}" for host, port in sorted(self._client.nodes))
-        self.name = f"mongodb:{hosts or 'seed list'}/{database}.{COLLECTION}"
+        self.name = f"mongodb:{_hosts(uri)}/{database}.{COLLECTION}"
         self._collection = self._client[database].get_collection(
             COLLECTION, write_concern=WriteConcern(w="majority", j=True)
         )
@@ -116,6 +115,11 @@ class MongoStore:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _hosts(uri: str) -> str:
+    """The hosts of a connection string, without its credentials."""
+    return uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _without(uri: str, error: Exception) -> str:

@@ -1,0 +1,163 @@
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from velox import sender as sender_module
+from velox.errors import SendFailed, SettingError
+from velox.sender import Sender
+from velox.sources import Capture
+
+TIMED_OUT = KafkaError(KafkaError._MSG_TIMED_OUT)
+TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+
+
+class Sent:
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
+
+    def key(self) -> bytes:
+        return str(self.record["key"]).encode()
+
+    def partition(self) -> int:
+        return int(self.record["partition"])
+
+
+class FakeProducer:
+    """Holds records until told what becomes of them."""
+
+    def __init__(self, config: dict[str, Any], logger: Any) -> None:
+        self.config = config
+        self.records: list[dict[str, Any]] = []
+        self.waiting: list[dict[str, Any]] = []
+        self.refuse: list[Exception] = []
+        self.on_poll: Callable[[], None] = lambda: None
+        self.on_flush: Callable[[], None] = lambda: None
+
+    def produce(self, topic: str, **record: Any) -> None:
+        if self.refuse:
+            raise self.refuse.pop(0)
+        self.records.append({"topic": topic, **record})
+        self.waiting.append(self.records[-1])
+
+    def answer(self, error: KafkaError | None = None) -> None:
+        record = self.waiting.pop(0)
+        record["on_delivery"](error, Sent(record))
+
+    def poll(self, timeout: float) -> None:
+        self.on_poll()
+
+    def flush(self, timeout: float) -> None:
+        self.on_flush()
+
+    def purge(self) -> None:
+        while self.waiting:
+            self.answer(KafkaError(KafkaError._PURGE_QUEUE))
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> tuple[Sender, FakeProducer]:
+    monkeypatch.setattr(sender_module, "Producer", FakeProducer)
+    sender = Sender(
+        topic="image_data", bootstrap="b:1", delivery_timeout=30, compression="none", extra={}
+    )
+    return sender, sender._producer  # type: ignore[return-value]
+
+
+CAPTURE = Capture(b"jpeg", "camera-1", "image/jpeg", "red_circle", 2)
+GO_ON = threading.Event()
+
+
+def test_a_record_carries_what_the_contract_says(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+    sender.send(Capture(b"png", "file-1", "image/png"), GO_ON)
+    first, second = producer.records
+    assert (first["topic"], first["value"], first["key"]) == ("image_data", b"jpeg", "camera-1")
+    assert first["partition"] == 2
+    assert first["headers"] == {
+        "content-type": b"image/jpeg",
+        "source": b"camera-1",
+        "label": b"red_circle",
+    }
+    assert second["partition"] == -1
+    assert "label" not in second["headers"]
+    assert producer.config["acks"] == "all"
+    assert producer.config["enable.idempotence"] is True
+
+
+def test_every_image_is_counted(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    for _ in range(3):
+        sender.send(CAPTURE, GO_ON)
+    producer.answer()
+    producer.answer(TIMED_OUT)
+    assert (sender.sent, sender.acknowledged, sender.failed, sender.pending) == (3, 1, 1, 1)
+
+
+def test_a_full_queue_is_waited_for(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    producer.refuse = [BufferError(), BufferError()]
+    sender.send(CAPTURE, GO_ON)
+    assert (sender.sent, len(producer.records)) == (1, 1)
+
+
+def test_told_to_stop_at_a_full_queue_the_image_does_not_count(
+    made: tuple[Sender, FakeProducer],
+) -> None:
+    sender, producer = made
+    stop = threading.Event()
+    stop.set()
+    producer.refuse = [BufferError()]
+    sender.send(CAPTURE, stop)
+    assert (sender.sent, sender.pending) == (0, 0)
+
+
+def test_an_image_that_the_client_refuses_has_failed(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    producer.refuse = [KafkaException(TOO_LARGE)]
+    sender.send(CAPTURE, GO_ON)
+    assert (sender.sent, sender.failed, sender.pending) == (1, 1, 0)
+
+
+def test_a_fatal_error_ends_it(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    producer.config["error_cb"](KafkaError(KafkaError._FATAL, "out of order", fatal=True))
+    with pytest.raises(SendFailed, match="out of order"):
+        sender.send(CAPTURE, GO_ON)
+
+
+def test_the_end_waits_for_every_acknowledgement(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    for _ in range(3):
+        sender.send(CAPTURE, GO_ON)
+    producer.on_flush = producer.answer
+    sender.finish(60, GO_ON, 60)
+    assert (sender.acknowledged, sender.failed, producer.waiting) == (3, 0, [])
+
+
+@pytest.mark.parametrize(("timeout", "stopping"), [(0.0, 60.0), (60.0, 0.0)])
+def test_what_is_not_acknowledged_in_time_has_failed(
+    made: tuple[Sender, FakeProducer], timeout: float, stopping: float
+) -> None:
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+    sender.send(CAPTURE, GO_ON)
+    producer.answer()
+    stop = threading.Event()
+    stop.set()
+    sender.finish(timeout, stop, stopping)
+    assert (sender.acknowledged, sender.failed, sender.pending) == (1, 1, 0)
+
+
+def test_a_property_that_librdkafka_does_not_know_is_named() -> None:
+    with pytest.raises(SettingError, match=r"KAFKA_CONFIG.*no\.such\.thing"):
+        Sender(
+            topic="t",
+            bootstrap="b:1",
+            delivery_timeout=1,
+            compression="none",
+            extra={"no.such.thing": "1"},
+        )

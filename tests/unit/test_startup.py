@@ -1,0 +1,126 @@
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from velox.errors import CheckpointError, SettingError, StartupTimeout, StoreUnavailable
+from velox.health import Health
+from velox.mongo_store import MongoStore
+from velox.records import Detection
+from velox.retry import Stopped
+from velox.startup import Waiting, make_store, open_image_files
+from velox.stores import Rejected, SQLiteStore
+
+
+class LateStore:
+    """Opens at the n-th attempt."""
+
+    name = "late"
+
+    def __init__(self, attempts: int) -> None:
+        self.left = attempts
+
+    def open(self) -> None:
+        self.left -= 1
+        if self.left:
+            raise StoreUnavailable("nobody there")
+
+    def write(self, detections: Sequence[Detection]) -> Rejected:
+        raise AssertionError
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+class LateTopics:
+    """The topic appears at the n-th look, its dead-letter topic is made on demand."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self.made: list[tuple[str, int, int, dict[str, str]]] = []
+
+    def partitions(self, topic: str) -> int:
+        self.looks -= 1
+        return 0 if self.looks else 8
+
+    def ensure(
+        self, topic: str, *, partitions: int, replication: int, config: dict[str, str]
+    ) -> int:
+        self.made.append((topic, partitions, replication, config))
+        return partitions
+
+
+def waiting(health: Health, *, limit: float = 30, stopped: bool = False) -> Waiting:
+    stop = threading.Event()
+    if stopped:
+        stop.set()
+    return Waiting(limit=limit, stop=stop, health=health)
+
+
+def test_a_store_that_comes_late_is_waited_for_and_health_says_so() -> None:
+    health, store = Health(), LateStore(2)
+    waiting(health).for_store(store)
+    assert store.left == 0
+    assert health.starting == "waiting for store late: nobody there"
+    assert health.ready() == (False, "waiting for store late: nobody there")
+    assert health.live()[0]
+
+
+def test_the_wait_has_a_limit_that_names_its_variable() -> None:
+    with pytest.raises(StartupTimeout, match=r"no store late after 0 s \(STARTUP_TIMEOUT_S\)"):
+        waiting(Health(), limit=0).for_store(LateStore(100))
+
+
+def test_told_to_stop_it_stops_waiting() -> None:
+    with pytest.raises(Stopped, match="store late"):
+        waiting(Health(), stopped=True).for_store(LateStore(100))
+
+
+def test_the_dead_letter_topic_is_made_large_enough_for_any_record_and_its_headers() -> None:
+    topics = LateTopics(2)
+    waiting(Health()).for_topics(topics, "image_data", replication=3)  # type: ignore[arg-type]
+    ((name, _, replication, config),) = topics.made
+    assert (name, replication) == ("image_data-dlt", 3)
+    assert int(config["max.message.bytes"]) > 10_485_760
+
+
+def test_a_model_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(StartupTimeout, match=r"model\.pth"):
+        waiting(Health(), limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
+
+
+def test_a_broken_model_is_named_and_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "model.pth").write_bytes(b"half a mod")
+    health = Health()
+    with pytest.raises((StartupTimeout, CheckpointError), match=r"model\.pth"):
+        waiting(health, limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
+    assert "model.pth" in str(health.starting)
+
+
+def test_no_mongo_uri_means_sqlite_beside_the_images(tmp_path: Path) -> None:
+    store = make_store(mongo_uri="", database="db", storage_path=tmp_path)
+    assert isinstance(store, SQLiteStore)
+    assert store.name == f"sqlite:{tmp_path / 'detections.db'}"
+
+
+def test_a_mongo_uri_means_mongodb(tmp_path: Path) -> None:
+    store = make_store(mongo_uri="mongodb://u:secret@h:1/", database="db", storage_path=tmp_path)
+    assert isinstance(store, MongoStore)
+    assert store.name == "mongodb:h:1/db.shapes_found"
+    store.close()
+
+
+def test_a_storage_path_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingError, match=r"STORAGE_PATH='.*file' cannot be used: .*; it must"):
+        open_image_files(tmp_path / "file", keep=1)
+
+
+def test_a_storage_path_without_permission_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(SettingError, match="no permission to write there"):
+        open_image_files(tmp_path, keep=1)
