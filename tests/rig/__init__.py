@@ -1,0 +1,1 @@
+"""What the tests run against: real servers and the project's scripts, each in its own process."""
