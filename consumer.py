@@ -14,32 +14,37 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from queue import SimpleQueue
+
+from velox.engine import Engine, TorchEngine, select_device
 
 from velox import entry, logs
 from velox.batcher import End
 from velox.config import ConsumerSettings
-from velox.dead_letter import DeadLetters
+from velox.dead_letter import SUFFIX, DeadLetters
 from velox.decode import decode
 from velox.decoding import Decoder
-from velox.engine import Engine, TorchEngine, select_device
 from velox.health import Health
 from velox.image_files import ImageFiles
 from velox.inference import BisectingPredictor
-from velox.kafka_client import consumer_config
+from velox.kafka_client import DEAD_LETTER_BYTES, consumer_config
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.pipeline import Pipeline
 from velox.poller import Poller
 from velox.recorder import Recorder
 from velox.records import Record
+from velox.results import Results
 from velox.retry import Stopped
 from velox.server import answers, serving
 from velox.startup import Waiting, make_store, open_image_files
 from velox.stores import Store
 from velox.topics import Topics
 from velox.watch import watch
+
+DEAD_LETTER_PARTITIONS = 1
 
 log = logging.getLogger("consumer")
 
@@ -92,8 +97,24 @@ def open_parts(
     )
     opened.enter_context(closing(engine))
     waiting.for_store(store)
-    waiting.for_topics(topics, settings.kafka_topic, replication=settings.kafka_replication_factor)
+    waiting.for_topic(topics, settings.kafka_topic)
+    for topic, partitions, config in own_topics(settings):
+        waiting.for_own_topic(
+            topics,
+            topic,
+            partitions=partitions,
+            replication=settings.kafka_replication_factor,
+            config=config,
+        )
     return engine, store, files
+
+
+def own_topics(settings: ConsumerSettings) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """The topics that the consumer writes to: name, partitions and configuration."""
+    large_enough = {"max.message.bytes": str(DEAD_LETTER_BYTES)}
+    yield settings.kafka_topic + SUFFIX, DEAD_LETTER_PARTITIONS, large_enough
+    if settings.kafka_results_topic:
+        yield settings.kafka_results_topic, settings.kafka_partitions, {}
 
 
 def join_stages(
@@ -109,12 +130,14 @@ def join_stages(
     abort = threading.Event()
     intake: SimpleQueue[Record | End] = SimpleQueue()
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
-    dead_letters = DeadLetters(
-        topic=settings.kafka_topic,
-        bootstrap=settings.kafka_bootstrap_server,
-        extra=settings.kafka_config,
-    )
+    topic, bootstrap = settings.kafka_topic, settings.kafka_bootstrap_server
+    extra = settings.kafka_config
+    dead_letters = DeadLetters(topic=topic, bootstrap=bootstrap, extra=extra)
     opened.enter_context(closing(dead_letters))
+    results = None
+    if settings.kafka_results_topic:
+        results = Results(topic=settings.kafka_results_topic, bootstrap=bootstrap, extra=extra)
+        opened.enter_context(closing(results))
     decoder = Decoder(
         decode,
         size=engine.input_size,
@@ -131,16 +154,17 @@ def join_stages(
         threshold=settings.confidence_threshold,
         targets=settings.target_labels,
         abort=abort,
+        results=results,
     )
     poller = Poller(
         consumer_config(
-            bootstrap=settings.kafka_bootstrap_server,
+            bootstrap=bootstrap,
             group=settings.kafka_consumer_group,
             protocol=settings.kafka_group_protocol,
             max_poll_interval=settings.max_poll_interval,
-            extra=settings.kafka_config,
+            extra=extra,
         ),
-        topic=settings.kafka_topic,
+        topic=topic,
         ledger=ledger,
         intake=intake,
         metrics=metrics,

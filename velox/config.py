@@ -166,6 +166,9 @@ KAFKA_CONFIG = Parser(
     + ", ".join(sorted(PROTECTED_PROPERTIES)),
 )
 TOPIC = text(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,245}", "1 to 245 of a-z A-Z 0-9 . _ -")
+OPTIONAL_TOPIC = text(
+    r"|(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "1 to 249 of a-z A-Z 0-9 . _ -, or empty"
+)
 NAME = text(r"[^\s\0/\\.$\"]{1,63}", '1 to 63 characters without spaces or / \\ . $ "')
 SERVERS = text(r"[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*", "host:port, separated by commas")
 MONGO = text(r"|mongodb(\+srv)?://\S+", "a mongodb:// or mongodb+srv:// address, or empty")
@@ -358,6 +361,12 @@ class ConsumerSettings(KafkaSettings, ModelSettings):
         "classic",
         choice("classic", "consumer"),
         "Group protocol: classic (cooperative-sticky), or consumer (KIP-848, Kafka 4.0 and newer)",
+    )
+    kafka_results_topic: str = setting(
+        "KAFKA_RESULTS_TOPIC",
+        "",
+        OPTIONAL_TOPIC,
+        "Topic to which every prediction goes as JSON; empty for none",
     )
     max_poll_interval: float = setting(
         "MAX_POLL_INTERVAL_S",

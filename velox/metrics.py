@@ -91,6 +91,9 @@ class Metrics:
         self.dead_letter_retries = counter(
             "velox_dead_letter_retries", "Attempts to send dead letters that failed."
         )
+        self.result_retries = counter(
+            "velox_result_retries", "Attempts to send results that failed."
+        )
         self.image_write_errors = counter(
             "velox_image_write_errors", "Matches stored without their image file."
         )

@@ -1,8 +1,9 @@
 """The store stage: makes all that a batch came to durable, in the order that loses nothing.
 
-Image files first, then documents that name them, then dead letters. Only when all are
-acknowledged may the batch's offsets be committed. What the store or the broker cannot take now is
-tried again for as long as it takes; what the store refuses for good becomes a dead letter.
+Image files first, then documents that name them, then results for other systems, then dead
+letters. Only when all are acknowledged may the batch's offsets be committed. What the store or the
+broker cannot take now is tried again for as long as it takes; what the store refuses for good
+becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from velox.dead_letter import DeadLetters
+from prometheus_client import Counter as PrometheusCounter
+
 from velox.errors import BrokerUnavailable, StoreUnavailable
 from velox.image_files import ImageFiles
 from velox.metrics import Metrics
 from velox.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
+from velox.results import Result
 from velox.retry import until_done
 from velox.stores import Store
 from velox.thinned_log import ThinnedLog
@@ -39,6 +43,18 @@ class Outcome:
     model: str
 
 
+T = TypeVar("T")
+
+
+class Receiver(Protocol[T]):
+    """A topic that takes items and says which it did not."""
+
+    topic: str
+
+    def send(self, items: Sequence[T], /) -> list[T]:
+        """Send all; returns those to send again, raises BrokerUnavailable if that is all."""
+
+
 class Recorder:
     """Writes outcomes down.
 
@@ -51,6 +67,7 @@ class Recorder:
         threshold: least confidence of a match, in [0, 1].
         targets: labels that count as a match; empty for all.
         abort: ends retries; what was not durable by then is not committed either.
+        results: where every prediction goes, if anywhere.
         wall_clock: seconds since the epoch.
     """
 
@@ -59,12 +76,13 @@ class Recorder:
         *,
         store: Store,
         files: ImageFiles,
-        dead_letters: DeadLetters,
+        dead_letters: Receiver[DeadLetter],
         metrics: Metrics,
         labels: Sequence[str],
         threshold: float,
         targets: frozenset[str],
         abort: threading.Event,
+        results: Receiver[Result] | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -75,6 +93,7 @@ class Recorder:
         self._threshold = threshold
         self._targets = targets
         self._abort = abort
+        self._results = results
         self._wall_clock = wall_clock
         self._match_log = ThinnedLog(log, per_second=3)
         self._trouble_log = ThinnedLog(log, per_second=0.1)
@@ -94,14 +113,22 @@ class Recorder:
             *outcome.dead,
             *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),
         ]
+        if self._results is not None and outcome.predictions:
+            self._send(self._as_results(outcome), self._results, self._metrics.result_retries)
         if dead:
-            self._send(dead)
+            self._send(dead, self._dead_letters, self._metrics.dead_letter_retries)
         lost = {each.id for each, _ in refused}
         self._count(outcome, [each for each in detections if each.id not in lost], dead)
 
     def _is_match(self, prediction: Prediction) -> bool:
         wanted = not self._targets or prediction.label in self._targets
         return wanted and prediction.confidence >= self._threshold
+
+    def _as_results(self, outcome: Outcome) -> list[Result]:
+        return [
+            Result(record, prediction, self._is_match(prediction), outcome.model)
+            for record, prediction in outcome.predictions
+        ]
 
     def _detection(self, record: Record, prediction: Prediction, model: str) -> Detection:
         now_ms = int(self._wall_clock() * 1000)
@@ -143,19 +170,25 @@ class Recorder:
         self.waiting_for = None
         return list(refused)
 
-    def _send(self, letters: list[DeadLetter]) -> None:
-        pending = letters
+    def _send(
+        self,
+        pending: Sequence[T],
+        to: Receiver[T],
+        retries: PrometheusCounter,
+    ) -> None:
+        """Send until all are acknowledged, each time what is still missing."""
+        left = list(pending)
 
         def send() -> None:
-            nonlocal pending
-            pending = self._dead_letters.send(pending)
-            if pending:
-                raise BrokerUnavailable(f"{len(pending)} dead letters not acknowledged")
+            nonlocal left
+            left = to.send(left)
+            if left:
+                raise BrokerUnavailable(f"{len(left)} messages to {to.topic} not acknowledged")
 
         def again(error: Exception) -> None:
-            self.waiting_for = self._dead_letters.topic
-            self._metrics.dead_letter_retries.inc()
-            self._trouble_log.warning("dead letters not sent, trying again reason=%r", str(error))
+            self.waiting_for = f"topic {to.topic}"
+            retries.inc()
+            self._trouble_log.warning("not sent, trying again reason=%r", str(error))
 
         until_done(send, retryable=BrokerUnavailable, stop=self._abort, on_failure=again)
         self.waiting_for = None

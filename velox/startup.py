@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from velox import model
-from velox.dead_letter import SUFFIX
 from velox.errors import SettingError
 from velox.health import Health
 from velox.image_files import ImageFiles
-from velox.kafka_client import DEAD_LETTER_BYTES
 from velox.mongo_store import MongoStore
 from velox.retry import until_there
 from velox.stores import SQLiteStore, Store
 from velox.topics import Topics
 
 SQLITE_FILE = "detections.db"
-DEAD_LETTER_PARTITIONS = 1
 
 T = TypeVar("T")
 
@@ -54,19 +51,24 @@ class Waiting:
 
         self._until(f"store {store.name}", opened)
 
-    def for_topics(self, topics: Topics, topic: str, *, replication: int) -> None:
-        """Until the topic is there, and its dead-letter topic, which is created if need be."""
+    def for_topic(self, topics: Topics, topic: str) -> None:
+        """Until the topic is there."""
         self._until(f"topic {topic}", lambda: topics.partitions(topic) or None)
-        dead_letters = topic + SUFFIX
+
+    def for_own_topic(
+        self,
+        topics: Topics,
+        topic: str,
+        *,
+        partitions: int,
+        replication: int,
+        config: Mapping[str, str],
+    ) -> None:
+        """Until a topic that the consumer writes to is there; it is created if need be."""
         self._until(
-            f"topic {dead_letters}",
+            f"topic {topic}",
             lambda: (
-                topics.ensure(
-                    dead_letters,
-                    partitions=DEAD_LETTER_PARTITIONS,
-                    replication=replication,
-                    config={"max.message.bytes": str(DEAD_LETTER_BYTES)},
-                )
+                topics.ensure(topic, partitions=partitions, replication=replication, config=config)
                 or None
             ),
         )

@@ -78,12 +78,24 @@ def test_told_to_stop_it_stops_waiting() -> None:
         waiting(Health(), stopped=True).for_store(LateStore(100))
 
 
-def test_the_dead_letter_topic_is_made_large_enough_for_any_record_and_its_headers() -> None:
-    topics = LateTopics(2)
-    waiting(Health()).for_topics(topics, "image_data", replication=3)  # type: ignore[arg-type]
-    ((name, _, replication, config),) = topics.made
-    assert (name, replication) == ("image_data-dlt", 3)
-    assert int(config["max.message.bytes"]) > 10_485_760
+def test_a_topic_of_its_own_is_made_as_asked_for() -> None:
+    topics = LateTopics(1)
+    asked = {"max.message.bytes": "20000000"}
+    waiting(Health()).for_own_topic(
+        topics,  # type: ignore[arg-type]
+        "image_data-dlt",
+        partitions=1,
+        replication=3,
+        config=asked,
+    )
+    assert topics.made == [("image_data-dlt", 1, 3, asked)]
+
+
+def test_a_topic_that_comes_late_is_waited_for() -> None:
+    health, topics = Health(), LateTopics(2)
+    waiting(health).for_topic(topics, "image_data")  # type: ignore[arg-type]
+    assert topics.looks == 0
+    assert health.starting == "waiting for topic image_data: not there yet"
 
 
 def test_a_model_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
