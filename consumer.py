@@ -28,10 +28,11 @@ from velox.decode import decode
 from velox.decoding import Decoder
 from velox.health import Health
 from velox.image_files import ImageFiles
-from velox.inference import BisectingPredictor
 from velox.kafka_client import DEAD_LETTER_BYTES, consumer_config
 from velox.ledger import Ledger
 from velox.metrics import Metrics
+from velox.model import Checkpoint, load
+from velox.model_slot import ModelSlot, ModelWatch
 from velox.pipeline import Pipeline
 from velox.poller import Poller
 from velox.recorder import Recorder
@@ -91,11 +92,7 @@ def open_parts(
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
 
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
-    checkpoint = waiting.for_model(settings.model_path, settings.classes_path)
-    engine = TorchEngine(
-        checkpoint, device=settings.device, memory_fraction=settings.gpu_memory_fraction
-    )
-    opened.enter_context(closing(engine))
+    engine = engine_of(settings, waiting.for_model(settings.model_path, settings.classes_path))
     waiting.for_store(store)
     waiting.for_topic(topics, settings.kafka_topic)
     for topic, partitions, config in own_topics(settings):
@@ -107,6 +104,13 @@ def open_parts(
             config=config,
         )
     return engine, store, files
+
+
+def engine_of(settings: ConsumerSettings, checkpoint: Checkpoint) -> Engine:
+    """A warm engine of a checkpoint."""
+    return TorchEngine(
+        checkpoint, device=settings.device, memory_fraction=settings.gpu_memory_fraction
+    )
 
 
 def own_topics(settings: ConsumerSettings) -> Iterator[tuple[str, int, dict[str, str]]]:
@@ -138,9 +142,20 @@ def join_stages(
     if settings.kafka_results_topic:
         results = Results(topic=settings.kafka_results_topic, bootstrap=bootstrap, extra=extra)
         opened.enter_context(closing(results))
+    models = ModelSlot(engine, metrics)
+    if settings.model_reload > 0:
+        reloading = ModelWatch(
+            models,
+            model_path=settings.model_path,
+            load=lambda: load(settings.model_path, settings.classes_path),
+            engine_of=lambda checkpoint: engine_of(settings, checkpoint),
+            metrics=metrics,
+            interval=settings.model_reload,
+        )
+        opened.enter_context(closing(reloading))
+        reloading.start()
     decoder = Decoder(
         decode,
-        size=engine.input_size,
         max_pixels=settings.max_image_pixels,
         threads=settings.decode_threads,
     )
@@ -150,7 +165,6 @@ def join_stages(
         files=files,
         dead_letters=dead_letters,
         metrics=metrics,
-        labels=engine.labels,
         threshold=settings.confidence_threshold,
         targets=settings.target_labels,
         abort=abort,
@@ -176,7 +190,7 @@ def join_stages(
         poller=poller,
         ledger=ledger,
         recorder=recorder,
-        engine=engine,
+        models=models,
         max_poll_interval=settings.max_poll_interval,
     )
     return Pipeline(
@@ -184,10 +198,8 @@ def join_stages(
         intake=intake,
         ledger=ledger,
         decoder=decoder,
-        predictor=BisectingPredictor(engine),
+        models=models,
         recorder=recorder,
-        labels=engine.labels,
-        model=engine.digest,
         metrics=metrics,
         batch_size=settings.batch_size,
         batch_timeout=settings.batch_timeout_ms / 1000,

@@ -374,6 +374,12 @@ class ConsumerSettings(KafkaSettings, ModelSettings):
         number(6, 86_400),
         "Seconds without a poll after which the broker gives the partitions to others",
     )
+    model_reload: float = setting(
+        "MODEL_RELOAD_S",
+        "10",
+        number(0, 86_400),
+        "Seconds between two looks for a new checkpoint at MODEL_PATH; 0 for never",
+    )
     batch_size: int = setting("BATCH_SIZE", "8", integer(1, 4096), "Inference batch size")
     batch_timeout_ms: float = setting(
         "BATCH_TIMEOUT_MS",

@@ -31,27 +31,31 @@ class Decoder:
 
     Args:
         decode: decodes one image.
-        size: height and width of the result in pixels.
         max_pixels: pixels above which an image is refused.
         threads: threads of the pool; 0 for one a core.
     """
 
-    def __init__(self, decode: DecodeOne, *, size: int, max_pixels: int, threads: int = 0) -> None:
+    def __init__(self, decode: DecodeOne, *, max_pixels: int, threads: int = 0) -> None:
         cv2.setNumThreads(1)
         self._decode = decode
-        self._size = size
         self._max_pixels = max_pixels
         self._threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads, "decode")
 
-    def decode(self, records: Sequence[Record]) -> tuple[Image, list[Record], list[DeadLetter]]:
+    def decode(
+        self, records: Sequence[Record], size: int
+    ) -> tuple[Image, list[Record], list[DeadLetter]]:
         """Decode the records' values.
+
+        Args:
+            records: whose values are encoded images.
+            size: height and width of the results in pixels.
 
         Returns:
             The images, uint8 RGB [N, size, size, 3], their records in the same order, and a
             dead letter for each record that is no image.
         """
-        images = np.empty((len(records), self._size, self._size, 3), np.uint8)
+        images = np.empty((len(records), size, size, 3), np.uint8)
         errors: list[BadImage | None] = [None] * len(records)
         list(self._pool.map(self._chunk(records, images, errors), range(self._threads)))
         good = [row for row, error in enumerate(errors) if error is None]
@@ -71,7 +75,7 @@ class Decoder:
             for row in range(first, len(records), self._threads):
                 try:
                     images[row] = self._decode(
-                        records[row].value, size=self._size, max_pixels=self._max_pixels
+                        records[row].value, size=images.shape[1], max_pixels=self._max_pixels
                     )
                 except BadImage as error:
                     errors[row] = error

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velox.errors import EngineBroken, EngineOutOfMemory, InferenceFailed
 
+if TYPE_CHECKING:
+    from velox.engine import Engine
+
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Confidences = NDArray[np.float32]
 
 log = logging.getLogger(__name__)
-
-
-class Predictor(Protocol):
-    """The part of an engine that is needed here."""
-
-    input_size: int
-
-    def predict(self, batch: Images) -> tuple[Indices, Confidences]:
-        """Label indices and confidences, int64 [N] and float32 [N], of uint8 [N, S, S, 3]."""
 
 
 class BisectingPredictor:
@@ -36,8 +30,8 @@ class BisectingPredictor:
         engine: what predicts.
     """
 
-    def __init__(self, engine: Predictor) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         self._limit: int | None = None
 
     def predict(self, images: Images) -> tuple[Indices, Confidences, dict[int, InferenceFailed]]:
@@ -73,7 +67,7 @@ class BisectingPredictor:
         failures: dict[int, InferenceFailed],
     ) -> None:
         try:
-            indices[rows], confidences[rows] = self._engine.predict(images[rows])
+            indices[rows], confidences[rows] = self.engine.predict(images[rows])
             return
         except EngineBroken:
             raise
@@ -92,8 +86,8 @@ class BisectingPredictor:
         self._fill(images, slice(middle, rows.stop), indices, confidences, failures)
 
     def _probe(self, failure: InferenceFailed) -> None:
-        size = self._engine.input_size
+        size = self.engine.input_size
         try:
-            self._engine.predict(np.zeros((1, size, size, 3), np.uint8))
+            self.engine.predict(np.zeros((1, size, size, 3), np.uint8))
         except Exception as error:
             raise EngineBroken(f"the model fails on any image: {failure}") from error

@@ -107,6 +107,10 @@ class Metrics:
             "input_size",
             "device",
         )
+        self.model_swaps = counter("velox_model_swaps", "Times another model was taken into use.")
+        self.model_refusals = counter(
+            "velox_model_refusals", "New checkpoints that could not be used."
+        )
         self.ready = gauge("velox_ready", "1 once the group is joined and the model loaded.")
         self.device_memory = gauge(
             "velox_device_memory_bytes",

@@ -24,6 +24,7 @@ from velox.decoding import Decoder, Image
 from velox.inference import BisectingPredictor
 from velox.ledger import Ledger
 from velox.metrics import Metrics
+from velox.model_slot import ModelSlot
 from velox.poller import Poller
 from velox.recorder import Outcome, Recorder
 from velox.records import DeadLetter, Prediction, Record
@@ -40,6 +41,7 @@ class Batch:
     """A batch on its way: all records that were polled for it, and what became of them."""
 
     records: list[Record]
+    predictor: BisectingPredictor
     classifiable: list[Record] = field(default_factory=list)
     images: Image = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
     predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
@@ -54,10 +56,8 @@ class Pipeline:
         intake: records in order of their poll; bounded by the ledger.
         ledger: told when records are durable.
         decoder: bytes to images.
-        predictor: images to label indices and confidences.
+        models: the model that a new batch is to use.
         recorder: makes outcomes durable.
-        labels: the model's labels in order.
-        model: the checkpoint's digest.
         metrics: updated as it goes.
         batch_size: images at which a batch closes.
         batch_timeout: seconds after its first image at which it closes.
@@ -71,10 +71,8 @@ class Pipeline:
         intake: SimpleQueue[Record | End],
         ledger: Ledger,
         decoder: Decoder,
-        predictor: BisectingPredictor,
+        models: ModelSlot,
         recorder: Recorder,
-        labels: tuple[str, ...],
-        model: str,
         metrics: Metrics,
         batch_size: int,
         batch_timeout: float,
@@ -84,10 +82,8 @@ class Pipeline:
         self._intake = intake
         self._ledger = ledger
         self._decoder = decoder
-        self._predictor = predictor
+        self._models = models
         self._recorder = recorder
-        self._labels = labels
-        self._model = model
         self._metrics = metrics
         self._batch_size = batch_size
         self._batch_timeout = batch_timeout
@@ -132,7 +128,8 @@ class Pipeline:
             records = collect(self._intake, size=self._batch_size, timeout=self._batch_timeout)
             if records is None:
                 break
-            self._through("decode", self._decode, Batch(records), self._to_infer.put)
+            batch = Batch(records, self._models.current)
+            self._through("decode", self._decode, batch, self._to_infer.put)
         self._to_infer.put(END)
 
     def _inference(self) -> None:
@@ -170,21 +167,24 @@ class Pipeline:
         waited = time.monotonic() - batch.records[0].received
         self._metrics.stage_seconds.labels("queue").observe(waited)
         current = [record for record in batch.records if self._ledger.is_current(record)]
-        batch.images, batch.classifiable, batch.dead = self._decoder.decode(current)
+        size = batch.predictor.engine.input_size
+        batch.images, batch.classifiable, batch.dead = self._decoder.decode(current, size)
 
     def _infer(self, batch: Batch) -> None:
         if not batch.classifiable:
             return
-        indices, confidences, failures = self._predictor.predict(batch.images)
+        indices, confidences, failures = batch.predictor.predict(batch.images)
+        labels = batch.predictor.engine.labels
         for row, record in enumerate(batch.classifiable):
             if (failure := failures.get(row)) is not None:
                 batch.dead.append(DeadLetter(record, "infer", failure))
             else:
-                label = self._labels[int(indices[row])]
+                label = labels[int(indices[row])]
                 batch.predictions.append((record, Prediction(label, float(confidences[row]))))
 
     def _store(self, batch: Batch) -> None:
-        self._recorder.record(Outcome(batch.predictions, batch.dead, self._model))
+        engine = batch.predictor.engine
+        self._recorder.record(Outcome(batch.predictions, batch.dead, engine.digest, engine.labels))
 
     def _finish(self, batch: Batch) -> None:
         self._ledger.finish(batch.records)

@@ -36,11 +36,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a batch came to: its predictions in the order of its records, and its dead letters."""
+    """What a batch came to.
+
+    Attributes:
+        predictions: in the order of their records.
+        dead: the records that could not be classified.
+        model: the digest of the checkpoint that predicted.
+        labels: that model's labels.
+    """
 
     predictions: Sequence[tuple[Record, Prediction]]
     dead: Sequence[DeadLetter]
     model: str
+    labels: Sequence[str]
 
 
 T = TypeVar("T")
@@ -63,7 +71,6 @@ class Recorder:
         files: where matched images go.
         dead_letters: where records go that cannot be classified or stored.
         metrics: updated once an outcome is durable.
-        labels: the model's labels; any other ground truth is counted as 'other'.
         threshold: least confidence of a match, in [0, 1].
         targets: labels that count as a match; empty for all.
         abort: ends retries; what was not durable by then is not committed either.
@@ -78,7 +85,6 @@ class Recorder:
         files: ImageFiles,
         dead_letters: Receiver[DeadLetter],
         metrics: Metrics,
-        labels: Sequence[str],
         threshold: float,
         targets: frozenset[str],
         abort: threading.Event,
@@ -89,7 +95,6 @@ class Recorder:
         self._files = files
         self._dead_letters = dead_letters
         self._metrics = metrics
-        self._labels = frozenset(labels)
         self._threshold = threshold
         self._targets = targets
         self._abort = abort
@@ -201,7 +206,9 @@ class Recorder:
         metrics.records.labels("match").inc(len(detections))
         metrics.records.labels("dead_letter").inc(len(dead))
         metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
-        truths = Counter((p.label, self._truth(record)) for record, p in outcome.predictions)
+        truths = Counter(
+            (p.label, _truth(record, outcome.labels)) for record, p in outcome.predictions
+        )
         for (label, truth), count in truths.items():
             metrics.predictions.labels(label, truth).inc(count)
         for label, count in Counter(each.predicted_label for each in detections).items():
@@ -226,8 +233,10 @@ class Recorder:
         for each in detections:
             self._match_log.info("MATCH: %s (Conf: %.2f)", each.predicted_label, each.confidence)
 
-    def _truth(self, record: Record) -> str:
-        truth = record.header("label")
-        if truth is None:
-            return NO_TRUTH
-        return truth if truth in self._labels else UNKNOWN_TRUTH
+
+def _truth(record: Record, labels: Sequence[str]) -> str:
+    """The record's ground truth as a metric's label; those the model does not know are one."""
+    truth = record.header("label")
+    if truth is None:
+        return NO_TRUTH
+    return truth if truth in labels else UNKNOWN_TRUTH

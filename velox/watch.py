@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from velox.engine import Engine
+from collections.abc import Callable
+
 from velox.health import Health
 from velox.ledger import Ledger
 from velox.metrics import Metrics
+from velox.model_slot import ModelSlot
 from velox.poller import Poller
 from velox.recorder import Recorder
 
@@ -17,7 +19,7 @@ def watch(
     poller: Poller,
     ledger: Ledger,
     recorder: Recorder,
-    engine: Engine,
+    models: ModelSlot,
     max_poll_interval: float,
 ) -> None:
     """Let health and metrics look at the parts of the pipeline.
@@ -44,8 +46,9 @@ def watch(
     metrics.poll_age.set_function(poller.poll_age)
     metrics.commit_age.set_function(poller.commit_age)
     metrics.ready.set_function(lambda: float(health.ready()[0]))
-    metrics.model_info.labels(
-        engine.digest, engine.architecture, engine.input_size, engine.device
-    ).set(1)
-    for kind in engine.memory():
-        metrics.device_memory.labels(kind).set_function(lambda kind=kind: engine.memory()[kind])
+    for kind in models.current.engine.memory():
+        metrics.device_memory.labels(kind).set_function(_memory(models, kind))
+
+
+def _memory(models: ModelSlot, kind: str) -> Callable[[], float]:
+    return lambda: models.current.engine.memory().get(kind, 0)
