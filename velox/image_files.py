@@ -40,13 +40,15 @@ class ImageFiles:
         self, folder: Path, *, keep: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._folder = folder
+        self._prefix = os.path.join(folder, "")
+        self._pid = os.getpid()
         self._keep = keep
         self._clock = clock
         self._names: deque[str] = deque()
         folder.mkdir(parents=True, exist_ok=True)
         self._list()
 
-    def write(self, record: Record) -> Path | None:
+    def write(self, record: Record) -> str | None:
         """Write the record's value under a name made of its id, then forget the oldest file.
 
         The same record written again replaces its file.
@@ -60,17 +62,19 @@ class ImageFiles:
         if self._keep == 0:
             return None
         name = file_name(record)
-        temporary = self._folder / f".{name}.{os.getpid()}{TEMPORARY}"
+        path = f"{self._prefix}{name}"
+        temporary = f"{self._prefix}.{name}.{self._pid}{TEMPORARY}"
         try:
-            temporary.write_bytes(record.value or b"")
-            temporary.replace(self._folder / name)
+            with open(temporary, "wb") as file:
+                file.write(record.value or b"")
+            os.rename(temporary, path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
         self._names.append(name)
         if len(self._names) > self._keep:
             self._trim()
-        return self._folder / name
+        return path
 
     def _trim(self) -> None:
         if self._clock() >= self._next_listing:
@@ -97,7 +101,9 @@ class ImageFiles:
 
     def _remove(self, name: str) -> None:
         try:
-            (self._folder / name).unlink(missing_ok=True)
+            os.unlink(self._prefix + name)
+        except FileNotFoundError:
+            return
         except OSError as error:
             log.warning("image not removed file=%s reason=%s", name, error.strerror)
 

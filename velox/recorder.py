@@ -153,12 +153,11 @@ class Recorder:
     def _write_file(self, record: Record) -> str | None:
         """A detection without its image is better than none: a full disk stops no documents."""
         try:
-            path = self._files.write(record)
+            return self._files.write(record)
         except OSError as error:
             self._metrics.image_write_errors.inc()
             self._trouble_log.warning("image not written id=%s reason=%r", record.id, str(error))
             return None
-        return str(path) if path else None
 
     def _write(self, detections: Sequence[Detection]) -> list[tuple[Detection, Exception]]:
         def again(error: Exception) -> None:
