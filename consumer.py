@@ -109,7 +109,9 @@ def open_parts(
 def engine_of(settings: ConsumerSettings, checkpoint: Checkpoint) -> Engine:
     """A warm engine of a checkpoint."""
     return TorchEngine(
-        checkpoint, device=settings.device, memory_fraction=settings.gpu_memory_fraction
+        checkpoint,
+        device=select_device(settings.device),
+        memory_fraction=settings.gpu_memory_fraction,
     )
 
 
