@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+.PHONY: help demo test test-stack lint
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: $(VENV)/.installed ## run the whole pipeline here; IMAGES=500 ends it afte
 
 test: $(VENV)/.installed-dev ## set up and run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-stack: $(VENV)/.installed-dev ## put the Compose stack through its promises; needs Docker
+	$(BIN)/python -m tests.stack.run $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 	$(BIN)/ruff check .

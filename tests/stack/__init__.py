@@ -1,0 +1,1 @@
+"""The real stack, started with Compose and put through its promises: `make test-stack`."""

@@ -1,0 +1,108 @@
+"""A Compose stack in a checkout of its own, driven by the commands that a user types."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PROJECT = "velox-test-stack"
+IMAGE = "ml-inference-app:latest"
+COMMAND_LIMIT_S = 1800
+
+
+def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run a command; its standard output. A failure says what the command said."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_LIMIT_S,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+    )
+    words = " ".join(map(str, command))
+    assert done.returncode == 0, f"{words}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def compose_program() -> list[str]:
+    """Compose as a program of its own where there is one, else as Docker's plugin."""
+    return ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+
+
+class Stack:
+    """The services of one checkout.
+
+    Args:
+        folder: holds docker-compose.yml and all that it names.
+        environment: settings over those of `.env`; may be changed between two `up`s.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._program = compose_program()
+        self.environment = {**environment, "COMPOSE_PROJECT_NAME": PROJECT}
+
+    def compose(self, *arguments: str) -> str:
+        """One Compose command in the checkout."""
+        return run(*self._program, *arguments, cwd=self._folder, env=self.environment)
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's containers, those that have ended included."""
+        return self.compose("ps", "--all", "--quiet", service).split()
+
+    def logs(self, service: str) -> str:
+        """What all containers of a service have logged."""
+        return self.compose("logs", "--no-color", "--no-log-prefix", service)
+
+    def mongosh(self, script: str) -> str:
+        """What mongosh prints for a script on the stack's database."""
+        return self.compose(
+            "exec", "-T", "mongo", "mongosh", "--quiet", "lab_discovery_db", "--eval", script
+        ).strip()
+
+
+def inspect(container: str) -> dict[str, Any]:
+    """What Docker knows of a container."""
+    (found,) = json.loads(run("docker", "inspect", container))
+    return dict(found)
+
+
+def kill_9(container: str) -> None:
+    """SIGKILL to a container's main process, behind the back of the engine.
+
+    For the engine that is a crash, to which its restart policy applies; after `docker kill` it
+    would leave the container down.
+    """
+    pid = inspect(container)["State"]["Pid"]
+    run(
+        *("docker", "run", "--rm", "--pid=host", "--user=0", "--network=none"),
+        *("--entrypoint=bash", IMAGE, "-c", f"kill -9 {pid}"),
+    )
+
+
+def exit_codes_since(moment: str, service: str) -> list[int]:
+    """The exit codes of a service's containers that ended since a moment of Unix time."""
+    events = run(
+        *("docker", "events", "--since", moment, "--until", "0s", "--filter", "event=die"),
+        *("--filter", f"label=com.docker.compose.project={PROJECT}"),
+        *("--filter", f"label=com.docker.compose.service={service}"),
+        *("--format", "{{.Actor.Attributes.exitCode}}"),
+    )
+    return [int(line) for line in events.split()]
+
+
+def leftovers() -> list[str]:
+    """Containers, volumes and networks of the stack that are still there."""
+    label = f"label=com.docker.compose.project={PROJECT}"
+    return [
+        *run("docker", "ps", "--all", "--quiet", "--filter", label).split(),
+        *run("docker", "volume", "ls", "--quiet", "--filter", label).split(),
+        *run("docker", "network", "ls", "--quiet", "--filter", label).split(),
+    ]
