@@ -20,6 +20,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 STAGES = ("queue", "decode", "infer", "store")
 OUTCOMES = ("match", "no_match", "dead_letter")
+MEMORY_KINDS = ("allocated", "reserved", "total")
 
 
 class Metrics:
@@ -114,7 +115,7 @@ class Metrics:
         self.ready = gauge("velox_ready", "1 once the group is joined and the model loaded.")
         self.device_memory = gauge(
             "velox_device_memory_bytes",
-            "Device memory by kind: allocated, reserved, total.",
+            "Device memory by kind: allocated, reserved, total; 0 on the CPU.",
             "kind",
         )
         for outcome in OUTCOMES:
@@ -127,6 +128,8 @@ class Metrics:
             self.rebalances.labels(event)
         for kind in ("skipped", "rewound"):
             self.offset_gaps.labels(kind)
+        for kind in MEMORY_KINDS:
+            self.device_memory.labels(kind)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
