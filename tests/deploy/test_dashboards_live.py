@@ -1,0 +1,207 @@
+"""Every query of the dashboards and of the rules, answered by a Prometheus that watches a consumer.
+
+The consumer, the producer and Prometheus are the real ones; the broker is the embedded one, and the
+model knows nothing. A counter that nothing has moved must still be there, so that a panel of
+troubles shows 0 and not "No data".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka import Producer
+
+from tests.rig.processes import Child, script
+from tests.rig.prometheus import Prometheus
+from tests.rig.waiting import eventually
+from velox import embedded_broker, model
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = sorted((ROOT / "grafana/dashboards").glob("*.json"))
+RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((ROOT / "prometheus.rules.yml").read_text())["groups"]
+    for rule in group["rules"]
+]
+START_LIMIT_S = 120
+DATA_LIMIT_S = 30
+CHOSEN = {
+    "$__rate_interval": "10s",
+    "$__range": "1m",
+    "$job": ".+",
+    "$pod": ".+",
+    "$label": ".+",
+}
+# A name with its selector, not the function or the grouping that a name can be as well.
+SELECTOR = re.compile(r"\b(?:velox[_:]|up\b|target_)[\w:]*(?:\{[^}]*\})?")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A running pipeline and the Prometheus that watches it."""
+
+    prometheus: Prometheus
+    consumer: Child
+
+    def classifies(self) -> bool:
+        """Whether Prometheus has seen a match."""
+        assert self.consumer.running, str(self.consumer)
+        return self.finite('velox_records_total{outcome="match"} > 0')
+
+    def finite(self, expression: str) -> bool:
+        """Whether a query is answered with at least one number."""
+        answered = self.prometheus.query(expression)
+        return any(math.isfinite(float(each["value"][1])) for each in answered)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("watched")
+    with ExitStack() as opened:
+        bootstrap = opened.enter_context(embedded_broker.running())
+        settings = {
+            "KAFKA_BOOTSTRAP_SERVER": bootstrap,
+            "KAFKA_PARTITIONS": str(embedded_broker.PARTITIONS),
+        }
+        producer = script(
+            "producer.py",
+            env={**settings, "PRODUCER_INTERVAL": "0.05", "IMG_HEIGHT": "64", "IMG_WIDTH": "64"},
+            log=folder / "producer.log",
+        )
+        opened.callback(producer.kill)
+        consumer = start_consumer(folder, settings)
+        opened.callback(consumer.kill)
+        address = consumer.wait_for_line(r"metrics address=http://(\S+)", START_LIMIT_S)[1]
+        prometheus = Prometheus(folder / "prometheus", configuration(folder, address))
+        prometheus.start()
+        opened.callback(prometheus.stop)
+        pipeline = Watched(prometheus, consumer)
+        eventually(pipeline.classifies, START_LIMIT_S, lambda: f"images classified: {consumer}")
+        send_what_is_no_image(bootstrap)
+        yield pipeline
+
+
+def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
+    """A consumer whose model guesses, and that takes every guess for a match."""
+    labels = ("green_circle", "green_square", "red_circle", "red_square")
+    untrained = model.Checkpoint(
+        architecture="mobilenet_v3_small",
+        labels=labels,
+        input_size=32,
+        state_dict=model.build("mobilenet_v3_small", len(labels)).state_dict(),
+    )
+    paths = folder / "model.pth", folder / "classes.json"
+    model.save(untrained, *paths)
+    return script(
+        "consumer.py",
+        env={
+            **settings,
+            "KAFKA_GROUP_PROTOCOL": "classic",
+            "MONGO_URI": "",
+            "MODEL_PATH": str(paths[0]),
+            "CLASSES_PATH": str(paths[1]),
+            "STORAGE_PATH": str(folder / "discoveries"),
+            "CONFIDENCE_THRESHOLD": "0",
+            "DEVICE": "cpu",
+            "METRICS_PORT": "0",
+        },
+        log=folder / "consumer.log",
+    )
+
+
+def configuration(folder: Path, address: str) -> Path:
+    """The project's configuration with this one target, looked at each second."""
+    content = yaml.safe_load((ROOT / "prometheus.yml").read_text())
+    content["global"] = {
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        "evaluation_interval": "1s",
+    }
+    content["rule_files"] = [str(ROOT / "prometheus.rules.yml")]
+    (job,) = (job for job in content["scrape_configs"] if job["job_name"] == "velox")
+    del job["dns_sd_configs"]
+    job["static_configs"] = [{"targets": [address]}]
+    content["scrape_configs"] = [job]
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def send_what_is_no_image(bootstrap: str) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    producer.produce("image_data", b"no image")
+    assert producer.flush(DATA_LIMIT_S) == 0
+
+
+def dashboard_queries() -> list[Any]:
+    return [
+        pytest.param(target["expr"], id=f"{file.stem}: {panel['title']} {target['refId']}")
+        for file in DASHBOARDS
+        for panel in json.loads(file.read_text())["panels"]
+        for target in panel.get("targets", [])
+    ]
+
+
+def rule_queries() -> list[Any]:
+    """What is recorded, and each selector of an alert: its condition itself should not hold."""
+    recorded = [
+        pytest.param(rule["record"], id=rule["record"]) for rule in RULES if "record" in rule
+    ]
+    read = [
+        pytest.param(selector, id=f"{rule['alert']}: {selector}")
+        for rule in RULES
+        if "alert" in rule
+        for selector in sorted(set(SELECTOR.findall(rule["expr"])))
+    ]
+    return recorded + read
+
+
+def chosen(expression: str) -> str:
+    """A dashboard's query as Grafana sends it with all variables at All."""
+    for variable, value in CHOSEN.items():
+        expression = expression.replace(variable, value)
+    return expression
+
+
+@pytest.mark.parametrize("expression", dashboard_queries())
+def test_panel_has_data(watched: Watched, expression: str) -> None:
+    eventually(
+        lambda: watched.finite(chosen(expression)),
+        DATA_LIMIT_S,
+        lambda: f"data for {expression}: {watched.consumer}",
+    )
+
+
+@pytest.mark.parametrize("expression", rule_queries())
+def test_rule_has_data(watched: Watched, expression: str) -> None:
+    eventually(
+        lambda: watched.finite(expression),
+        DATA_LIMIT_S,
+        lambda: f"data for {expression}: {watched.consumer}",
+    )
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "batch_avg_confidence",
+        "rate(target_shapes_found[1m]) * 60",
+        "sum by (pod) (target_shapes_found)",
+    ],
+)
+def test_documented_query_has_data(watched: Watched, expression: str) -> None:
+    eventually(lambda: watched.finite(expression), DATA_LIMIT_S, f"data for {expression}")
+
+
+def test_a_dead_letter_fires_its_alert(watched: Watched) -> None:
+    alert = 'ALERTS{alertname="VeloxDeadLetters", alertstate="firing"}'
+    eventually(lambda: watched.finite(alert), DATA_LIMIT_S, "the alert of dead letters")
