@@ -50,6 +50,8 @@ class ModelSlot:
         self._metrics.model_info.labels(
             engine.digest, engine.architecture, engine.input_size, engine.device
         ).set(1)
+        for label in engine.labels:
+            self._metrics.matches.labels(label)
 
 
 class ModelWatch:
