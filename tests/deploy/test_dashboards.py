@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from velox.metrics import Metrics
+
 GRAFANA = Path(__file__).parents[2] / "grafana"
 FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
 BOARDS: dict[str, dict[str, Any]] = {file.stem: json.loads(file.read_text()) for file in FILES}
@@ -154,6 +156,15 @@ def test_counters_are_read_as_rates_over_the_interval_that_grafana_chooses(
     values = re.sub(r"group by \(label\) \([^)]*\)", "", expression)  # reads labels, no counts
     for function, counter in COUNTER_USE.findall(values):
         assert function in {"rate(", "increase("}, counter
+
+
+def test_every_metric_of_a_consumer_is_shown() -> None:
+    shown = json.dumps(list(BOARDS.values()))
+    metrics = Metrics()
+    missing = {
+        family.name for family in metrics.registry.collect() if family.name.startswith("velox_")
+    } - set(re.findall(r"velox_\w+?(?=_total|_bucket|_sum|_count|\{|\b)", shown))
+    assert not missing
 
 
 def test_refids_of_a_panel_are_unique() -> None:
