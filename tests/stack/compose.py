@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +88,26 @@ def kill_9(container: str) -> None:
     )
 
 
-def exit_codes_since(moment: str, service: str) -> list[int]:
-    """The exit codes of a service's containers that ended since a moment of Unix time."""
-    events = run(
-        *("docker", "events", "--since", moment, "--until", "0s", "--filter", "event=die"),
+@contextmanager
+def exit_codes(service: str, number: int) -> Iterator[list[int]]:
+    """Gives a list that holds, after the context, how so many containers of a service ended in it.
+
+    The engine is listened to all the while: what it remembers of the past is short.
+    """
+    command = [
+        *("docker", "events", "--since=0m", "--filter=event=die"),
         *("--filter", f"label=com.docker.compose.project={PROJECT}"),
         *("--filter", f"label=com.docker.compose.service={service}"),
         *("--format", "{{.Actor.Attributes.exitCode}}"),
-    )
-    return [int(line) for line in events.split()]
+    ]
+    codes: list[int] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
+        assert listening.stdout is not None
+        try:
+            yield codes
+            codes += [int(listening.stdout.readline()) for _ in range(number)]
+        finally:
+            listening.terminate()
 
 
 def leftovers() -> list[str]:
