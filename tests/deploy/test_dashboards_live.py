@@ -7,7 +7,6 @@ troubles shows 0 and not "No data".
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -20,13 +19,13 @@ import pytest
 import yaml
 from confluent_kafka import Producer
 
+from tests.rig.dashboards import Query, queries
 from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
 from tests.rig.waiting import eventually
 from velox import embedded_broker, model
 
 ROOT = Path(__file__).parents[2]
-DASHBOARDS = sorted((ROOT / "grafana/dashboards").glob("*.json"))
 RULES: list[dict[str, Any]] = [
     rule
     for group in yaml.safe_load((ROOT / "prometheus.rules.yml").read_text())["groups"]
@@ -34,13 +33,6 @@ RULES: list[dict[str, Any]] = [
 ]
 START_LIMIT_S = 120
 DATA_LIMIT_S = 30
-CHOSEN = {
-    "$__rate_interval": "10s",
-    "$__range": "1m",
-    "$job": ".+",
-    "$pod": ".+",
-    "$label": ".+",
-}
 # A name with its selector, not the function or the grouping that a name can be as well.
 SELECTOR = re.compile(r"\b(?:velox[_:]|up\b|target_)[\w:]*(?:\{[^}]*\})?")
 
@@ -142,15 +134,6 @@ def send_what_is_no_image(bootstrap: str) -> None:
     assert producer.flush(DATA_LIMIT_S) == 0
 
 
-def dashboard_queries() -> list[Any]:
-    return [
-        pytest.param(target["expr"], id=f"{file.stem}: {panel['title']} {target['refId']}")
-        for file in DASHBOARDS
-        for panel in json.loads(file.read_text())["panels"]
-        for target in panel.get("targets", [])
-    ]
-
-
 def rule_queries() -> list[Any]:
     """What is recorded, and each selector of an alert: its condition itself should not hold."""
     recorded = [
@@ -165,17 +148,15 @@ def rule_queries() -> list[Any]:
     return recorded + read
 
 
-def chosen(expression: str) -> str:
-    """A dashboard's query as Grafana sends it with all variables at All."""
-    for variable, value in CHOSEN.items():
-        expression = expression.replace(variable, value)
-    return expression
-
-
-@pytest.mark.parametrize("expression", dashboard_queries())
-def test_panel_has_data(watched: Watched, expression: str) -> None:
+@pytest.mark.parametrize(
+    "query",
+    list(queries(ROOT / "grafana/dashboards")),
+    ids=lambda query: f"{query.board}: {query.panel} {query.ref}",
+)
+def test_panel_has_data(watched: Watched, query: Query) -> None:
+    expression = query.chosen(interval="10s", span="1m")
     eventually(
-        lambda: watched.finite(chosen(expression)),
+        lambda: watched.finite(expression),
         DATA_LIMIT_S,
         lambda: f"data for {expression}: {watched.consumer}",
     )

@@ -14,12 +14,13 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from pymongo import MongoClient
 
+from tests.rig.dashboards import queries
+
 KAFKA = "127.0.0.1:9092"
 MONGO = "mongodb://127.0.0.1:27017/?directConnection=true"
 PROMETHEUS = "http://127.0.0.1:9090"
 GRAFANA = "http://127.0.0.1:3000"
 TIMEOUT_S = 10
-CHOSEN = {"$__rate_interval": "1m", "$__range": "15m", "$job": ".+", "$pod": ".+", "$label": ".+"}
 
 Position = tuple[int, int]
 
@@ -56,19 +57,13 @@ def targets() -> dict[str, str]:
 def panels_without_data(dashboards: Path) -> list[str]:
     """The titles of panels with a query that Prometheus answers with no number."""
     return [
-        panel["title"]
-        for file in sorted(dashboards.glob("*.json"))
-        for panel in json.loads(file.read_text())["panels"]
-        for target in panel.get("targets", [])
-        if not any(math.isfinite(float(each["value"][1])) for each in query(_chosen(target)))
+        each.panel
+        for each in queries(dashboards)
+        if not any(
+            math.isfinite(float(sample["value"][1]))
+            for sample in query(each.chosen(interval="1m", span="15m"))
+        )
     ]
-
-
-def _chosen(target: dict[str, str]) -> str:
-    expression = target["expr"]
-    for variable, choice in CHOSEN.items():
-        expression = expression.replace(variable, choice)
-    return expression
 
 
 def dashboards_in_grafana(password: str) -> set[str]:
