@@ -18,14 +18,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from queue import SimpleQueue
 
-from velox.engine import Engine, TorchEngine, select_device
-
 from velox import entry, logs
 from velox.batcher import End
 from velox.config import ConsumerSettings
 from velox.dead_letter import SUFFIX, DeadLetters
 from velox.decode import decode
 from velox.decoding import Decoder
+from velox.engine import Engine, TorchEngine, select_device
 from velox.health import Health
 from velox.image_files import ImageFiles
 from velox.kafka_client import DEAD_LETTER_BYTES, consumer_config

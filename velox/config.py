@@ -294,6 +294,12 @@ class ModelSettings(Settings):
     device: str = setting(
         "DEVICE", "auto", DEVICE, "Where the model runs; auto takes CUDA where there is one"
     )
+    gpu_memory_fraction: float = setting(
+        "GPU_MEMORY_FRACTION",
+        "1",
+        number(0.01, 1),
+        "Share of the GPU's memory that one process may take; time slices do not divide it",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
