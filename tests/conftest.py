@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.rig.kafka import Kafka
+from tests.rig.model import Model, train
 from tests.rig.mongod import Mongod
 
 
@@ -44,3 +45,9 @@ def mongod(mongod_node: Mongod) -> Iterator[Mongod]:
     mongod_node.ensure_running()
     yield mongod_node
     mongod_node.ensure_running()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A checkpoint trained once for the whole run."""
+    return train(tmp_path_factory.mktemp("model"))

@@ -109,8 +109,16 @@ class Child:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def peak_resident_bytes(self) -> int:
+        """The most resident memory that the process ever had."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        assert found, status
+        return 1024 * int(found[1])
+
     def __str__(self) -> str:
-        return f"pid={self.pid} rc={self.returncode} {self._process.args!r}\n--- its log's end\n{self.tail()}"
+        state = f"pid={self.pid} rc={self.returncode} {self._process.args!r}"
+        return f"{state}\n--- the end of its log\n{self.tail()}"
 
 
 def script(

@@ -1,0 +1,148 @@
+"""Small stand-ins, written by hand: a clock that only moves when told, records, a Kafka message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, KafkaError
+
+from velox.errors import EngineOutOfMemory
+from velox.metrics import Metrics
+from velox.records import Detection, Headers, Record
+
+# 2023-11-14T22:13:20.123Z
+CAPTURED_MS = 1_700_000_000_123
+
+
+class Clock:
+    """Seconds that pass only when a test says so."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeEngine:
+    """Predicts the index of an image's first byte; fails as its rules say.
+
+    Attributes:
+        capacity: images above which a batch is out of memory.
+        poison: first bytes on which it raises.
+        broken: raises on anything.
+        batches: sizes it was asked for, in order.
+    """
+
+    labels = ("red_circle", "green_square")
+    input_size = 4
+    digest = "0123456789ab"
+    architecture = "fake"
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.capacity = 10_000
+        self.poison: set[int] = set()
+        self.broken = False
+        self.batches: list[int] = []
+
+    def predict(self, batch: Any) -> Any:
+        self.batches.append(len(batch))
+        if self.broken:
+            raise RuntimeError("device lost")
+        if len(batch) > self.capacity:
+            raise EngineOutOfMemory(f"no room for {len(batch)}")
+        first = batch[:, 0, 0, 0]
+        if self.poison & {int(each) for each in first}:
+            raise RuntimeError("cannot digest")
+        confidences = first.astype(np.float32) / 100
+        return (first % len(self.labels)).astype(np.int64), confidences
+
+    def memory(self) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class FakeMessage:
+    """A polled message, or an error in its place."""
+
+    def __init__(
+        self,
+        offset: int = 0,
+        *,
+        partition: int = 0,
+        value: bytes | None = b"image",
+        key: bytes | None = None,
+        headers: list[tuple[str, bytes | None]] | None = None,
+        timestamp_ms: int | None = CAPTURED_MS,
+        error: KafkaError | None = None,
+    ) -> None:
+        self._offset = offset
+        self._partition = partition
+        self._value = value
+        self._key = key
+        self._headers = headers
+        self._timestamp_ms = timestamp_ms
+        self._error = error
+
+    def offset(self) -> int:
+        return self._offset
+
+    def partition(self) -> int:
+        return self._partition
+
+    def value(self) -> bytes | None:
+        return self._value
+
+    def key(self) -> bytes | None:
+        return self._key
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        return self._headers
+
+    def timestamp(self) -> tuple[int, int]:
+        if self._timestamp_ms is None:
+            return TIMESTAMP_NOT_AVAILABLE, -1
+        return TIMESTAMP_CREATE_TIME, self._timestamp_ms
+
+    def error(self) -> KafkaError | None:
+        return self._error
+
+
+def record(
+    offset: int = 0,
+    *,
+    partition: int = 0,
+    epoch: int = 1,
+    value: bytes | None = b"image",
+    timestamp_ms: int = CAPTURED_MS,
+    headers: Headers = (),
+    key: bytes | None = None,
+    topic: str = "image_data",
+) -> Record:
+    return Record(topic, partition, offset, timestamp_ms, key, value, headers, epoch)
+
+
+def detection(number: int = 0, *, label: str = "red_circle", truth: str | None = None) -> Detection:
+    return Detection(
+        id=f"image_data:0:{number}:{CAPTURED_MS}",
+        timestamp="2023-11-14T22:13:20.123Z",
+        predicted_label=label,
+        confidence=0.5,
+        ground_truth=truth,
+        file_path=None,
+        source=None,
+        latency_ms=1.5,
+        model="0123456789ab",
+    )
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """A metric's value, None if nothing of that name and these labels is exposed."""
+    return metrics.registry.get_sample_value(name, labels)
