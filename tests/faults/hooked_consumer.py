@@ -1,0 +1,120 @@
+"""consumer.py with a small exact model, and with faults at chosen points. For tests alone.
+
+Nothing of this is in the production path: the hooks are put around Velox's classes from outside,
+before `consumer.main` runs. What they do is told by one environment variable, HOOKS, in JSON:
+
+    kill_after         [point, n]: SIGKILL to itself after the n-th `file`, `document` or
+                       `dead_letter` was written, or before the n-th `commit`
+    seconds_a_batch    how long the model takes
+    raise_on_white     the model raises on a batch that holds a white image
+    memory_images      the model is out of memory for a batch larger than this
+    memory_failures    how many times at most
+    clock_offset       seconds that the wall clock of this process is ahead
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.rig.pictures import COLOURS
+from velox.errors import EngineOutOfMemory
+
+HOOKS: Mapping[str, Any] = json.loads(os.environ.get("HOOKS", "{}"))
+WHITE_FROM = 250
+
+
+class ColourEngine:
+    """Tells the colour of an image by its largest channel, exactly and at once."""
+
+    labels = COLOURS
+    input_size = 32
+    architecture = "colour"
+    device = "cpu"
+    digest = "0123456789ab"
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self._failures = 0
+
+    def predict(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        time.sleep(HOOKS.get("seconds_a_batch", 0))
+        means = batch.mean(axis=(1, 2))
+        if HOOKS.get("raise_on_white") and (means.min(axis=1) >= WHITE_FROM).any():
+            raise ValueError("the model is dazzled")
+        if len(batch) > HOOKS.get("memory_images", len(batch)):
+            self._failures += 1
+            if self._failures <= HOOKS["memory_failures"]:
+                raise EngineOutOfMemory(f"no memory for {len(batch)} images")
+        return means.argmax(axis=1), np.full(len(batch), 0.99, np.float32)
+
+    def memory(self) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def stand_in(name: str, **contents: object) -> None:
+    """Put a module where the import of the real one, and of torch with it, would be."""
+    module = ModuleType(name)
+    module.__dict__.update(contents)
+    sys.modules[name] = module
+
+
+def die_after(owner: type, method: str, count: int) -> None:
+    """Let a method do its work so many times, then kill the process."""
+    original: Callable[..., Any] = getattr(owner, method)
+    calls = 0
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        result = original(*arguments, **options)
+        calls += bool(result) or method != "uncommitted"
+        if calls == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, method, counting)
+
+
+def main() -> int:
+    if offset := HOOKS.get("clock_offset"):
+        real = time.time
+        time.time = lambda: real() + offset
+    stand_in(
+        "velox.engine",
+        Engine=ColourEngine,
+        TorchEngine=ColourEngine,
+        select_device=lambda _device: None,
+    )
+    stand_in("velox.model", Checkpoint=object, load=lambda *_: object())
+
+    import consumer
+    from velox.dead_letter import DeadLetters
+    from velox.image_files import ImageFiles
+    from velox.ledger import Ledger
+    from velox.mongo_store import MongoStore
+
+    points: dict[str, tuple[type, str]] = {
+        "file": (ImageFiles, "write"),
+        "document": (MongoStore, "write"),
+        "dead_letter": (DeadLetters, "send"),
+        "commit": (Ledger, "uncommitted"),
+    }
+    if "kill_after" in HOOKS:
+        point, count = HOOKS["kill_after"]
+        die_after(*points[point], count)
+    return consumer.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

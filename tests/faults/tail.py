@@ -1,0 +1,83 @@
+"""An independent reader: every record of a topic, with no group and no commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import cast
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+
+ANSWER_TIMEOUT_S = 5.0
+
+Place = tuple[int, int]
+
+
+def place(message: Message) -> Place:
+    """Partition and offset."""
+    return cast(int, message.partition()), cast(int, message.offset())
+
+
+class Tail:
+    """Reads a topic from its beginning, further at each call.
+
+    Args:
+        bootstrap: broker addresses.
+        topic: what to read.
+        partitions: of the topic.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
+        self.topic = topic
+        self.partitions = partitions
+        self.messages: list[Message] = []
+        self._next = dict.fromkeys(range(partitions), 0)
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "independent-reader",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "reconnect.backoff.max.ms": 500,
+                "log_level": 2,
+            }
+        )
+        self._consumer.assign(
+            [TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(partitions)]
+        )
+
+    def read(self, seconds: float = 0.0) -> None:
+        """Take what has arrived, waiting at most so long for something to arrive."""
+        for message in self._consumer.consume(10_000, seconds):
+            if message.error() is None:
+                self.messages.append(message)
+                partition, offset = place(message)
+                self._next[partition] = offset + 1
+
+    def read_to_end(self, limit: float) -> None:
+        """Read until the log end of every partition.
+
+        Raises:
+            AssertionError: when that takes longer than `limit` seconds.
+        """
+        ends = self.ends()
+        deadline = time.monotonic() + limit
+        while any(self._next[number] < end for number, end in enumerate(ends)):
+            assert time.monotonic() < deadline, f"{self.topic}: read {self._next} of {ends}"
+            self.read(0.2)
+
+    def has_read_to(self, partition: int, offset: int) -> bool:
+        """Whether all records of the partition below the offset were read."""
+        return self._next[partition] >= offset
+
+    def ends(self) -> Sequence[int]:
+        """The log end of each partition, as the broker says now."""
+        return [
+            self._consumer.get_watermark_offsets(
+                TopicPartition(self.topic, number), timeout=ANSWER_TIMEOUT_S, cached=False
+            )[1]
+            for number in range(self.partitions)
+        ]
+
+    def close(self) -> None:
+        self._consumer.close()

@@ -1,0 +1,51 @@
+"""MongoDB is away for longer than the poll interval that the broker allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.scenario import Scenario, health, metric
+from tests.faults.sent import Load
+from tests.rig.mongod import Mongod
+from tests.rig.waiting import eventually
+
+MAX_POLL_INTERVAL_S = 6
+QUEUE_SIZE = 100
+AWAY_S = 9.0
+CATCH_UP_LIMIT_S = 60.0
+MEMORY_GROWTH_LIMIT = 64 * 2**20
+
+
+@pytest.mark.parametrize("end", [Mongod.stop, Mongod.kill, Mongod.freeze])
+def test_the_consumer_waits_in_its_group(
+    scenario: Scenario, mongod: Mongod, end: Callable[[Mongod], None]
+) -> None:
+    consumer = scenario.joined_consumer(
+        MAX_POLL_INTERVAL_S=MAX_POLL_INTERVAL_S, QUEUE_SIZE=QUEUE_SIZE, STALL_TIMEOUT_S=5
+    )
+    load = Load(scenario.sender, rate=100)
+    eventually(lambda: metric(consumer, "velox_records_total") > 200, 30, "records flow")
+    assigned = metric(consumer, "velox_rebalances_total")
+    resident = consumer.resident_bytes()
+
+    end(mongod)
+    until = time.monotonic() + AWAY_S
+    while time.monotonic() < until:
+        assert metric(consumer, "velox_in_flight_images") <= QUEUE_SIZE
+        assert metric(consumer, "velox_poll_age_seconds") < MAX_POLL_INTERVAL_S
+        status, reason = health(consumer)
+        assert status == 200, reason
+        time.sleep(0.5)
+    assert metric(consumer, "velox_pauses_total") >= 1
+    assert metric(consumer, "velox_store_retries_total") >= 1
+    assert consumer.resident_bytes() - resident < MEMORY_GROWTH_LIMIT
+    mongod.ensure_running()
+
+    load.stop()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    assert metric(consumer, "velox_rebalances_total") == assigned
+    scenario.oracle.check()
+    scenario.stop(consumer)

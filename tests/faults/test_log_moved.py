@@ -1,0 +1,58 @@
+"""The log is not what it was: its start has passed the commit, or it has begun anew."""
+
+from __future__ import annotations
+
+from confluent_kafka import TopicPartition
+
+from tests.faults.conftest import MakeScenario
+from tests.faults.scenario import ADMIN_LIMIT_S, metric
+from tests.faults.sent import DOCUMENT, Sent, picture
+from tests.rig import pictures
+from tests.rig.waiting import eventually
+
+CATCH_UP_LIMIT_S = 60.0
+
+
+def in_one_partition(numbers: range) -> list[Sent]:
+    return [
+        Sent(f"picture-{number}", pictures.encoded(number), DOCUMENT, partition=0)
+        for number in numbers
+    ]
+
+
+def test_retention_overtook_the_consumer(make_scenario: MakeScenario) -> None:
+    scenario = make_scenario(partitions=1)
+    scenario.send(in_one_partition(range(20)))
+    first = scenario.consumer()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.stop(first)
+    scenario.send(in_one_partition(range(20, 80)))
+    start = TopicPartition(scenario.topic, 0, 50)
+    scenario.admin.delete_records([start])[start].result(ADMIN_LIMIT_S)
+
+    second = scenario.consumer()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    assert metric(second, 'velox_offset_gaps_total{kind="skipped"}') == 1
+    assert metric(second, "velox_offset_gap_records_total") == 30
+    second.wait_for_line("ERROR offset gap kind=skipped partition=0 expected=20 found=50", 5)
+    assert len(scenario.stored.documents()) == 20 + 30
+
+
+def test_a_topic_created_anew_is_read_from_its_start(make_scenario: MakeScenario) -> None:
+    scenario = make_scenario(partitions=1)
+    consumer = scenario.consumer()
+    scenario.send(in_one_partition(range(30)))
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.delete_topic(scenario.topic)
+    scenario.create_topic(scenario.topic, 1)
+    scenario.send([picture(number) for number in range(30, 40)])
+
+    eventually(
+        lambda: len(scenario.stored.documents()) == 40,
+        CATCH_UP_LIMIT_S,
+        lambda: f"both topics' images: {len(scenario.stored.documents())} {consumer}",
+    )
+    assert metric(consumer, 'velox_offset_gaps_total{kind="rewound"}') == 1
+    consumer.wait_for_line("ERROR offset gap kind=rewound partition=0 expected=30 found=0", 5)
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.stop(consumer)

@@ -1,0 +1,40 @@
+"""SIGTERM in the middle of a batch."""
+
+from __future__ import annotations
+
+from tests.faults.scenario import Scenario, metric
+from tests.faults.sent import mixture
+from tests.rig.waiting import eventually
+
+RECORDS = 400
+CATCH_UP_LIMIT_S = 60.0
+
+
+def test_what_is_in_flight_is_finished_and_nothing_is_done_twice(scenario: Scenario) -> None:
+    scenario.send(mixture(range(RECORDS)))
+    first = scenario.joined_consumer({"seconds_a_batch": 0.1}, QUEUE_SIZE=48)
+    eventually(lambda: metric(first, "velox_records_total") >= 16, 30, "two batches done")
+    scenario.stop(first)
+
+    committed = sum(scenario.oracle.committed().values())
+    letters = scenario.oracle.dead_letters()
+    done = len(scenario.stored.documents()) + len(letters)
+    assert 0 < committed < RECORDS
+    assert done == committed
+
+    second = scenario.consumer()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    assert metric(second, "velox_records_total") == RECORDS - committed
+    scenario.oracle.check()
+    assert len(scenario.oracle.dead_letters()) == RECORDS // 10
+
+
+def test_a_model_too_slow_to_drain_does_not_hold_up_the_exit(scenario: Scenario) -> None:
+    scenario.send(mixture(range(100)))
+    slow = scenario.joined_consumer({"seconds_a_batch": 4.0})
+    eventually(lambda: metric(slow, "velox_in_flight_images") >= 50, 30, "images in flight")
+    scenario.stop(slow)
+    assert "stopped before done" in slow.log
+    scenario.consumer()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.oracle.check()
