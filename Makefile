@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-stack lint
+.PHONY: help demo test test-stack lint readme
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,3 +32,6 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck $$(git ls-files '*.sh') .ci/run
+
+readme: $(VENV)/.installed-dev ## write the README's table of settings
+	$(BIN)/python -m tests.rig.settings_table
