@@ -250,7 +250,7 @@ class KafkaSettings(Settings):
         "KAFKA_CONFIG",
         "",
         KAFKA_CONFIG,
-        "Further librdkafka properties, e.g. security.protocol=SASL_SSL,sasl.mechanism=PLAIN,...",
+        "Further librdkafka properties, e.g. security.protocol=SASL_SSL,sasl.mechanism=PLAIN",
         secret=True,
     )
     startup_timeout: float = setting(
