@@ -54,6 +54,7 @@ class Oracle:
         partitions: of that topic.
         group: the consumers'.
         stored: where the documents are.
+        letter_partitions: of the dead-letter topic.
     """
 
     bootstrap: str
@@ -61,6 +62,7 @@ class Oracle:
     partitions: int
     group: str
     stored: Stored
+    letter_partitions: int = 1
 
     def committed(self) -> dict[int, int]:
         """The group's committed offset by partition, 0 where it has none."""
@@ -100,7 +102,7 @@ class Oracle:
 
     def dead_letters(self) -> list[Message]:
         """Every dead letter."""
-        return self._all(f"{self.topic}-dlt", 1)
+        return self._all(f"{self.topic}-dlt", self.letter_partitions)
 
     def _all(self, topic: str, partitions: int) -> list[Message]:
         tail = Tail(self.bootstrap, topic, partitions)
