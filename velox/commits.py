@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -54,14 +54,23 @@ class Commits:
         if self._clock() < self._due:
             return
         self._due = self._clock() + EVERY_S
-        if offsets := self._ledger.uncommitted():
+        self.commit()
+
+    def commit(self, partitions: Collection[int] | None = None) -> None:
+        """Commit what moved of these partitions, of all by default, without waiting.
+
+        Within a rebalance callback this is the only way: the client answers no commit before the
+        callback has returned. The broker handles the requests of one connection in their order, so
+        the commit takes effect before the partitions are handed on.
+        """
+        if offsets := self._ledger.uncommitted(partitions):
             try:
                 self._consumer.commit(offsets=self._partitions(offsets), asynchronous=True)
             except KafkaException as error:
                 self._failed(error.args[0])
 
-    def commit_now(self, partitions: set[int]) -> None:
-        """Commit what is done of these partitions and wait for the broker, within a bound."""
+    def commit_now(self, partitions: Collection[int]) -> None:
+        """Commit what moved of these partitions and wait for the broker, within a bound."""
         offsets = self._ledger.uncommitted(partitions)
         if not offsets:
             return

@@ -243,7 +243,7 @@ class Poller:
         numbers = {each.partition for each in partitions}
         if not self._ledger.wait_until_done(numbers, self._drain_timeout):
             log.warning("revoked before done partitions=%s", sorted(numbers))
-        self._commits.commit_now(numbers)
+        self._commits.commit(numbers)
         self._forget(numbers, "revoked")
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -279,7 +279,7 @@ class Poller:
                 log.debug("left unread offset=%d", message.offset())
         if self._ledger.images:
             log.warning("stopped before done in_flight=%d", self._ledger.images)
-        self._commits.commit_now(set(self._assigned))
+        self._commits.commit_now(self._assigned)
 
     # Measures and errors.
 
