@@ -138,6 +138,11 @@ def _pnm(data: bytes) -> Header | None:
     return Header(".pnm", int(found[1]), int(found[2])) if found else None
 
 
+def _pfm(data: bytes) -> Header | None:
+    found = _PFM.match(data)
+    return Header(".pfm", int(found[1]), int(found[2])) if found else None
+
+
 def _pam(data: bytes) -> Header:
     fields = dict(line.split(None, 1) for line in data[:512].split(b"\n") if b" " in line)
     return Header(".pam", int(fields.get(b"WIDTH", b"?")), int(fields.get(b"HEIGHT", b"?")))
@@ -155,6 +160,7 @@ def _radiance(data: bytes) -> Header | None:
 _ISPE = re.compile(b"ispe")
 _SPACE = rb"(?:\s+|#[^\n]*\n)+"
 _PNM = re.compile(rb"P[1-6]" + _SPACE + rb"([0-9]{1,9})" + _SPACE + rb"([0-9]{1,9})\s")
+_PFM = re.compile(rb"P[Ff]\s+([0-9]{1,9})\s+([0-9]{1,9})\s")
 _RADIANCE_SIZE = re.compile(rb"\n-Y ([0-9]{1,9}) \+X ([0-9]{1,9})\n")
 
 _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] = tuple(
@@ -171,6 +177,7 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...]
         (rb"....ftyp(?:avif|avis)", _avif),
         (rb"P7\n", _pam),
         (rb"P[1-6]\s", _pnm),
+        (rb"P[Ff]\s", _pfm),
         (rb"\x59\xa6\x6a\x95", _sun_raster),
         (rb"#\?(?:RADIANCE|RGBE)\n", _radiance),
     )

@@ -22,6 +22,7 @@ FORMATS = {
     ".pam": ".pam",
     ".ras": ".ras",
     ".hdr": ".hdr",
+    ".pfm": ".pfm",
 }
 
 
@@ -29,7 +30,7 @@ def encoded(extension: str, parameters: tuple[int, ...] = ()) -> bytes:
     image: NDArray[Any] = np.full((60, 100), 7, np.uint8)
     if extension != ".pgm":
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    if extension == ".hdr":
+    if extension in (".hdr", ".pfm"):
         image = image.astype(np.float32)
     done, data = cv2.imencode(extension, image, list(parameters))
     assert done
