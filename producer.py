@@ -3,28 +3,33 @@
 
     python producer.py                        # synthetic shapes, one every PRODUCER_INTERVAL
     PRODUCER_IMAGES=1000 PRODUCER_INTERVAL=0 python producer.py    # a thousand, as fast as it can
+    SOURCE=photos python producer.py          # every image in a folder and below it
+    SOURCE=door=rtsp://10.0.0.7/live,party.mp4 python producer.py  # a camera and a video file
+    tar c photos | SOURCE=- python producer.py
     python producer.py --help                 # every variable, its default and its meaning
 
 Delivery is idempotent and acknowledged by all replicas in sync. The exit code is 1 if any image was
-not acknowledged.
+not acknowledged, and 3 if all were but files of a source could not be read.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import closing
 
 from velox import entry
 from velox.config import ProducerSettings
-from velox.pace import Pace
+from velox.kafka_client import MAX_IMAGE_BYTES
 from velox.retry import Stopped, until_there
 from velox.sender import Sender
 from velox.shapes import ShapeGenerator
-from velox.sources import Capture, synthetic
+from velox.source_feeds import Feeds
+from velox.source_open import open_source
+from velox.source_place import Place, locate
 from velox.topics import Topics
 
 REPORT_EVERY_S = 10.0
@@ -47,24 +52,28 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
         compression=settings.compression_type,
         extra=settings.kafka_config,
     )
+    places = locate(settings.source, loop=settings.source_loop)
     try:
         partitions = wait_for_topic(settings, stop)
     except Stopped as stopped:
         log.info("%s", stopped)
         return 0
 
-    pace = Pace(settings.producer_interval, stop)
     started = reported = time.monotonic()
-    for capture in captures(settings, partitions):
-        if not pace.wait():
-            break
-        sender.send(capture, stop)
-        if time.monotonic() - reported >= REPORT_EVERY_S:
-            reported = time.monotonic()
-            report("sending", sender, started)
+    with closing(feeds_of(settings, places, partitions)) as feeds:
+        for capture in feeds.captures(stop):
+            if capture is None:
+                sender.tick()
+            else:
+                sender.send(capture, stop)
+            if time.monotonic() - reported >= REPORT_EVERY_S:
+                reported = time.monotonic()
+                report("sending", sender, feeds, started)
     sender.finish(settings.delivery_timeout, stop, STOPPING_TIMEOUT_S)
-    report("done", sender, started)
-    return entry.EXIT_FAILURE if sender.failed else 0
+    report("done", sender, feeds, started)
+    if sender.failed:
+        return entry.EXIT_FAILURE
+    return entry.EXIT_INCOMPLETE if feeds.unreadable else 0
 
 
 def wait_for_topic(settings: ProducerSettings, stop: threading.Event) -> int:
@@ -86,8 +95,8 @@ def wait_for_topic(settings: ProducerSettings, stop: threading.Event) -> int:
     )
 
 
-def captures(settings: ProducerSettings, partitions: int) -> Iterator[Capture]:
-    """The images that the settings ask for."""
+def feeds_of(settings: ProducerSettings, places: Sequence[Place], partitions: int) -> Feeds:
+    """The sources that the settings ask for, read together."""
     shapes = ShapeGenerator(
         colors=settings.colors,
         shapes=settings.shapes,
@@ -95,19 +104,37 @@ def captures(settings: ProducerSettings, partitions: int) -> Iterator[Capture]:
         width=settings.img_width,
         seed=settings.seed,
     )
-    endless = synthetic(shapes, quality=settings.jpeg_quality, partitions=partitions)
-    return itertools.islice(endless, settings.producer_images or None)
+    sources = [
+        open_source(
+            place,
+            shapes=shapes,
+            partitions=partitions,
+            quality=settings.jpeg_quality,
+            max_fps=settings.max_fps,
+            max_bytes=MAX_IMAGE_BYTES,
+        )
+        for place in places
+    ]
+    return Feeds(
+        sources,
+        interval=settings.producer_interval,
+        loop=settings.source_loop,
+        max_bytes=MAX_IMAGE_BYTES,
+        limit=settings.producer_images,
+    )
 
 
-def report(state: str, sender: Sender, started: float) -> None:
+def report(state: str, sender: Sender, feeds: Feeds, started: float) -> None:
     """Log what was sent so far."""
     seconds = time.monotonic() - started
+    feeds.report()
     log.info(
-        "%s sent=%d acknowledged=%d failed=%d seconds=%.1f images_per_s=%.1f",
+        "%s sent=%d acknowledged=%d failed=%d unreadable=%d seconds=%.1f images_per_s=%.1f",
         state,
         sender.sent,
         sender.acknowledged,
         sender.failed,
+        feeds.unreadable,
         seconds,
         sender.acknowledged / seconds if seconds > 0 else 0.0,
     )

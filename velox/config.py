@@ -139,6 +139,18 @@ def _path(value: str) -> Path:
     return Path(value)
 
 
+def _entries(value: str) -> tuple[str, ...]:
+    r"""`a,b,c` without empty parts; a comma inside a part is written `\,`."""
+    parts = tuple(part.strip().replace("\\,", ",") for part in _split(value))
+    if not all(parts) or "\0" in value:
+        raise ValueError
+    return parts
+
+
+def _split(value: str) -> list[str]:
+    return re.split(r"(?<!\\),", value)
+
+
 def _switch(value: str) -> bool:
     return {"1": True, "0": False}[value]
 
@@ -146,7 +158,7 @@ def _switch(value: str) -> bool:
 def _kafka_config(value: str) -> dict[str, str]:
     r"""`name=value,name=value`; a comma inside a value is written `\,`."""
     properties: dict[str, str] = {}
-    for part in re.split(r"(?<!\\),", value) if value else ():
+    for part in _split(value) if value else ():
         name, equals, content = part.replace("\\,", ",").partition("=")
         name = name.strip()
         if not equals or not re.fullmatch(r"[a-z][a-z0-9._]*", name):
@@ -158,6 +170,11 @@ def _kafka_config(value: str) -> dict[str, str]:
 
 
 PATH = Parser(_path, "a path")
+SOURCES = Parser(
+    _entries,
+    r"synthetic, a path, a camera's number, an address, or - for a tar archive on standard input; "
+    r"several separated by commas (a comma in one: \,), each LOCATION or NAME=LOCATION",
+)
 SWITCH = Parser(_switch, "0 or 1")
 LABELS = Parser(_labels, "a comma-separated list of labels, or empty for all")
 KAFKA_CONFIG = Parser(
@@ -306,8 +323,27 @@ class ModelSettings(Settings):
 class ProducerSettings(KafkaSettings, ShapeSettings):
     """What `producer.py` reads."""
 
+    source: tuple[str, ...] = setting(
+        "SOURCE",
+        "synthetic",
+        SOURCES,
+        "Where images come from: folders, tar archives, videos, cameras, streams",
+        secret=True,
+    )
+    source_loop: bool = setting(
+        "SOURCE_LOOP", "0", SWITCH, "1 to begin again at the end of folders, archives and videos"
+    )
+    max_fps: float = setting(
+        "MAX_FPS",
+        "10",
+        number(0, 1000),
+        "Frames per second of each camera, stream or video, the others are left out; 0 for all",
+    )
     producer_interval: float = setting(
-        "PRODUCER_INTERVAL", "0.1", number(0, 86_400), "Seconds between images; 0 for no pause"
+        "PRODUCER_INTERVAL",
+        "0.1",
+        number(0, 86_400),
+        "Seconds between images of a source, cameras and streams apart; 0 for no pause",
     )
     producer_images: int = setting(
         "PRODUCER_IMAGES", "0", integer(0, 2**53), "Images to send before ending; 0 for no end"

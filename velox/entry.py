@@ -14,6 +14,7 @@ from velox.errors import SettingError, VeloxError
 
 EXIT_FAILURE = 1
 EXIT_BAD_SETTING = 2
+EXIT_INCOMPLETE = 3
 
 
 class SettingsClass(Protocol):

@@ -10,6 +10,8 @@ from confluent_kafka import KafkaException
 from velox.errors import SettingError
 
 MAX_MESSAGE_BYTES = 10_485_760
+# The broker counts the key, the headers and its own framing too.
+MAX_IMAGE_BYTES = MAX_MESSAGE_BYTES - 16_384
 # A dead letter carries its headers beside a value that may be as large as the broker takes.
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 65_536
 

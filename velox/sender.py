@@ -74,13 +74,16 @@ class Sender:
     def send(self, capture: Capture, stop: threading.Event) -> None:
         """Hand one image to the client, waiting while its queue is full.
 
-        The record's timestamp is now. An image that the client itself refuses (too large) counts
-        as failed. When told to stop while waiting, the image is dropped and not counted.
+        The record's timestamp is the moment of capture, now where that is not known. An image
+        that the client itself refuses (too large) counts as failed. When told to stop while
+        waiting, the image is dropped and not counted.
 
         Raises:
             SendFailed: on an error of the client that no retry can mend.
         """
-        captured_ms = int(time.time() * 1000)
+        captured_ms = capture.captured_ms
+        if captured_ms is None:
+            captured_ms = int(time.time() * 1000)
         headers = {"content-type": capture.content_type, "source": capture.source}
         if capture.label is not None:
             headers["label"] = capture.label
@@ -113,6 +116,10 @@ class Sender:
             self.sent += 1
             self._producer.poll(0)
             return
+
+    def tick(self) -> None:
+        """Take in acknowledgements while there is nothing to send."""
+        self._producer.poll(0)
 
     def finish(self, timeout: float, stop: threading.Event, stopping_timeout: float) -> None:
         """Wait until every image is acknowledged or given up.

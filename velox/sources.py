@@ -1,8 +1,8 @@
-"""Where images come from: each source gives encoded images, with what is known of them."""
+"""Where images come from: what a source gives, and what can be asked of every source."""
 
 from __future__ import annotations
 
-import itertools
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +21,7 @@ class Capture:
         content_type: its media type.
         label: ground truth, None where it is not known.
         partition: where it must go, None to let the key decide.
+        captured_ms: when it was taken, in milliseconds since the epoch; None for when it is sent.
     """
 
     value: bytes
@@ -28,23 +29,34 @@ class Capture:
     content_type: str
     label: str | None = None
     partition: int | None = None
+    captured_ms: int | None = None
 
 
-class EncodedShapes(Protocol):
-    """The part of `velox.shapes.ShapeGenerator` that is needed here."""
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that should have been an image and is not sent, with the reason in words."""
 
-    def encoded(self, label: str | None = None, *, quality: int) -> tuple[bytes, str]:
-        """One JPEG and its label."""
+    name: str
+    reason: str
 
 
-def synthetic(shapes: EncodedShapes, *, quality: int, partitions: int) -> Iterator[Capture]:
-    """Drawn shapes without end, spread evenly: one source for each partition.
+Item = Capture | Unreadable
 
-    Args:
-        shapes: draws and encodes them.
-        quality: of the JPEG, 1 to 100.
-        partitions: of the topic.
-    """
-    for partition in itertools.cycle(range(partitions)):
-        value, label = shapes.encoded(quality=quality)
-        yield Capture(value, f"synthetic-{partition}", JPEG, label, partition)
+
+class Source(Protocol):
+    """Gives images one by one."""
+
+    @property
+    def id(self) -> str:
+        """Its name in logs, without credentials."""
+
+    @property
+    def live(self) -> bool:
+        """Whether images come at their own time: one that is not taken then is dropped."""
+
+    @property
+    def done(self) -> float | None:
+        """The share that is read, in [0, 1]; None where no end is in sight."""
+
+    def items(self, stop: threading.Event) -> Iterator[Item]:
+        """Its images from the beginning, at each call anew; they end soon after `stop`."""

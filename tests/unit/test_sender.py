@@ -1,5 +1,7 @@
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -86,6 +88,26 @@ def test_a_record_carries_what_the_contract_says(made: tuple[Sender, FakeProduce
     assert "label" not in second["headers"]
     assert producer.config["acks"] == "all"
     assert producer.config["enable.idempotence"] is True
+
+
+def test_the_time_is_that_of_the_capture_or_else_now(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    sender.send(replace(CAPTURE, captured_ms=1_700_000_000_123), GO_ON)
+    before = int(time.time() * 1000)
+    sender.send(CAPTURE, GO_ON)
+    taken, now = (each["timestamp"] for each in producer.records)
+    assert taken == 1_700_000_000_123
+    assert before <= now <= time.time() * 1000
+
+
+def test_acknowledgements_are_taken_in_while_there_is_nothing_to_send(
+    made: tuple[Sender, FakeProducer],
+) -> None:
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+    producer.on_poll = producer.answer
+    sender.tick()
+    assert sender.acknowledged == 1
 
 
 def test_every_image_is_counted(made: tuple[Sender, FakeProducer]) -> None:

@@ -1,7 +1,8 @@
+import threading
 from collections import Counter
 from itertools import islice
 
-from velox.sources import synthetic
+from velox.source_shapes import Synthetic
 
 
 class Shapes:
@@ -17,7 +18,8 @@ class Shapes:
 
 def test_synthetic_images_spread_evenly_and_each_partition_is_one_source() -> None:
     shapes = Shapes()
-    captures = list(islice(synthetic(shapes, quality=80, partitions=3), 9))
+    source = Synthetic("synthetic", shapes=shapes, quality=80, partitions=3)
+    captures = list(islice(source.items(threading.Event()), 9))
     assert Counter(each.partition for each in captures) == {0: 3, 1: 3, 2: 3}
     assert {(each.partition, each.source) for each in captures} == {
         (0, "synthetic-0"),
@@ -28,3 +30,12 @@ def test_synthetic_images_spread_evenly_and_each_partition_is_one_source() -> No
     assert [each.label for each in captures[:2]] == ["label 1", "label 2"]
     assert {each.content_type for each in captures} == {"image/jpeg"}
     assert set(shapes.qualities) == {80}
+
+
+def test_it_ends_when_told() -> None:
+    source = Synthetic("synthetic", shapes=Shapes(), quality=80, partitions=3)
+    stop = threading.Event()
+    items = source.items(stop)
+    next(items)
+    stop.set()
+    assert list(items) == []
