@@ -24,6 +24,14 @@ use_memory_again() {
   export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-4294967296}"
 }
 
+# The decoder's own bound, for a file whose header deceives the reader that looks at it first.
+bound_decoder() {
+  local pixels="${MAX_IMAGE_PIXELS:-50000000}"
+  if [[ "$pixels" =~ ^[0-9]+$ ]]; then
+    export OPENCV_IO_MAX_IMAGE_PIXELS="$pixels"
+  fi
+}
+
 # A shell handles a signal only after its foreground command has ended; as process 1 of a container
 # it must pass SIGTERM on at once.
 train_if_missing() {
@@ -42,6 +50,7 @@ train_if_missing() {
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 use_memory_again
+bound_decoder
 part="${1:-}"
 shift || true
 case "$part" in

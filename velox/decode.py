@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,11 @@ _REDUCED = (
     (4, cv2.IMREAD_REDUCED_COLOR_4),
     (2, cv2.IMREAD_REDUCED_COLOR_2),
 )
+
+# Decoding takes up to 17 bytes a pixel (AVIF). Images larger than this are decoded one at a time,
+# so that several in one batch need no more memory than one.
+_LARGE_PIXELS = 8_000_000
+_large_image = threading.Lock()
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -42,18 +50,20 @@ def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint
     header = image_header.read(data)
     if header is None:
         raise UndecodableImage(f"the {len(data)} bytes are in no known image format")
-    if header.width * header.height > max_pixels:
+    pixels = header.width * header.height
+    if pixels > max_pixels:
         raise ImageTooLarge(
             f"{header.width} x {header.height} pixels are more than MAX_IMAGE_PIXELS={max_pixels}"
         )
     if not header.complete:
         raise UndecodableImage(f"the {header.extension} image is cut short")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _flags(header, size))
-        if image is None:
-            raise UndecodableImage(f"the {header.extension} image cannot be decoded")
-        if image.shape[:2] != (size, size):
-            image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        with _large_image if pixels > _LARGE_PIXELS else nullcontext():
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), _flags(header, size))
+            if image is None:
+                raise UndecodableImage(f"the {header.extension} image cannot be decoded")
+            if image.shape[:2] != (size, size):
+                image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     except cv2.error as error:
         reason = (error.err or "unknown").splitlines()[0]
         raise UndecodableImage(

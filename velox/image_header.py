@@ -1,7 +1,8 @@
 """What an image file says of itself: format, width and height, read without decoding a pixel.
 
 Sizes are known before the decoder allocates anything, so a decompression bomb costs a few bytes.
-The formats are those that OpenCV reads.
+The formats are those that OpenCV reads. A file may be made to show one size here and another to the
+decoder: where a format leaves room for that, only its plain form is read, and the rest is refused.
 """
 
 from __future__ import annotations
@@ -11,12 +12,24 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from velox import avif_header
+
 UNKNOWN_EXTENSION = ".bin"
 
 # Start-of-frame markers of JPEG; C4, C8 and CC in that range are tables (ITU T.81, table B.1).
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+# FF 00 is no marker but a byte of data, which decoders skip here.
+_JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _JPEG_END = b"\xff\xd9"
+_MOST_SEGMENTS = 1000
+
+# Types and tags of TIFF 6.0, sections 2, 8 and 15.
+_TIFF_SHORT, _TIFF_LONG = 3, 4
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 256, 257, 322, 323
+_TIFF_SIZES = frozenset({_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT})
+
+# Start of codestream, then the marker of its size (ITU T.800, A.5.1).
+_CODESTREAM = b"\xff\x4f\xff\x51"
 
 
 class Header(NamedTuple):
@@ -39,9 +52,10 @@ def read(data: bytes) -> Header | None:
     for magic, reader in _READERS:
         if magic.match(data):
             try:
-                return reader(data)
-            except (struct.error, IndexError, ValueError):
+                header = reader(data)
+            except (struct.error, IndexError, KeyError, ValueError):
                 return None
+            return header if header and header.width > 0 and header.height > 0 else None
     return None
 
 
@@ -53,7 +67,7 @@ def extension(data: bytes) -> str:
 
 def _jpeg(data: bytes) -> Header | None:
     at = 2
-    while True:
+    for _ in range(_MOST_SEGMENTS):
         at = data.index(b"\xff", at)
         while data[at] == 0xFF:
             at += 1
@@ -67,6 +81,7 @@ def _jpeg(data: bytes) -> Header | None:
         if marker not in _JPEG_WITHOUT_LENGTH:
             (length,) = struct.unpack_from(">H", data, at)
             at += max(2, length)
+    return None
 
 
 def _png(data: bytes) -> Header:
@@ -109,28 +124,45 @@ def _tiff(data: bytes) -> Header | None:
     (count,) = struct.unpack_from(order + "H", data, at)
     sizes: dict[int, int] = {}
     for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if tag in (256, 257):
-            (sizes[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
-    return Header(".tiff", sizes[256], sizes[257]) if len(sizes) == 2 else None
+        tag, kind, values = struct.unpack_from(order + "HHI", data, entry)
+        if tag in _TIFF_SIZES:
+            if tag in sizes or kind not in (_TIFF_SHORT, _TIFF_LONG) or values != 1:
+                return None
+            form = order + ("H" if kind == _TIFF_SHORT else "I")
+            (sizes[tag],) = struct.unpack_from(form, data, entry + 8)
+    # The decoder holds a whole tile, which may be larger than the image.
+    width = max(sizes[_TIFF_WIDTH], sizes.get(_TIFF_TILE_WIDTH, 0))
+    height = max(sizes[_TIFF_HEIGHT], sizes.get(_TIFF_TILE_HEIGHT, 0))
+    return Header(".tiff", width, height)
 
 
-def _jpeg2000(data: bytes) -> Header:
-    at = data.index(b"ihdr") + 4
-    height, width = struct.unpack_from(">II", data, at)
-    return Header(".jp2", width, height)
+def _jpeg2000(data: bytes) -> Header | None:
+    """The size in the codestream, which the first box of type `jp2c` holds."""
+    at = 0
+    for _ in range(_MOST_SEGMENTS):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"jp2c":
+            start = at + (16 if length == 1 else 8)
+            if not data.startswith(_CODESTREAM, start):
+                raise ValueError
+            return _size_of_codestream(data, start)._replace(extension=".jp2")
+        if length < 8:
+            raise ValueError
+        at += length
+    return None
 
 
 def _jpeg2000_codestream(data: bytes) -> Header:
-    right, bottom, left, top = struct.unpack_from(">IIII", data, 8)
+    return _size_of_codestream(data, 0)
+
+
+def _size_of_codestream(data: bytes, at: int) -> Header:
+    right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
     return Header(".j2k", right - left, bottom - top)
 
 
 def _avif(data: bytes) -> Header:
-    """The largest of the file's images: an AVIF may hold thumbnails and planes beside it."""
-    sizes = [struct.unpack_from(">II", data, found.end() + 4) for found in _ISPE.finditer(data)]
-    width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Header(".avif", width, height)
+    return Header(".avif", *avif_header.largest(data))
 
 
 def _pnm(data: bytes) -> Header | None:
@@ -143,9 +175,15 @@ def _pfm(data: bytes) -> Header | None:
     return Header(".pfm", int(found[1]), int(found[2])) if found else None
 
 
-def _pam(data: bytes) -> Header:
-    fields = dict(line.split(None, 1) for line in data[:512].split(b"\n") if b" " in line)
-    return Header(".pam", int(fields.get(b"WIDTH", b"?")), int(fields.get(b"HEIGHT", b"?")))
+def _pam(data: bytes) -> Header | None:
+    found = _PAM.match(data)
+    if not found:
+        return None
+    fields = [line.split(b" ") for line in found[1].splitlines()]
+    if len({field[0] for field in fields}) < len(fields):
+        return None
+    sizes = {field[0]: int(field[1]) for field in fields if field[0] in (b"WIDTH", b"HEIGHT")}
+    return Header(".pam", sizes[b"WIDTH"], sizes[b"HEIGHT"])
 
 
 def _sun_raster(data: bytes) -> Header:
@@ -153,15 +191,21 @@ def _sun_raster(data: bytes) -> Header:
 
 
 def _radiance(data: bytes) -> Header | None:
-    found = _RADIANCE_SIZE.search(data[:65_536])
+    found = _RADIANCE.match(data)
     return Header(".hdr", int(found[2]), int(found[1])) if found else None
 
 
-_ISPE = re.compile(b"ispe")
-_SPACE = rb"(?:\s+|#[^\n]*\n)+"
+# Each byte of these can be read in one way only, or the time to refuse one grows without bound.
+_SPACE = rb"(?:\s|#[^\r\n]{0,999}[\r\n]){1,999}"
 _PNM = re.compile(rb"P[1-6]" + _SPACE + rb"([0-9]{1,9})" + _SPACE + rb"([0-9]{1,9})\s")
-_PFM = re.compile(rb"P[Ff]\s+([0-9]{1,9})\s+([0-9]{1,9})\s")
-_RADIANCE_SIZE = re.compile(rb"\n-Y ([0-9]{1,9}) \+X ([0-9]{1,9})\n")
+_PFM = re.compile(rb"P[Ff]\s([0-9]{1,9})\s([0-9]{1,9})\s")
+_PAM = re.compile(
+    rb"P7\n((?:(?:WIDTH|HEIGHT|DEPTH|MAXVAL) [0-9]{1,9}\n|TUPLTYPE [A-Z_]{1,99}\n){1,5})ENDHDR\n"
+)
+_RADIANCE = re.compile(
+    rb"#\?(?:RADIANCE|RGBE)\n(?:[^\n]{1,99}\n){0,99}?FORMAT=32-bit_rle_rgbe\n"
+    rb"\n-Y ([0-9]{1,9}) \+X ([0-9]{1,9})\n"
+)
 
 _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] = tuple(
     (re.compile(magic, re.DOTALL), reader)
@@ -173,8 +217,8 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...]
         (rb"BM", _bmp),
         (rb"II\*\0|MM\0\*", _tiff),
         (rb"\0\0\0\x0cjP  \r\n\x87\n", _jpeg2000),
-        (rb"\xff\x4f\xff\x51", _jpeg2000_codestream),
-        (rb"....ftyp(?:avif|avis)", _avif),
+        (re.escape(_CODESTREAM), _jpeg2000_codestream),
+        (rb"....ftypavif", _avif),
         (rb"P7\n", _pam),
         (rb"P[1-6]\s", _pnm),
         (rb"P[Ff]\s", _pfm),

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from velox.config import ConsumerSettings
+
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -128,6 +130,31 @@ def test_allocator_settings_of_the_environment_win(
     start: Callable[..., subprocess.Popen[str]],
 ) -> None:
     assert lines(start("consumer", MALLOC_ARENA_MAX="4")) == ["consumer.py MALLOC_ARENA_MAX=4"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "bound"),
+    [
+        ({}, ConsumerSettings.declared()["max_image_pixels"].default),
+        ({"MAX_IMAGE_PIXELS": "1000"}, "1000"),
+        ({"MAX_IMAGE_PIXELS": "many"}, "none"),
+    ],
+)
+def test_the_decoder_has_the_bound_of_the_settings(
+    environment: dict[str, str], bound: str, tmp_path: Path
+) -> None:
+    fake = tmp_path / "python"
+    fake.write_text('#!/usr/bin/env bash\necho "${OPENCV_IO_MAX_IMAGE_PIXELS:-none}"\n')
+    fake.chmod(0o755)
+    shown = subprocess.run(
+        [START, "consumer"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **environment},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert shown.stdout == f"{bound}\n"
 
 
 @pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("unknown", 2)])

@@ -1,4 +1,7 @@
+import contextlib
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -88,6 +91,29 @@ def test_the_bound_on_pixels_includes_itself() -> None:
     decode(data, size=32, max_pixels=10_000)
     with pytest.raises(ImageTooLarge):
         decode(data, size=32, max_pixels=9_999)
+
+
+@pytest.mark.parametrize(("side", "at_once"), [(3000, 1), (300, 2)])
+def test_large_images_are_decoded_one_at_a_time(
+    side: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, most, running = threading.Barrier(2), 0, 0
+    really = cv2.imdecode
+
+    def watched(data: np.ndarray, flags: int) -> np.ndarray | None:
+        nonlocal most, running
+        running += 1
+        most = max(most, running)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        running -= 1
+        return really(data, flags)
+
+    monkeypatch.setattr(cv2, "imdecode", watched)
+    data = encoded(".jpg", height=side, width=side)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: decode(data, size=32, max_pixels=10_000_000), range(2)))
+    assert most == at_once
 
 
 def test_a_rotation_in_exif_is_applied() -> None:
