@@ -1,0 +1,260 @@
+<#
+.SYNOPSIS
+Runs Velox in a minikube cluster of its own.
+
+.DESCRIPTION
+  .\k8s.ps1 -Action start [-Partitions N] [-Cpu]   everything, from the cluster to the producer;
+                                                   again after a change. Topic and autoscaler:
+                                                   N partitions (8). -Cpu: on a machine without an
+                                                   NVIDIA GPU
+  .\k8s.ps1 -Action stop [-Purge]                  end it; the data stay unless -Purge
+  .\k8s.ps1 -Action status                         what runs
+  .\k8s.ps1 -Action logs [-App NAME]               follow consumer (default), producer, kafka,
+                                                   mongo, model-trainer, prometheus or grafana
+  .\k8s.ps1 -Action scale -Replicas N              keep at least N consumers; load brings more
+  Get-Help .\k8s.ps1                               this text
+
+MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
+TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for the image.
+#>
+param(
+    [Parameter(Mandatory, Position = 0)]
+    [ValidateSet('start', 'stop', 'status', 'logs', 'scale')]
+    [string]$Action,
+    [ValidateRange(1, 9999)][int]$Partitions = 8,
+    [ValidateRange(1, 9999)][int]$Replicas = 1,
+    [string]$App = 'consumer',
+    [switch]$Cpu,
+    [switch]$Purge
+)
+
+$ErrorActionPreference = 'Stop'
+Set-StrictMode -Version Latest
+$OutputEncoding = [System.Text.UTF8Encoding]::new($false)
+
+$Steps = 9
+$Slices = 8
+$RolloutTimeout = '600s'
+$SlicesTimeoutS = 180
+$TrainingTimeoutS = 1800
+$Ours = 'app.kubernetes.io/part-of=velox'
+$Cluster = if ($env:MINIKUBE_PROFILE) { $env:MINIKUBE_PROFILE } else { 'velox' }
+$Cpus = if ($env:MINIKUBE_CPUS) { $env:MINIKUBE_CPUS } else { 'max' }
+$Memory = if ($env:MINIKUBE_MEMORY) { $env:MINIKUBE_MEMORY } else { 'max' }
+$script:Doing = $Action
+
+function say($Text) { Write-Host "==> $Text" }
+
+function fail($Text) {
+    [Console]::Error.WriteLine("k8s.ps1: $Text")
+    exit 1
+}
+
+function step($Number, $Text) {
+    $script:Doing = "step $Number/$Steps"
+    say "$Number/$Steps $Text"
+}
+
+# Never another cluster than ours, whatever the current context is.
+function mini {
+    & minikube --profile $Cluster @args
+    if ($LASTEXITCODE -ne 0) { fail "$script:Doing failed with exit code ${LASTEXITCODE}: minikube $args" }
+}
+
+function kube {
+    if ($MyInvocation.ExpectingInput) { $input | & kubectl --context $Cluster @args }
+    else { & kubectl --context $Cluster @args }
+    if ($LASTEXITCODE -ne 0) { fail "$script:Doing failed with exit code ${LASTEXITCODE}: kubectl $args" }
+}
+
+function need {
+    $missing = @($args | Where-Object { -not (Get-Command $_ -CommandType Application -ErrorAction SilentlyContinue) })
+    if ($missing) { fail "missing: $missing (README.md, Kubernetes, says where to get them)" }
+}
+
+function running {
+    & minikube --profile $Cluster status | Out-Null
+    return $LASTEXITCODE -eq 0
+}
+
+# Prints a manifest as this start wants it.
+function manifest($Name) {
+    $consumers = [Math]::Min($Partitions, $Slices)
+    $lines = Get-Content -Encoding UTF8 "k8s-manifests/$Name.yaml"
+    $lines = $lines -replace '^  KAFKA_PARTITIONS: .*', "  KAFKA_PARTITIONS: `"$Partitions`""
+    $lines = $lines -replace '^  maxReplicas: .*', "  maxReplicas: $consumers"
+    if ($Cpu) { $lines = $lines -notmatch 'nvidia\.com/gpu: ' }
+    return $lines
+}
+
+function apply {
+    foreach ($name in $args) {
+        manifest $name | kube apply -f '-'
+    }
+}
+
+# A Deployment that is already there takes the new image and the new settings.
+function deploy($Name) {
+    $there = kube get deployment $Name --ignore-not-found --output name
+    apply "$Name-deployment"
+    if ($there) { kube rollout restart "deployment/$Name" }
+}
+
+function available($Name) {
+    kube rollout status $Name "--timeout=$RolloutTimeout"
+}
+
+function start_velox {
+    need minikube kubectl docker
+    if (-not $Cpu) { need nvidia-smi }
+    & docker info | Out-Null
+    if ($LASTEXITCODE -ne 0) { fail 'docker does not answer: start it' }
+
+    step 1 'Start minikube'
+    $options = @('--driver=docker', "--cpus=$Cpus", "--memory=$Memory")
+    if (-not $Cpu) { $options += '--gpus=all' }
+    mini start @options
+    mini addons enable metrics-server
+
+    step 2 "Share the GPU in $Slices time slices"
+    share_gpu
+
+    step 3 'Build the image inside minikube'
+    $arguments = @('-t', 'ml-inference-app:latest')
+    foreach ($name in 'PIP_INDEX_URL', 'TORCH_INDEX_URL') {
+        $value = [Environment]::GetEnvironmentVariable($name)
+        if ($value) { $arguments += "--build-opt=build-arg=$name=$value" }
+    }
+    mini image build @arguments .
+
+    step 4 'Deploy Kafka, MongoDB, the settings and the volumes'
+    apply env-configmap discoveries-pvc mongo-data-persistentvolumeclaim mongo-service
+    apply mongo-deployment kafka-service kafka-brokers-service kafka-statefulset
+    available deployment/mongo
+    available statefulset/kafka
+
+    step 5 'Deploy Prometheus and Grafana'
+    apply prometheus-configmap prometheus-data-pvc prometheus-serviceaccount
+    apply prometheus-role prometheus-rolebinding prometheus-service
+    apply grafana-datasources-configmap grafana-providers-configmap grafana-dashboards-configmap
+    apply grafana-service
+    deploy prometheus
+    deploy grafana
+    available deployment/prometheus
+    available deployment/grafana
+
+    step 6 "Create the topic with $Partitions partitions"
+    create_topic
+
+    step 7 'Train the model, if there is none'
+    train
+
+    step 8 'Deploy the consumers and their autoscaler'
+    apply consumer-priorityclass consumer-service consumer-pdb
+    deploy consumer
+    apply consumer-hpa
+    available deployment/consumer
+
+    step 9 'Deploy the producer'
+    deploy producer
+    available deployment/producer
+
+    say "Velox runs. Grafana: kubectl --context $Cluster port-forward svc/grafana 3000:3000"
+}
+
+function share_gpu {
+    if ($Cpu) {
+        say 'There is no GPU to share'
+        return
+    }
+    mini addons enable nvidia-device-plugin
+    apply gpu-sharing-config
+    $plugin = 'daemonset/nvidia-device-plugin-daemonset'
+    kube --namespace kube-system patch $plugin --patch-file k8s-manifests/patches/device-plugin.yaml
+    kube --namespace kube-system rollout restart $plugin
+    kube --namespace kube-system rollout status $plugin "--timeout=$RolloutTimeout"
+    $clock = [Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        $found = kube get nodes --output 'jsonpath={.items[0].status.allocatable.nvidia\.com/gpu}'
+        $number = if ($found) { [int]"$found" } else { 0 }
+        if ($number -ge $Slices) { break }
+        if ($clock.Elapsed.TotalSeconds -ge $SlicesTimeoutS) { fail "$script:Doing failed: the node offers $number nvidia.com/gpu, not $Slices" }
+        Start-Sleep -Seconds 2
+    }
+}
+
+function create_topic {
+    $topic = kube get configmap consumer-env --output 'jsonpath={.data.KAFKA_TOPIC}'
+    $tool = @('exec', 'statefulset/kafka', '--', '/opt/kafka/bin/kafka-topics.sh', '--bootstrap-server', 'localhost:29092')
+    kube @tool --create --if-not-exists --topic $topic --partitions $Partitions --replication-factor 1
+    $described = kube @tool --describe --topic $topic | Out-String
+    $count = if ($described -match 'PartitionCount: *([0-9]+)') { [int]$Matches[1] } else { 0 }
+    if ($count -lt $Partitions) {
+        kube @tool --alter --topic $topic --partitions $Partitions
+    } elseif ($count -gt $Partitions) {
+        say "$topic keeps its $count partitions: Kafka cannot take any away"
+    }
+}
+
+function train {
+    # A Job cannot be changed, only made anew; a model that is there is kept.
+    kube delete job model-trainer --ignore-not-found
+    apply train-model
+    $clock = [Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        $ended = kube get job model-trainer --output 'jsonpath={.status.conditions[*].type}'
+        if ("$ended" -match 'Complete') { break }
+        if ("$ended" -match 'Failed') { fail "$script:Doing failed: .\k8s.ps1 -Action logs -App model-trainer" }
+        if ($clock.Elapsed.TotalSeconds -ge $TrainingTimeoutS) { fail "$script:Doing failed: no model after $TrainingTimeoutS s, .\k8s.ps1 -Action status" }
+        Start-Sleep -Seconds 2
+    }
+}
+
+function stop_velox {
+    need minikube kubectl
+    if (running) {
+        say 'Remove what start made, but for the data'
+        kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$Ours" --cascade foreground
+        kube delete 'services,configmaps,serviceaccounts,roles,rolebindings' "--selector=$Ours"
+        kube delete priorityclasses "--selector=$Ours"
+        if (-not $Purge) { mini stop }
+    } else {
+        say "The cluster $Cluster does not run"
+    }
+    if ($Purge) {
+        say 'Delete the cluster with all data'
+        mini delete
+    }
+}
+
+function must_run {
+    need minikube kubectl
+    if (-not (running)) { fail "the cluster $Cluster does not run: .\k8s.ps1 -Action start" }
+}
+
+function status {
+    must_run
+    kube get 'pods,hpa,jobs,pvc' "--selector=$Ours"
+}
+
+function logs {
+    must_run
+    kube logs "--selector=app=$App" --prefix --tail 100 --follow --max-log-requests 20
+}
+
+function scale {
+    must_run
+    $most = [int]"$(kube get hpa consumer-hpa --output 'jsonpath={.spec.maxReplicas}')"
+    if ($Replicas -gt $most) { fail "scale ${Replicas}: there can be 1 to $most consumers" }
+    kube patch hpa consumer-hpa --patch "spec: {minReplicas: $Replicas}"
+    say "At least $Replicas consumers from now on"
+}
+
+Set-Location $PSScriptRoot
+switch ($Action) {
+    'start' { start_velox }
+    'stop' { stop_velox }
+    'status' { status }
+    'logs' { logs }
+    'scale' { scale }
+}

@@ -1,0 +1,291 @@
+#!/usr/bin/env bash
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+Runs Velox in a minikube cluster of its own.
+
+  ./k8s.sh start [--partitions N] [--cpu]   everything, from the cluster to the producer; again
+                                            after a change. Topic and autoscaler: N partitions (8).
+                                            --cpu: on a machine without an NVIDIA GPU
+  ./k8s.sh stop [--purge]                   end it; the data stay unless --purge
+  ./k8s.sh status                           what runs
+  ./k8s.sh logs [APP]                       follow consumer (default), producer, kafka, mongo,
+                                            model-trainer, prometheus or grafana
+  ./k8s.sh scale N                          keep at least N consumers; load brings more
+  ./k8s.sh --help                           this text
+
+MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
+TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for the image.
+USAGE
+}
+
+STEPS=9
+SLICES=8
+ROLLOUT_TIMEOUT=600s
+SLICES_TIMEOUT_S=180
+TRAINING_TIMEOUT_S=1800
+OURS=app.kubernetes.io/part-of=velox
+cluster="${MINIKUBE_PROFILE:-velox}"
+cpus="${MINIKUBE_CPUS:-max}"
+memory="${MINIKUBE_MEMORY:-max}"
+partitions=8
+cpu=false
+purge=false
+doing=""
+
+say() { echo "==> $*"; }
+
+fail() {
+  echo "k8s.sh: $*" >&2
+  exit 1
+}
+
+step() {
+  doing="step $1/$STEPS"
+  say "$1/$STEPS $2"
+}
+
+run() {
+  local code=0
+  "$@" || code=$?
+  [[ "$code" == 0 ]] || fail "$doing failed with exit code $code: $*"
+}
+
+# Never another cluster than ours, whatever the current context is.
+mini() { run minikube --profile "$cluster" "$@"; }
+kube() { run kubectl --context "$cluster" "$@"; }
+
+need() {
+  local missing=() tool
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  [[ "${#missing[@]}" == 0 ]] || fail "missing: ${missing[*]} (README.md, Kubernetes, says where to get them)"
+}
+
+running() {
+  minikube --profile "$cluster" status >/dev/null 2>&1
+}
+
+# Prints a manifest as this start wants it.
+manifest() {
+  local consumers=$((partitions < SLICES ? partitions : SLICES))
+  local edits=(
+    -e "s/^  KAFKA_PARTITIONS: .*/  KAFKA_PARTITIONS: \"$partitions\"/"
+    -e "s/^  maxReplicas: .*/  maxReplicas: $consumers/"
+  )
+  if $cpu; then edits+=(-e '/nvidia\.com\/gpu: /d'); fi
+  sed "${edits[@]}" "k8s-manifests/$1.yaml"
+}
+
+apply() {
+  local name
+  for name in "$@"; do
+    manifest "$name" | kube apply -f -
+  done
+}
+
+# A Deployment that is already there takes the new image and the new settings.
+deploy() {
+  local name="$1" there
+  there="$(kube get deployment "$name" --ignore-not-found --output name)"
+  apply "$name-deployment"
+  if [[ -n "$there" ]]; then kube rollout restart "deployment/$name"; fi
+}
+
+available() {
+  local name="$1"
+  kube rollout status "$name" "--timeout=$ROLLOUT_TIMEOUT"
+}
+
+start_velox() {
+  need minikube kubectl docker
+  if ! $cpu; then need nvidia-smi; fi
+  docker info >/dev/null 2>&1 || fail "docker does not answer: start it, or join the group docker"
+
+  step 1 "Start minikube"
+  local options=("--driver=docker" "--cpus=$cpus" "--memory=$memory")
+  if ! $cpu; then options+=("--gpus=all"); fi
+  mini start "${options[@]}"
+  mini addons enable metrics-server
+
+  step 2 "Share the GPU in $SLICES time slices"
+  share_gpu
+
+  step 3 "Build the image inside minikube"
+  local arguments=(-t ml-inference-app:latest) name
+  for name in PIP_INDEX_URL TORCH_INDEX_URL; do
+    if [[ -n "${!name:-}" ]]; then arguments+=("--build-opt=build-arg=$name=${!name}"); fi
+  done
+  mini image build "${arguments[@]}" .
+
+  step 4 "Deploy Kafka, MongoDB, the settings and the volumes"
+  apply env-configmap discoveries-pvc mongo-data-persistentvolumeclaim mongo-service
+  apply mongo-deployment kafka-service kafka-brokers-service kafka-statefulset
+  available deployment/mongo
+  available statefulset/kafka
+
+  step 5 "Deploy Prometheus and Grafana"
+  apply prometheus-configmap prometheus-data-pvc prometheus-serviceaccount
+  apply prometheus-role prometheus-rolebinding prometheus-service
+  apply grafana-datasources-configmap grafana-providers-configmap grafana-dashboards-configmap
+  apply grafana-service
+  deploy prometheus
+  deploy grafana
+  available deployment/prometheus
+  available deployment/grafana
+
+  step 6 "Create the topic with $partitions partitions"
+  create_topic
+
+  step 7 "Train the model, if there is none"
+  train
+
+  step 8 "Deploy the consumers and their autoscaler"
+  apply consumer-priorityclass consumer-service consumer-pdb
+  deploy consumer
+  apply consumer-hpa
+  available deployment/consumer
+
+  step 9 "Deploy the producer"
+  deploy producer
+  available deployment/producer
+
+  say "Velox runs. Grafana: kubectl --context $cluster port-forward svc/grafana 3000:3000"
+}
+
+share_gpu() {
+  if $cpu; then
+    say "There is no GPU to share"
+    return
+  fi
+  mini addons enable nvidia-device-plugin
+  apply gpu-sharing-config
+  local plugin=daemonset/nvidia-device-plugin-daemonset
+  kube --namespace kube-system patch "$plugin" --patch-file k8s-manifests/patches/device-plugin.yaml
+  kube --namespace kube-system rollout restart "$plugin"
+  kube --namespace kube-system rollout status "$plugin" "--timeout=$ROLLOUT_TIMEOUT"
+  local deadline=$((SECONDS + SLICES_TIMEOUT_S)) found
+  while true; do
+    found="$(kube get nodes --output 'jsonpath={.items[0].status.allocatable.nvidia\.com/gpu}')"
+    if ((${found:-0} >= SLICES)); then break; fi
+    ((SECONDS < deadline)) || fail "$doing failed: the node offers ${found:-0} nvidia.com/gpu, not $SLICES"
+    sleep 2
+  done
+}
+
+create_topic() {
+  local topic tool count
+  topic="$(kube get configmap consumer-env --output 'jsonpath={.data.KAFKA_TOPIC}')"
+  tool=(exec statefulset/kafka '--' /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:29092)
+  kube "${tool[@]}" --create --if-not-exists --topic "$topic" --partitions "$partitions" --replication-factor 1
+  count="$(kube "${tool[@]}" --describe --topic "$topic" | sed -n 's/.*PartitionCount: *\([0-9]*\).*/\1/p')"
+  if ((count < partitions)); then
+    kube "${tool[@]}" --alter --topic "$topic" --partitions "$partitions"
+  elif ((count > partitions)); then
+    say "$topic keeps its $count partitions: Kafka cannot take any away"
+  fi
+}
+
+train() {
+  # A Job cannot be changed, only made anew; a model that is there is kept.
+  kube delete job model-trainer --ignore-not-found
+  apply train-model
+  local deadline=$((SECONDS + TRAINING_TIMEOUT_S)) ended
+  while true; do
+    ended="$(kube get job model-trainer --output 'jsonpath={.status.conditions[*].type}')"
+    case "$ended" in
+      *Complete*) break ;;
+      *Failed*) fail "$doing failed: ./k8s.sh logs model-trainer" ;;
+    esac
+    ((SECONDS < deadline)) || fail "$doing failed: no model after $TRAINING_TIMEOUT_S s, ./k8s.sh status"
+    sleep 2
+  done
+}
+
+stop_velox() {
+  need minikube kubectl
+  if running; then
+    say "Remove what start made, but for the data"
+    kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$OURS" --cascade foreground
+    kube delete 'services,configmaps,serviceaccounts,roles,rolebindings' "--selector=$OURS"
+    kube delete priorityclasses "--selector=$OURS"
+    if ! $purge; then mini stop; fi
+  else
+    say "The cluster $cluster does not run"
+  fi
+  if $purge; then
+    say "Delete the cluster with all data"
+    mini delete
+  fi
+}
+
+must_run() {
+  need minikube kubectl
+  running || fail "the cluster $cluster does not run: ./k8s.sh start"
+}
+
+status() {
+  must_run
+  kube get 'pods,hpa,jobs,pvc' "--selector=$OURS"
+}
+
+logs() {
+  local app="${1:-consumer}"
+  must_run
+  kube logs "--selector=app=$app" --prefix --tail 100 --follow --max-log-requests 20
+}
+
+scale() {
+  local replicas="$1" most
+  must_run
+  most="$(kube get hpa consumer-hpa --output 'jsonpath={.spec.maxReplicas}')"
+  ((replicas <= most)) || fail "scale $replicas: there can be 1 to $most consumers"
+  kube patch hpa consumer-hpa --patch "spec: {minReplicas: $replicas}"
+  say "At least $replicas consumers from now on"
+}
+
+number() {
+  [[ "${2:-}" =~ ^[1-9][0-9]{0,3}$ ]] || fail "$1 takes a number from 1 to 9999, not '${2:-}'"
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+action="${1:-}"
+doing="$action"
+shift || true
+case "$action" in
+  start)
+    while (($#)); do
+      case "$1" in
+        --partitions)
+          number "$1" "${2:-}"
+          partitions="$2"
+          shift 2
+          ;;
+        --cpu)
+          cpu=true
+          shift
+          ;;
+        *) fail "start knows no '$1': ./k8s.sh --help" ;;
+      esac
+    done
+    start_velox
+    ;;
+  stop)
+    [[ $# == 0 || "$*" == --purge ]] || fail "stop knows no '$*': ./k8s.sh --help"
+    if [[ "${1:-}" == --purge ]]; then purge=true; fi
+    stop_velox
+    ;;
+  status) status ;;
+  logs) logs "$@" ;;
+  scale)
+    number scale "${1:-}"
+    scale "$1"
+    ;;
+  -h | --help) usage ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,422 @@
+"""k8s.sh against stand-ins that record its calls; k8s.ps1, by its text, makes the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import tree_sitter_powershell
+import yaml
+from tree_sitter import Language, Node, Parser
+
+from tests.rig.manifests import ROOT, files
+
+BASH, POWERSHELL = ROOT / "k8s.sh", ROOT / "k8s.ps1"
+RECORDER = Path(__file__).parent / "stand-ins" / "recorder"
+TOOLS = ("minikube", "kubectl", "docker", "nvidia-smi")
+NEEDED = ("bash", "cat", "dirname", "grep", "head", "sed", "sleep")
+LIMIT_S = 60
+TOPICS = (
+    "exec statefulset/kafka -- /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:29092"
+)
+PLUGIN = "daemonset/nvidia-device-plugin-daemonset"
+PATCH = "--patch-file k8s-manifests/patches/device-plugin.yaml"
+CREATE = "--create --if-not-exists --topic image_data --partitions 8 --replication-factor 1"
+VERBS = ("mini", "kube", "need", "apply", "deploy", "available", "step", "say", "must_run")
+
+
+class Ran(NamedTuple):
+    """What came of one run of k8s.sh."""
+
+    code: int
+    out: str
+    err: str
+    calls: list[str]
+    objects: dict[str, str]
+
+    @property
+    def applied(self) -> list[str]:
+        """The objects that were applied, in order."""
+        return [call.split()[-1] for call in self.calls if " apply -f - " in call]
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def k8s(tmp_path: Path) -> Run:
+    """Runs k8s.sh where only stand-ins of its tools can be found."""
+    path, objects, calls = tmp_path / "bin", tmp_path / "objects", tmp_path / "calls"
+
+    def run(*arguments: str, without: str = "", **state: str) -> Ran:
+        for folder in (path, objects):
+            folder.mkdir(exist_ok=True)
+            for old in folder.iterdir():
+                old.unlink()
+        calls.write_text("")
+        for tool in TOOLS:
+            (path / tool).symlink_to(RECORDER)
+        for tool in NEEDED:
+            (path / tool).symlink_to(
+                next(p for p in (Path("/bin") / tool, Path("/usr/bin") / tool) if p.exists())
+            )
+        for tool in without.split():
+            (path / tool).unlink()
+        done = subprocess.run(
+            [BASH, *arguments],
+            env={"PATH": str(path), "CALLS": str(calls), "OBJECTS": str(objects), **state},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        texts = {each.stem: each.read_text() for each in objects.iterdir()}
+        return Ran(done.returncode, done.stdout, done.stderr, calls.read_text().splitlines(), texts)
+
+    return run
+
+
+def kinds_and_names() -> set[str]:
+    """Every object of the manifests as the stand-in names it."""
+    found = (yaml.safe_load(path.read_text()) for path in files())
+    return {f"{each['kind']}/{each['metadata']['name']}" for each in found}
+
+
+def kube(call: str) -> str:
+    return f"kubectl --context velox {call}"
+
+
+def mini(call: str) -> str:
+    return f"minikube --profile velox {call}"
+
+
+def in_order(calls: list[str], *expected: str) -> None:
+    """Each expected call is there, after the one before it."""
+    rest = iter(calls)
+    for call in expected:
+        assert call in rest, f"{call!r} is missing or out of order in {calls}"
+
+
+def test_start_takes_nine_steps_in_order(k8s: Run) -> None:
+    ran = k8s("start")
+    assert ran.code == 0, ran.err
+    assert re.findall(r"^==> (\d)/9 ", ran.out, re.M) == list("123456789")
+    in_order(
+        ran.calls,
+        mini("start --driver=docker --cpus=max --memory=max --gpus=all"),
+        mini("addons enable metrics-server"),
+        mini("addons enable nvidia-device-plugin"),
+        kube("apply -f - ConfigMap/time-slicing-config"),
+        kube(f"--namespace kube-system patch {PLUGIN} {PATCH}"),
+        kube(f"--namespace kube-system rollout restart {PLUGIN}"),
+        kube(f"--namespace kube-system rollout status {PLUGIN} --timeout=600s"),
+        mini("image build -t ml-inference-app:latest ."),
+        kube("apply -f - ConfigMap/consumer-env"),
+        kube("apply -f - StatefulSet/kafka"),
+        kube("rollout status statefulset/kafka --timeout=600s"),
+        kube("apply -f - Deployment/prometheus"),
+        kube("apply -f - Deployment/grafana"),
+        kube(f"{TOPICS} {CREATE}"),
+        kube("delete job model-trainer --ignore-not-found"),
+        kube("apply -f - Job/model-trainer"),
+        kube("apply -f - PriorityClass/velox-consumer"),
+        kube("apply -f - Deployment/consumer"),
+        kube("apply -f - HorizontalPodAutoscaler/consumer-hpa"),
+        kube("rollout status deployment/consumer --timeout=600s"),
+        kube("apply -f - Deployment/producer"),
+        kube("rollout status deployment/producer --timeout=600s"),
+    )
+
+
+def test_start_applies_every_manifest_once_as_it_is(k8s: Run) -> None:
+    ran = k8s("start")
+    assert len(ran.applied) == len(set(ran.applied))
+    assert set(ran.applied) == kinds_and_names()
+    for path in files():
+        each = yaml.safe_load(path.read_text())
+        assert yaml.safe_load(ran.objects[f"{each['kind']}-{each['metadata']['name']}"]) == each
+
+
+def test_nothing_is_done_to_another_cluster(k8s: Run) -> None:
+    for arguments in (
+        ["start"],
+        ["stop"],
+        ["stop", "--purge"],
+        ["status"],
+        ["logs"],
+        ["scale", "3"],
+    ):
+        for call in k8s(*arguments, MINIKUBE_PROFILE="mine").calls:
+            assert call.startswith(
+                ("kubectl --context mine ", "minikube --profile mine ", "docker info")
+            )
+
+
+def test_second_start_differs_in_restarts_alone(k8s: Run) -> None:
+    first, second = k8s("start"), k8s("start", STARTED="1")
+    assert second.code == 0, second.err
+    restarts = [call for call in second.calls if call not in first.calls]
+    names = ("prometheus", "grafana", "consumer", "producer")
+    assert restarts == [kube(f"rollout restart deployment/{name}") for name in names]
+    assert [call for call in second.calls if call not in restarts] == first.calls
+
+
+def test_cpu_asks_for_no_gpu(k8s: Run) -> None:
+    with_gpu, ran = k8s("start"), k8s("start", "--cpu", without="nvidia-smi")
+    assert ran.code == 0, ran.err
+    assert mini("start --driver=docker --cpus=max --memory=max") in ran.calls
+    assert not [call for call in ran.calls if re.search("gpus|nvidia|kube-system", call)]
+    assert set(with_gpu.applied) - set(ran.applied) == {"ConfigMap/time-slicing-config"}
+    for name in ("Deployment-consumer", "Job-model-trainer"):
+        assert "nvidia.com/gpu" not in ran.objects[name]
+        assert "nvidia.com/gpu" in with_gpu.objects[name]
+
+
+@pytest.mark.parametrize(("partitions", "consumers"), [(5, 5), (8, 8), (16, 8)])
+def test_partitions_reach_topic_settings_and_autoscaler(
+    k8s: Run, partitions: int, consumers: int
+) -> None:
+    ran = k8s("start", "--partitions", str(partitions), PARTITIONS=str(partitions))
+    env = yaml.safe_load(ran.objects["ConfigMap-consumer-env"])
+    assert env["data"]["KAFKA_PARTITIONS"] == str(partitions)
+    hpa = yaml.safe_load(ran.objects["HorizontalPodAutoscaler-consumer-hpa"])
+    assert hpa["spec"]["maxReplicas"] == consumers
+    (created,) = (call for call in ran.calls if " --create " in call)
+    assert f"--partitions {partitions} " in created
+    assert not [call for call in ran.calls if " --alter " in call]
+
+
+def test_topic_grows_and_is_never_made_smaller(k8s: Run) -> None:
+    grown = k8s("start", "--partitions", "12", PARTITIONS="8")
+    assert kube(f"{TOPICS} --alter --topic image_data --partitions 12") in grown.calls
+    kept = k8s("start", "--partitions", "5", PARTITIONS="8")
+    assert kept.code == 0
+    assert "keeps its 8 partitions" in kept.out
+    assert not [call for call in kept.calls if " --alter " in call]
+
+
+def test_indexes_of_packages_reach_the_image(k8s: Run) -> None:
+    ran = k8s("start", TORCH_INDEX_URL="https://torch.example/cpu")
+    build = "--build-opt=build-arg=TORCH_INDEX_URL=https://torch.example/cpu ."
+    assert mini(f"image build -t ml-inference-app:latest {build}") in ran.calls
+
+
+@pytest.mark.parametrize(
+    ("failing", "number"),
+    [
+        ("minikube --profile velox start", 1),
+        ("patch daemonset", 2),
+        ("image build", 3),
+        ("StatefulSet/kafka", 4),
+        ("rollout status deployment/grafana", 5),
+        ("--describe", 6),
+        ("Job/model-trainer", 7),
+        ("get deployment consumer", 8),
+        ("rollout status deployment/producer", 9),
+    ],
+)
+def test_failing_step_ends_the_start_and_says_which(k8s: Run, failing: str, number: int) -> None:
+    ran = k8s("start", FAILING=failing)
+    assert ran.code == 1
+    (line,) = ran.err.splitlines()
+    assert line.startswith(f"k8s.sh: step {number}/9 failed with exit code 7: ")
+    assert failing in ran.calls[-1]
+
+
+def test_failed_training_starts_no_consumer(k8s: Run) -> None:
+    ran = k8s("start", TRAINING="FailureTarget Failed")
+    assert ran.code == 1
+    assert ran.err == "k8s.sh: step 7/9 failed: ./k8s.sh logs model-trainer\n"
+    assert "Deployment/consumer" not in ran.applied
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_missing_tool_is_named_before_anything_is_done(k8s: Run, tool: str) -> None:
+    ran = k8s("start", without=tool)
+    assert ran.code == 1
+    assert ran.err.startswith(f"k8s.sh: missing: {tool} ")
+    assert ran.calls == []
+
+
+def test_all_missing_tools_are_named_at_once(k8s: Run) -> None:
+    assert k8s("start", without="minikube docker").err.startswith(
+        "k8s.sh: missing: minikube docker "
+    )
+
+
+def test_silent_docker_is_named(k8s: Run) -> None:
+    ran = k8s("start", FAILING="docker info")
+    assert "docker does not answer" in ran.err
+    assert ran.calls == ["docker info"]
+
+
+def test_stop_removes_all_kinds_but_the_data(k8s: Run) -> None:
+    ran = k8s("stop")
+    assert ran.code == 0, ran.err
+    assert ran.calls[-1] == mini("stop")
+    deletions = [call for call in ran.calls if " delete " in call]
+    assert all(
+        call.endswith("--cascade foreground") or "part-of=velox" in call for call in deletions
+    )
+    deleted = {kind for call in deletions for kind in call.split()[4].split(",")}
+    short = {"hpa": "horizontalpodautoscalers", "pdb": "poddisruptionbudgets"}
+    kinds = {short.get(kind, kind) for kind in deleted}
+    plural = {"PriorityClass": "priorityclasses"}
+    made = {name.partition("/")[0] for name in kinds_and_names()} - {"PersistentVolumeClaim"}
+    assert kinds == {plural.get(kind, f"{kind.lower()}s") for kind in made}
+
+
+def test_purge_deletes_the_cluster(k8s: Run) -> None:
+    assert k8s("stop", "--purge").calls[-1] == mini("delete")
+    stopped = k8s("stop", "--purge", FAILING=" status")
+    assert stopped.calls == [mini("status"), mini("delete")]
+
+
+def test_stop_of_a_cluster_that_does_not_run_succeeds(k8s: Run) -> None:
+    ran = k8s("stop", FAILING=" status")
+    assert ran.code == 0
+    assert ran.calls == [mini("status")]
+
+
+def test_scale_sets_the_least_number_of_consumers(k8s: Run) -> None:
+    ran = k8s("scale", "3")
+    assert ran.calls[-1] == kube("patch hpa consumer-hpa --patch spec: {minReplicas: 3}")
+    refused = k8s("scale", "9")
+    assert refused.code == 1
+    assert refused.err == "k8s.sh: scale 9: there can be 1 to 8 consumers\n"
+    assert not [call for call in refused.calls if " patch " in call]
+
+
+def test_status_and_logs_ask_for_what_is_ours(k8s: Run) -> None:
+    selector = "--selector=app.kubernetes.io/part-of=velox"
+    assert k8s("status").calls[-1] == kube(f"get pods,hpa,jobs,pvc {selector}")
+    assert " --selector=app=consumer --prefix " in k8s("logs").calls[-1]
+    assert " --selector=app=kafka --prefix " in k8s("logs", "kafka").calls[-1]
+
+
+@pytest.mark.parametrize("verb", [["status"], ["logs"], ["scale", "3"]])
+def test_verbs_say_when_the_cluster_does_not_run(k8s: Run, verb: list[str]) -> None:
+    ran = k8s(*verb, FAILING=" status")
+    assert ran.code == 1
+    assert ran.err == "k8s.sh: the cluster velox does not run: ./k8s.sh start\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        ([], 2),
+        (["restart"], 2),
+        (["start", "--gpu"], 1),
+        (["start", "--partitions"], 1),
+        (["start", "--partitions", "0"], 1),
+        (["start", "--partitions", "many"], 1),
+        (["stop", "--all"], 1),
+        (["scale"], 1),
+        (["scale", "-1"], 1),
+    ],
+)
+def test_other_words_do_nothing(k8s: Run, arguments: list[str], code: int) -> None:
+    ran = k8s(*arguments)
+    assert ran.code == code
+    assert ran.calls == []
+    assert "./k8s.sh start" in ran.out + ran.err if code != 1 else len(ran.err.splitlines()) == 1
+
+
+def powershell() -> Node:
+    parser = Parser(Language(tree_sitter_powershell.language()))
+    return parser.parse(POWERSHELL.read_bytes()).root_node
+
+
+def nodes(node: Node, kind: str) -> Iterator[Node]:
+    """Every node of a kind, in the order of the text."""
+    if node.type == kind:
+        yield node
+    for child in node.children:
+        yield from nodes(child, kind)
+
+
+def text_of(node: Node) -> str:
+    assert node.text is not None
+    return node.text.decode()
+
+
+def plain(command: str) -> str:
+    """A command without what only the two languages' syntax needs."""
+    bare = re.sub(r"\[@\]", "", command)
+    return re.sub(r"[\"'$@{}_]", "", bare).lower().strip()
+
+
+def commands_of_powershell() -> dict[str, list[str]]:
+    """What each function of k8s.ps1 calls."""
+    found = {}
+    for function in nodes(powershell(), "function_statement"):
+        (name, *_) = (text_of(each) for each in nodes(function, "function_name"))
+        commands = [plain(text_of(each)) for each in nodes(function, "command")]
+        found[name] = [each for each in commands if each.split()[0] in map(plain, VERBS)]
+    return found
+
+
+def commands_of_bash() -> dict[str, list[str]]:
+    """What each function of k8s.sh calls."""
+    found: dict[str, list[str]] = {}
+    verbs = "|".join(VERBS)
+    call = re.compile(rf"(?:^|then |then\n|\| |\(|do )\s*((?:{verbs})\b(?:[^|;\n]|(?<=\\)\|)*)")
+    for name, body in re.findall(r"^(\w+)\(\) \{\n(.*?)^\}", BASH.read_text(), re.M | re.S):
+        commands = [each for line in body.splitlines() for each in call.findall(line.strip())]
+        found[name] = [plain(each.removesuffix(')"')) for each in commands]
+    return found
+
+
+def test_powershell_parses() -> None:
+    root = powershell()
+    assert not root.has_error, [text_of(each) for each in nodes(root, "ERROR")]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "apply",
+        "deploy",
+        "available",
+        "start_velox",
+        "share_gpu",
+        "create_topic",
+        "train",
+        "stop_velox",
+        "must_run",
+        "status",
+        "logs",
+        "scale",
+    ],
+)
+def test_both_scripts_make_the_same_calls(function: str) -> None:
+    bash, power = commands_of_bash()[function], commands_of_powershell()[function]
+    assert bash == power
+    assert bash, "no call was found"
+
+
+def test_both_scripts_share_verbs_and_limits() -> None:
+    bash, power = BASH.read_text(), POWERSHELL.read_text()
+    (allowed,) = re.findall(r"ValidateSet\((.*?)\)", power)
+    verbs = re.findall(r"'(\w+)'", allowed)
+    assert verbs == re.findall(r"^  (\w+)\)", bash, re.M)
+
+    def limits(text: str) -> dict[str, str]:
+        found = re.findall(r"^\$?([A-Za-z_]+) ?= ?'?(\w+)'?$", text, re.M)
+        return {name.replace("_", "").lower(): value for name, value in found}
+
+    of_bash = limits(bash)
+    for name in ("steps", "slices", "rollouttimeout", "slicestimeouts", "trainingtimeouts"):
+        assert of_bash[name] == limits(power)[name]
+
+
+def test_script_is_lint_free() -> None:
+    tool = Path(sys.executable).parent / "shellcheck"
+    shown = subprocess.run([tool, BASH, RECORDER], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout
