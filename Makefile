@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-stack lint readme
+.PHONY: help demo test test-stack test-k8s lint readme manifests
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: $(VENV)/.installed-dev ## set up and run the tests
 test-stack: $(VENV)/.installed-dev ## put the Compose stack through its promises; needs Docker
 	$(BIN)/python -m tests.stack.run $(ARGS)
 
+test-k8s: $(VENV)/.installed-dev ## put the manifests to the test in the cluster of the current kubectl context
+	$(BIN)/python -m tests.k8s.run $(ARGS)
+
 lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,3 +38,6 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 
 readme: $(VENV)/.installed-dev ## write the README's table of settings
 	$(BIN)/python -m tests.rig.settings_table
+
+manifests: $(VENV)/.installed-dev ## write the ConfigMaps of k8s-manifests/
+	$(BIN)/python k8s-manifests/generate.py
