@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-stack test-k8s lint readme manifests
+.PHONY: help demo test faults test-stack test-k8s lint readme manifests
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: $(VENV)/.installed ## run the whole pipeline here; IMAGES=500 ends it afte
 
 test: $(VENV)/.installed-dev ## set up and run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: $(VENV)/.installed-dev ## the fault tests in their long forms, on a real Kafka and mongod
+	$(BIN)/python -m pytest -m "long or not long" tests/faults $(ARGS)
 
 test-stack: $(VENV)/.installed-dev ## put the Compose stack through its promises; needs Docker
 	$(BIN)/python -m tests.stack.run $(ARGS)
