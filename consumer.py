@@ -183,7 +183,8 @@ def join_stages(
         ledger=ledger,
         intake=intake,
         metrics=metrics,
-        drain_timeout=settings.drain_timeout,
+        # The broker evicts a consumer whose callback waits longer than the poll interval.
+        drain_timeout=min(settings.drain_timeout, settings.max_poll_interval / 2),
     )
     watch(
         health=health,

@@ -13,7 +13,7 @@ from velox.ledger import Ledger
 from velox.metrics import Metrics
 
 EVERY_S = 1.0
-LAST_TIMEOUT_S = 2.0
+LAST_TIMEOUT_S = 1.5
 
 log = logging.getLogger(__name__)
 

@@ -482,7 +482,7 @@ class ConsumerSettings(KafkaSettings, ModelSettings):
     )
     drain_timeout: float = setting(
         "DRAIN_TIMEOUT_S",
-        "8",
+        "6",
         number(0, 3600),
         "Seconds to finish what is in flight after SIGTERM or before partitions are handed on",
     )

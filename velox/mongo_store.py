@@ -17,6 +17,7 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
+from velox.bounded import call_within
 from velox.errors import DocumentRejected, SettingError, StoreUnavailable
 from velox.records import Detection
 from velox.stores import Rejected
@@ -24,6 +25,7 @@ from velox.stores import Rejected
 COLLECTION = "shapes_found"
 SELECT_TIMEOUT_MS = 5_000
 SOCKET_TIMEOUT_MS = 10_000
+CLOSE_TIMEOUT_S = 0.5
 # Server error codes that say something of this one document; any other may pass with time.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 REJECTIONS = {
@@ -113,8 +115,8 @@ class MongoStore:
         return [each for one in detections for each in self.write([one])]
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections; a server that is away is not waited for."""
+        call_within(CLOSE_TIMEOUT_S, self._client.close)
 
 
 def _hosts(uri: str) -> str:

@@ -31,7 +31,7 @@ from velox.records import DeadLetter, Prediction, Record
 from velox.retry import Stopped
 
 BATCHES_BETWEEN_STAGES = 2
-STAGE_END_TIMEOUT_S = 1.0
+STAGES_END_TIMEOUT_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +112,9 @@ class Pipeline:
         polling.join()
         self._abort.set()
         self._intake.put(END)
+        deadline = time.monotonic() + STAGES_END_TIMEOUT_S
         for thread in threads:
-            thread.join(STAGE_END_TIMEOUT_S)
+            thread.join(max(0.0, deadline - time.monotonic()))
         if self._failure is not None:
             raise self._failure
 
@@ -154,13 +155,12 @@ class Pipeline:
         started = time.monotonic()
         try:
             work(batch)
+            self._metrics.stage_seconds.labels(stage).observe(time.monotonic() - started)
+            hand_on(batch)
         except Stopped:
             return
         except Exception as error:
             self._fail(error)
-            return
-        self._metrics.stage_seconds.labels(stage).observe(time.monotonic() - started)
-        hand_on(batch)
 
     def _decode(self, batch: Batch) -> None:
         self._metrics.batch_size.observe(len(batch.records))

@@ -39,7 +39,7 @@ POLL_TIMEOUT_S = 0.1
 # prefetched records away, so a queue that empties batch by batch must not cause one.
 PATIENCE_S = 1.0
 COMMITTED_TIMEOUT_S = 5.0
-CLOSE_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 1.5
 # librdkafka repeats such errors about every 30 s while a broker is away.
 TROUBLE_LASTS_S = 60.0
 TROUBLE = frozenset(
@@ -92,7 +92,8 @@ class Poller:
         self._clock = clock
         self._gaps = OffsetGaps(metrics)
         self._assigned: set[int] = set()
-        self._paused = self._new_while_paused = False
+        self._paused = False
+        self._new: set[int] = set()
         self._turned = self._trouble_until = clock()
         self._fatal: KafkaError | None = None
         self.joined = False
@@ -155,13 +156,12 @@ class Poller:
 
     def _turn(self) -> None:
         self._turned = self._clock()
-        if self._paused:
-            if self._ledger.half_empty():
-                self._resume()
-            elif self._new_while_paused:
-                self._pause_assigned()
-        elif not self._ledger.wait_for_room(PATIENCE_S):
+        if self._paused and self._ledger.half_empty():
+            self._resume()
+        elif not self._paused and not self._ledger.wait_for_room(PATIENCE_S):
             self._pause()
+        elif self._new:
+            self._settle()
         self._take(self._poll())
         self._commits.commit_when_due()
         self._lag.measure_when_due(self._assigned)
@@ -187,8 +187,8 @@ class Poller:
                 records.append(self._record(message))
             else:
                 self._on_error(error)
-        if not records:
-            return
+        # A rebalance inside consume() may have taken the partition of the record before it.
+        records = [record for record in records if self._ledger.is_current(record)]
         for record in records:
             self._gaps.check(record, self._low_watermark)
         self._ledger.admit(records)
@@ -219,13 +219,20 @@ class Poller:
         log.info("polling=paused in_flight=%d bytes=%d", self._ledger.images, self._ledger.bytes)
 
     def _pause_assigned(self) -> None:
-        self._new_while_paused = False
+        self._new.clear()
         self._consumer.pause(self._partitions(self._assigned))
 
     def _resume(self) -> None:
         self._paused = False
+        self._new.clear()
         self._consumer.resume(self._partitions(self._assigned))
         log.info("polling=resumed in_flight=%d", self._ledger.images)
+
+    def _settle(self) -> None:
+        """New partitions follow the others, whatever they were when they were last held."""
+        settle = self._consumer.pause if self._paused else self._consumer.resume
+        settle(self._partitions(self._new & self._assigned))
+        self._new.clear()
 
     # Rebalances: callbacks run inside poll(), must not raise and must not close.
 
@@ -237,7 +244,7 @@ class Poller:
         self._metrics.rebalances.labels("assigned").inc(len(numbers))
         self._gaps.expect(self._committed_offsets(numbers))
         log.info("partitions assigned=%s now=%s", sorted(numbers), sorted(self._assigned))
-        self._new_while_paused = self._paused
+        self._new |= numbers
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {each.partition for each in partitions}
@@ -279,6 +286,8 @@ class Poller:
                 log.debug("left unread offset=%d", message.offset())
         if self._ledger.images:
             log.warning("stopped before done in_flight=%d", self._ledger.images)
+        # Leaving the group revokes the partitions, which is not to wait a second time.
+        self._ledger.abandon()
         self._commits.commit_now(self._assigned)
 
     # Measures and errors.

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from tests.faults.scenario import Scenario, metric
 from tests.faults.sent import mixture
+from tests.rig.mongod import Mongod
 from tests.rig.waiting import eventually
 
 RECORDS = 400
@@ -35,6 +40,23 @@ def test_a_model_too_slow_to_drain_does_not_hold_up_the_exit(scenario: Scenario)
     eventually(lambda: metric(slow, "velox_in_flight_images") >= 50, 30, "images in flight")
     scenario.stop(slow)
     assert "stopped before done" in slow.log
+    scenario.consumer()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.oracle.check()
+
+
+@pytest.mark.parametrize("end", [Mongod.freeze, pytest.param(Mongod.kill, marks=pytest.mark.long)])
+def test_a_database_that_is_away_does_not_hold_up_the_exit(
+    scenario: Scenario, mongod: Mongod, end: Callable[[Mongod], None]
+) -> None:
+    consumer = scenario.joined_consumer()
+    end(mongod)
+    scenario.send(mixture(range(100)))
+    eventually(lambda: metric(consumer, "velox_in_flight_images") == 100, 30, "all in flight")
+    before = scenario.oracle.committed()
+    scenario.stop(consumer)
+    assert scenario.oracle.committed() == before
+    mongod.ensure_running()
     scenario.consumer()
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()
