@@ -42,7 +42,7 @@ class EngineOutOfMemory(VeloxError):
 
 
 class EngineBroken(VeloxError):
-    """The model fails even on a blank image: the process cannot go on."""
+    """The model fails whatever the image is: the process cannot go on."""
 
 
 class StoreUnavailable(VeloxError):

@@ -24,7 +24,8 @@ class BisectingPredictor:
     """Predicts a batch; where the engine fails, halves it until the guilty image stands alone.
 
     Out of memory, the halves are tried as well, and later batches start no larger than what fit,
-    growing back one image at a time.
+    growing back one image at a time. All images are of one size by now, so no image is at fault
+    where not even one of them fits.
 
     Args:
         engine: what predicts.
@@ -42,8 +43,8 @@ class BisectingPredictor:
             other two hold -1 and 0 in a failed row.
 
         Raises:
-            EngineBroken: when the engine fails on each image and on a blank one too: then the
-                engine is at fault and no record is.
+            EngineBroken: when there is no memory for one image, or the engine fails on each image
+                and on a blank one too: then the engine is at fault and no record is.
         """
         indices = np.full(len(images), -1, np.int64)
         confidences = np.zeros(len(images), np.float32)
@@ -76,6 +77,8 @@ class BisectingPredictor:
             log.warning(
                 "inference failed images=%d error=%s: %s", count, type(error).__name__, error
             )
+            if count == 1 and isinstance(error, EngineOutOfMemory):
+                raise EngineBroken("the device has no memory for a single image") from error
             if count == 1:
                 failures[rows.start] = InferenceFailed(f"{type(error).__name__}: {error}")
                 return
