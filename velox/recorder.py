@@ -12,7 +12,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -24,7 +25,7 @@ from velox.metrics import Metrics
 from velox.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
 from velox.results import Result
 from velox.retry import until_done
-from velox.stores import Store
+from velox.stores import Rejected, Store
 from velox.thinned_log import ThinnedLog
 
 STAGE = "store"
@@ -76,6 +77,10 @@ class Recorder:
         abort: ends retries; what was not durable by then is not committed either.
         results: where every prediction goes, if anywhere.
         wall_clock: seconds since the epoch.
+
+    Attributes:
+        waiting_for: the server whose answer the recorder waits for at this moment, if any; each
+            attempt has a limit of its own, so only a server that is away keeps it waiting.
     """
 
     def __init__(
@@ -159,20 +164,18 @@ class Recorder:
             self._trouble_log.warning("image not written id=%s reason=%r", record.id, str(error))
             return None
 
-    def _write(self, detections: Sequence[Detection]) -> list[tuple[Detection, Exception]]:
+    def _write(self, detections: Sequence[Detection]) -> Rejected:
         def again(error: Exception) -> None:
-            self.waiting_for = self._store.name
             self._metrics.store_retries.inc()
             self._trouble_log.warning("store unavailable, trying again reason=%r", str(error))
 
-        refused = until_done(
-            lambda: self._store.write(detections),
-            retryable=StoreUnavailable,
-            stop=self._abort,
-            on_failure=again,
-        )
-        self.waiting_for = None
-        return list(refused)
+        with self._waiting(self._store.name):
+            return until_done(
+                lambda: self._store.write(detections),
+                retryable=StoreUnavailable,
+                stop=self._abort,
+                on_failure=again,
+            )
 
     def _send(
         self,
@@ -190,11 +193,16 @@ class Recorder:
                 raise BrokerUnavailable(f"{len(left)} messages to {to.topic} not acknowledged")
 
         def again(error: Exception) -> None:
-            self.waiting_for = f"topic {to.topic}"
             retries.inc()
             self._trouble_log.warning("not sent, trying again reason=%r", str(error))
 
-        until_done(send, retryable=BrokerUnavailable, stop=self._abort, on_failure=again)
+        with self._waiting(f"topic {to.topic}"):
+            until_done(send, retryable=BrokerUnavailable, stop=self._abort, on_failure=again)
+
+    @contextmanager
+    def _waiting(self, what: str) -> Iterator[None]:
+        self.waiting_for = what
+        yield
         self.waiting_for = None
 
     def _count(

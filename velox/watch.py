@@ -25,7 +25,8 @@ def watch(
     """Let health and metrics look at the parts of the pipeline.
 
     A database, dead-letter topic or broker that is away excuses a standstill: a restart of this
-    process would not bring it back.
+    process would not bring it back. The broker is no excuse while records are in flight, because
+    nothing that becomes of them waits for the topic they came from.
 
     `max_poll_interval` is in seconds: after that the broker evicts a consumer that does not poll.
     """
@@ -33,7 +34,9 @@ def watch(
     def excuse() -> str | None:
         if recorder.waiting_for is not None:
             return f"waiting for {recorder.waiting_for}"
-        return "waiting for the broker" if poller.broker_in_trouble() else None
+        if ledger.images == 0 and poller.broker_in_trouble():
+            return "waiting for the broker"
+        return None
 
     health.poll_age = poller.poll_age
     health.poll_age_limit = min(health.poll_age_limit, max_poll_interval)
