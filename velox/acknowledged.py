@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from velox.errors import SendFailed
 from velox.kafka_client import client_logger, producer_config, refused
 from velox.records import Headers
 
@@ -55,11 +56,17 @@ class AcknowledgedProducer:
 
         Returns:
             For each message in order, None if the broker has it, else why that is not known.
+
+        Raises:
+            SendFailed: on an error of the client that no retry can mend.
         """
         answers: list[KafkaError | None] = [_UNANSWERED] * len(messages)
         for number, message in enumerate(messages):
             self._produce(message, number, answers)
         self._producer.flush(TIMEOUT_S + 1)
+        fatal = next((error for error in answers if error is not None and _is_fatal(error)), None)
+        if fatal is not None:
+            raise SendFailed(f"Kafka client of topic {self.topic} failed: {fatal.str()}")
         return list(answers)
 
     def _produce(self, message: Outgoing, number: int, answers: list[KafkaError | None]) -> None:
@@ -83,6 +90,10 @@ class AcknowledgedProducer:
         """Drop what was not acknowledged."""
         self._producer.purge()
         self._producer.flush(CLOSE_TIMEOUT_S)
+
+
+def _is_fatal(error: KafkaError) -> bool:
+    return error.fatal() or error.code() == KafkaError._FATAL
 
 
 _UNANSWERED = KafkaError(KafkaError._MSG_TIMED_OUT)
