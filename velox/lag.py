@@ -18,7 +18,7 @@ class LagGauges:
         ledger: says how far each partition is done.
         metrics: where the gauges are.
         watermarks: first offset and log end of a partition, negative where unknown.
-        start: the offset at which a partition with nothing finished began, given a default.
+        start: the offset at which a partition begins of which nothing was polled, given a default.
         clock: monotonic seconds.
     """
 
@@ -63,4 +63,4 @@ class LagGauges:
         """Drop the gauges of partitions that another consumer measures from now on."""
         for partition in partitions:
             for gauge in (self._metrics.lag, self._metrics.lag_seconds):
-                gauge.remove_by_labels({"partition": str(partition)})
+                gauge.remove(partition)

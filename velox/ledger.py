@@ -23,6 +23,7 @@ class _Partition:
     epoch: int
     since: float
     in_flight: int = 0
+    first_offset: int | None = None
     next_offset: int | None = None
     committed: int | None = None
     last_timestamp_ms: int = 0
@@ -88,7 +89,10 @@ class Ledger:
                 self._images += 1
                 self._bytes += record.size
                 if self.is_current(record):
-                    self._partitions[record.partition].in_flight += 1
+                    state = self._partitions[record.partition]
+                    state.in_flight += 1
+                    if state.first_offset is None:
+                        state.first_offset = record.offset
 
     def finish(self, records: Sequence[Record]) -> None:
         """Mark records as durable. Those of one partition must come in the order of offsets."""
@@ -178,15 +182,16 @@ class Ledger:
         """How far a partition is done.
 
         Returns:
-            The next offset to finish (None before the first), the timestamp of the last record
-            finished in milliseconds (0 if none), and when the partition was assigned, in
+            The next offset to finish (None before the first is polled), the timestamp of the last
+            record finished in milliseconds (0 if none), and when the partition was assigned, in
             monotonic seconds.
         """
         with self._changed:
             state = self._partitions.get(partition)
             if state is None:
                 return None, 0, self._clock()
-            return state.next_offset, state.last_timestamp_ms, state.since
+            next_offset = state.first_offset if state.next_offset is None else state.next_offset
+            return next_offset, state.last_timestamp_ms, state.since
 
     def rest(self) -> None:
         """Note that there is nothing to do: being idle now is no lack of progress."""

@@ -347,6 +347,7 @@ def test_a_position_tells_how_far_its_partition_is_done() -> None:
         record(5, epoch=of.epoch(0), timestamp_ms=2222),
     ]
     of.admit(found)
+    assert of.position(0) == (4, 0, 50)
     of.finish(found)
     assert of.position(0) == (6, 2222, 50)
     assert of.position(1) == (None, 0, 55)
