@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 
 class ThinnedLog:
-    """Passes on at most so many events a second and drops the others.
+    """Passes on at most so many events a second of each kind and drops the others.
+
+    A kind is a message before its values are filled in, so that no flood hides another event.
 
     Args:
         log: where the events go.
-        per_second: how many pass; below 1 for one in several seconds.
+        per_second: how many of each kind pass; below 1 for one in several seconds.
         clock: monotonic seconds.
     """
 
@@ -26,7 +28,7 @@ class ThinnedLog:
         self._log = log
         self._between = 1 / per_second
         self._clock = clock
-        self._next = clock()
+        self._next: dict[str, float] = {}
 
     def info(self, message: str, *values: object) -> None:
         """Log at level INFO, or drop."""
@@ -38,6 +40,6 @@ class ThinnedLog:
 
     def _pass(self, level: int, message: str, values: tuple[object, ...]) -> None:
         now = self._clock()
-        if now >= self._next:
-            self._next = now + self._between
+        if now >= self._next.get(message, now):
+            self._next[message] = now + self._between
             self._log.log(level, message, *values)
