@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +44,8 @@ class ImageFiles:
         self._pid = os.getpid()
         self._keep = keep
         self._clock = clock
-        self._names: deque[str] = deque()
+        # Oldest first; a record that comes again moves to the end.
+        self._names: OrderedDict[str, None] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
         self._list()
 
@@ -71,7 +72,8 @@ class ImageFiles:
         except OSError:
             Path(temporary).unlink(missing_ok=True)
             raise
-        self._names.append(name)
+        self._names[name] = None
+        self._names.move_to_end(name)
         if len(self._names) > self._keep:
             self._trim()
         return path
@@ -80,7 +82,7 @@ class ImageFiles:
         if self._clock() >= self._next_listing:
             self._list()
         while len(self._names) > self._keep:
-            self._remove(self._names.popleft())
+            self._remove(self._names.popitem(last=False)[0])
 
     def _list(self) -> None:
         """Learn of all files there are, whoever wrote them, oldest first."""
@@ -95,9 +97,9 @@ class ImageFiles:
                         self._remove(entry.name)
                 elif is_ours(entry.name):
                     found.append((age, entry.name))
-        self._names = deque(name for _, name in sorted(found))
+        self._names = OrderedDict.fromkeys(name for _, name in sorted(found))
         while len(self._names) > self._keep:
-            self._remove(self._names.popleft())
+            self._remove(self._names.popitem(last=False)[0])
 
     def _remove(self, name: str) -> None:
         try:
