@@ -38,7 +38,7 @@ class FakeEngine:
         batches: sizes it was asked for, in order.
     """
 
-    labels = ("red_circle", "green_square")
+    labels: tuple[str, ...] = ("red_circle", "green_square")
     input_size = 4
     digest = "0123456789ab"
     architecture = "fake"

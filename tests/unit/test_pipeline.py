@@ -1,0 +1,267 @@
+import threading
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.unit.fakes import FakeEngine, record, value
+from velox import pipeline
+from velox.batcher import End
+from velox.decoding import Decoder
+from velox.errors import PollerFailed, UndecodableImage
+from velox.ledger import Ledger
+from velox.metrics import Metrics
+from velox.model_slot import ModelSlot
+from velox.pipeline import Pipeline
+from velox.recorder import Outcome
+from velox.records import Record
+from velox.retry import Stopped
+
+LIMIT_S = 20.0
+BATCH_SIZE = 4
+POISON = 99
+
+
+def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+    """An image whose first byte is the value's number."""
+    if data is None or not data.isdigit():
+        raise UndecodableImage("no number")
+    return np.full((size, size, 3), int(data), np.uint8)
+
+
+class FakePoller:
+    """Polls the given numbers as records of partition 0, then drains as the real one does.
+
+    Attributes:
+        before_the_end: happens once all is polled.
+        failure: raised instead of the drain.
+    """
+
+    def __init__(self, ledger: Ledger, intake: SimpleQueue[Record | End]) -> None:
+        self.ledger, self.intake = ledger, intake
+        self.values: list[bytes] = []
+        self.before_the_end: Callable[[], None] = lambda: None
+        self.failure: Exception | None = None
+        self.drained: bool | None = None
+        self.told_to_stop = False
+
+    def run(self, stop: threading.Event) -> None:
+        epoch = self.ledger.epoch(0)
+        records = [
+            record(offset, epoch=epoch, value=each) for offset, each in enumerate(self.values)
+        ]
+        self.ledger.admit(records)
+        for each in records:
+            self.intake.put(each)
+        self.before_the_end()
+        if self.failure is not None:
+            raise self.failure
+        self.told_to_stop = stop.wait(LIMIT_S)
+        self.drained = self.ledger.wait_until_done([0], LIMIT_S)
+
+
+class FakeRecorder:
+    """Keeps outcomes.
+
+    Attributes:
+        at_record: happens at each; may raise.
+    """
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.at_record: Callable[[Outcome], None] = lambda _outcome: None
+
+    def record(self, outcome: Outcome) -> None:
+        self.at_record(outcome)
+        self.outcomes.append(outcome)
+
+
+class Parts:
+    """A pipeline with real stages, and stand-ins at its ends; partition 0 is assigned."""
+
+    def __init__(self) -> None:
+        self.metrics, self.engine, self.stop = Metrics(), FakeEngine(), threading.Event()
+        self.engine.poison = {POISON}
+        self.ledger = Ledger(max_images=1000, max_bytes=10**6)
+        self.ledger.assign([0])
+        intake: SimpleQueue[Record | End] = SimpleQueue()
+        self.poller, self.recorder = FakePoller(self.ledger, intake), FakeRecorder()
+        self.decoder = Decoder(decode, max_pixels=100, threads=2)
+        self.pipeline = Pipeline(
+            poller=self.poller,  # type: ignore[arg-type]
+            intake=intake,
+            ledger=self.ledger,
+            decoder=self.decoder,
+            models=ModelSlot(self.engine, self.metrics),
+            recorder=self.recorder,  # type: ignore[arg-type]
+            metrics=self.metrics,
+            batch_size=BATCH_SIZE,
+            batch_timeout=0.01,
+            abort=threading.Event(),
+        )
+
+    def run(self, *values: int | str) -> None:
+        """Put the values through, then stop."""
+        self.poller.values = [str(each).encode() for each in values]
+        threading.Timer(0.05, self.stop.set).start()
+        self.pipeline.run(self.stop)
+
+    def predicted(self) -> list[int]:
+        """The offsets that were recorded as predictions, in order."""
+        return [one.offset for each in self.recorder.outcomes for one, _ in each.predictions]
+
+    def dead(self) -> list[tuple[int, str, str]]:
+        """Offset, stage and reason of each dead letter, in order."""
+        return [
+            (letter.record.offset, letter.stage, type(letter.error).__name__)
+            for each in self.recorder.outcomes
+            for letter in each.dead
+        ]
+
+
+@pytest.fixture
+def parts() -> Iterator[Parts]:
+    made = Parts()
+    yield made
+    made.decoder.close()
+
+
+def test_records_pass_all_stages_in_order_and_may_then_be_committed(parts: Parts) -> None:
+    parts.run(*range(30))
+    assert parts.predicted() == list(range(30))
+    assert parts.ledger.uncommitted() == {0: 30}
+    assert parts.ledger.images == 0
+    assert parts.poller.drained
+    labels = [each.label for outcome in parts.recorder.outcomes for _, each in outcome.predictions]
+    assert labels == ["red_circle", "green_square"] * 15
+
+
+def test_batches_are_no_larger_than_asked_for(parts: Parts) -> None:
+    parts.run(*range(30))
+    assert max(parts.engine.batches) == BATCH_SIZE
+    assert value(parts.metrics, "velox_batch_size_sum") == 30
+
+
+def test_what_cannot_be_classified_is_dead_and_its_neighbours_are_not(parts: Parts) -> None:
+    parts.run(1, "bad", POISON, 4, 5, "bad", "bad", "bad")
+    assert parts.predicted() == [0, 3, 4]
+    assert sorted(parts.dead()) == [
+        (1, "decode", "UndecodableImage"),
+        (2, "infer", "InferenceFailed"),
+        *((number, "decode", "UndecodableImage") for number in (5, 6, 7)),
+    ]
+    assert parts.ledger.uncommitted() == {0: 8}
+
+
+def test_a_record_is_not_done_before_it_is_recorded(parts: Parts) -> None:
+    seen: list[tuple[int, dict[int, int]]] = []
+
+    def look(outcome: Outcome) -> None:
+        first = min(one.offset for one, _ in outcome.predictions)
+        seen.append((first, parts.ledger.uncommitted()))
+
+    parts.recorder.at_record = look
+    parts.run(*range(12))
+    assert len(seen) >= 3
+    for first, uncommitted in seen:
+        assert uncommitted.get(0, 0) <= first
+
+
+def test_records_of_a_revoked_partition_are_dropped_and_make_room(parts: Parts) -> None:
+    held = threading.Event()
+    parts.recorder.at_record = lambda _outcome: assert_set(held)
+
+    def revoke() -> None:
+        parts.ledger.revoke([0])
+        held.set()
+
+    parts.poller.before_the_end = revoke
+    parts.run(*range(100))
+    assert len(parts.predicted()) < 100, "most were dropped before they were decoded"
+    assert parts.ledger.uncommitted() == {}
+    wait_for_no_images(parts)
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(LIMIT_S)
+
+
+def wait_for_no_images(parts: Parts) -> None:
+    assert parts.ledger.images == 0
+
+
+@pytest.mark.parametrize("stage", ["decode", "infer", "store"])
+def test_a_stage_that_fails_ends_the_pipeline_and_commits_nothing_more(
+    parts: Parts, stage: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise LookupError("a fault of the program")
+
+    if stage == "decode":
+        parts.decoder.decode = fail  # type: ignore[assignment]
+    elif stage == "infer":
+        parts.engine.labels = ()
+    else:
+        parts.recorder.at_record = fail
+    parts.poller.values = [b"1"] * 50
+    with pytest.raises(LookupError):
+        parts.pipeline.run(parts.stop)
+    assert parts.poller.told_to_stop
+    assert parts.poller.drained is False, "what is in flight is given up at once"
+    assert parts.ledger.uncommitted() == {}
+    assert parts.recorder.outcomes == []
+
+
+def test_batches_before_the_failure_stay_done(parts: Parts) -> None:
+    def fail_later(_outcome: Outcome) -> None:
+        if len(parts.recorder.outcomes) == 2:
+            raise OSError("gone")
+
+    parts.recorder.at_record = fail_later
+    parts.poller.values = [b"1"] * 5 * BATCH_SIZE
+    with pytest.raises(OSError, match="gone"):
+        parts.pipeline.run(parts.stop)
+    assert parts.ledger.uncommitted() == {0: 2 * BATCH_SIZE}
+
+
+def test_a_poller_that_fails_ends_the_pipeline(parts: Parts) -> None:
+    parts.poller.failure = PollerFailed("fenced")
+    with pytest.raises(PollerFailed, match="fenced"):
+        parts.pipeline.run(parts.stop)
+    assert parts.stop.is_set()
+
+
+def test_a_recorder_told_to_give_up_leaves_its_batch_undone(parts: Parts) -> None:
+    def give_up(_outcome: Outcome) -> None:
+        parts.ledger.abandon()
+        raise Stopped("told to")
+
+    parts.recorder.at_record = give_up
+    parts.run(1, 2, 3)
+    assert parts.ledger.uncommitted() == {}
+    assert parts.ledger.images == 3
+
+
+def test_a_stage_that_hangs_does_not_hold_up_the_end(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "STAGES_END_TIMEOUT_S", 0.05)
+    hang = threading.Event()
+
+    def hanging(_outcome: Outcome) -> None:
+        parts.ledger.abandon()
+        hang.wait(LIMIT_S)
+
+    parts.recorder.at_record = hanging
+    parts.run(1, 2, 3)
+    assert parts.ledger.uncommitted() == {}
+    assert not hang.is_set(), "the end did not wait for it"
+    hang.set()
+
+
+def test_time_is_measured_by_stage(parts: Parts) -> None:
+    parts.run(1, 2)
+    for stage in ("queue", "decode", "infer", "store"):
+        assert value(parts.metrics, "velox_stage_seconds_count", stage=stage) >= 1  # type: ignore[operator]

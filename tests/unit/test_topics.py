@@ -1,0 +1,154 @@
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from velox import topics
+from velox.errors import BrokerUnavailable, SettingError
+from velox.topics import Topics
+
+UNKNOWN = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+DENIED = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+THERE_ALREADY = KafkaError(KafkaError.TOPIC_ALREADY_EXISTS)
+
+
+class FakeAdmin:
+    """A cluster of topics with their numbers of partitions.
+
+    Attributes:
+        there: partitions by topic.
+        asked: what was asked to be made, in order.
+        refuses: answered to each request, if anything.
+        problem: of every topic, if anything.
+        away: no broker answers.
+    """
+
+    def __init__(self, config: dict[str, Any], logger: Any) -> None:
+        if "no.such" in config:
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, 'No such property "no.such"'))
+        self.config = config
+        self.there: dict[str, int] = {}
+        self.asked: list[tuple[Any, ...]] = []
+        self.refuses: KafkaError | None = None
+        self.problem: KafkaError | None = None
+        self.away = False
+        self.someone_else: tuple[str, int] | None = None
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        assert timeout > 0
+        if self.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        count = self.there.get(topic, 0)
+        error = self.problem or (None if count else UNKNOWN)
+        found = SimpleNamespace(error=error, partitions=dict.fromkeys(range(count)))
+        return SimpleNamespace(topics={topic: found})
+
+    def create_topics(self, new: list[Any], **timeouts: float) -> dict[str, Future[None]]:
+        (one,) = new
+        self.asked.append(
+            ("create", one.topic, one.num_partitions, one.replication_factor, one.config)
+        )
+        return {one.topic: self._answer(one.topic, one.num_partitions)}
+
+    def create_partitions(self, new: list[Any], **timeouts: float) -> dict[str, Future[None]]:
+        (one,) = new
+        self.asked.append(("grow", one.topic, one.new_total_count))
+        return {one.topic: self._answer(one.topic, one.new_total_count)}
+
+    def _answer(self, topic: str, count: int) -> Future[None]:
+        answer: Future[None] = Future()
+        if self.someone_else is not None:
+            self.there.update([self.someone_else])
+        if self.refuses is None:
+            self.there[topic] = count
+            answer.set_result(None)
+        else:
+            answer.set_exception(KafkaException(self.refuses))
+        return answer
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Topics:
+    monkeypatch.setattr(topics, "AdminClient", FakeAdmin)
+    return Topics(bootstrap="b:1", extra={"client.id": "me"})
+
+
+@pytest.fixture
+def admin(made: Topics) -> FakeAdmin:
+    found: FakeAdmin = made._admin  # type: ignore[assignment]
+    return found
+
+
+def ensure(made: Topics, partitions: int = 8) -> int:
+    return made.ensure("t", partitions=partitions, replication=3, config={"retention.ms": "1000"})
+
+
+def test_partitions_are_counted_and_a_missing_topic_has_none(
+    made: Topics, admin: FakeAdmin
+) -> None:
+    admin.there = {"t": 5}
+    assert (made.partitions("t"), made.partitions("other")) == (5, 0)
+
+
+def test_a_broker_that_is_away_is_named(made: Topics, admin: FakeAdmin) -> None:
+    admin.away = True
+    with pytest.raises(BrokerUnavailable):
+        made.partitions("t")
+
+
+def test_a_topic_that_may_not_be_read_is_named(made: Topics, admin: FakeAdmin) -> None:
+    admin.problem = DENIED
+    with pytest.raises(BrokerUnavailable, match="topic t: "):
+        made.partitions("t")
+
+
+def test_a_missing_topic_is_created_as_asked_for(made: Topics, admin: FakeAdmin) -> None:
+    assert ensure(made) == 8
+    assert admin.asked == [("create", "t", 8, 3, {"retention.ms": "1000"})]
+
+
+def test_a_smaller_topic_grows(made: Topics, admin: FakeAdmin) -> None:
+    admin.there = {"t": 3}
+    assert ensure(made) == 8
+    assert admin.asked == [("grow", "t", 8)]
+
+
+@pytest.mark.parametrize("there", [8, 20])
+def test_a_topic_that_is_large_enough_stays_as_it_is(
+    made: Topics, admin: FakeAdmin, there: int
+) -> None:
+    admin.there = {"t": there}
+    assert ensure(made) == there
+    assert admin.asked == []
+
+
+def test_a_refusal_is_logged_and_what_there_is_counts(
+    made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.there, admin.refuses = {"t": 3}, DENIED
+    assert ensure(made) == 3
+    assert "topic=t cannot=grow" in caplog.text
+    del admin.there["t"]
+    assert ensure(made) == 0
+    assert "topic=t cannot=create" in caplog.text
+
+
+def test_a_topic_that_another_process_just_made_is_fine(
+    made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.refuses, admin.someone_else = THERE_ALREADY, ("t", 8)
+    assert ensure(made) == 8
+    assert "cannot" not in caplog.text
+
+
+def test_the_settings_of_kafka_reach_the_client(made: Topics, admin: FakeAdmin) -> None:
+    assert admin.config["bootstrap.servers"] == "b:1"
+    assert admin.config["client.id"] == "me"
+
+
+def test_a_property_that_the_client_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "AdminClient", FakeAdmin)
+    with pytest.raises(SettingError, match=r"KAFKA_CONFIG.*no\.such"):
+        Topics(bootstrap="b:1", extra={"no.such": "1"})
