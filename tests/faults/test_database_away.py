@@ -15,13 +15,23 @@ from tests.rig.waiting import eventually
 MAX_POLL_INTERVAL_S = 6
 QUEUE_SIZE = 100
 AWAY_S = 9.0
+# A frozen server is noticed once the socket has been silent for ten seconds.
+FROZEN_S = 13.0
 CATCH_UP_LIMIT_S = 60.0
 MEMORY_GROWTH_LIMIT = 64 * 2**20
 
 
-@pytest.mark.parametrize("end", [Mongod.stop, Mongod.kill, Mongod.freeze])
+@pytest.mark.parametrize(
+    ("end", "seconds"),
+    [
+        pytest.param(Mongod.stop, AWAY_S, marks=pytest.mark.long),
+        (Mongod.kill, AWAY_S),
+        (Mongod.freeze, FROZEN_S),
+    ],
+    ids=["stopped", "killed", "frozen"],
+)
 def test_the_consumer_waits_in_its_group(
-    scenario: Scenario, mongod: Mongod, end: Callable[[Mongod], None]
+    scenario: Scenario, mongod: Mongod, end: Callable[[Mongod], None], seconds: float
 ) -> None:
     consumer = scenario.joined_consumer(
         MAX_POLL_INTERVAL_S=MAX_POLL_INTERVAL_S, QUEUE_SIZE=QUEUE_SIZE, STALL_TIMEOUT_S=5
@@ -32,7 +42,7 @@ def test_the_consumer_waits_in_its_group(
     resident = consumer.resident_bytes()
 
     end(mongod)
-    until = time.monotonic() + AWAY_S
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         assert metric(consumer, "velox_in_flight_images") <= QUEUE_SIZE
         assert metric(consumer, "velox_poll_age_seconds") < MAX_POLL_INTERVAL_S

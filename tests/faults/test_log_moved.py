@@ -38,6 +38,25 @@ def test_retention_overtook_the_consumer(make_scenario: MakeScenario) -> None:
     assert len(scenario.stored.documents()) == 20 + 30
 
 
+def test_retention_overtook_a_consumer_that_runs(make_scenario: MakeScenario) -> None:
+    """It could not keep up: its queue is full, so its polling is paused."""
+    scenario = make_scenario(partitions=1)
+    consumer = scenario.joined_consumer(QUEUE_SIZE=8)
+    scenario.mongod.freeze()
+    scenario.send(in_one_partition(range(80)))
+    eventually(lambda: metric(consumer, "velox_pauses_total") == 1, 30, "a full queue")
+    held = int(metric(consumer, "velox_in_flight_images"))
+    start = TopicPartition(scenario.topic, 0, 60)
+    scenario.admin.delete_records([start])[start].result(ADMIN_LIMIT_S)
+    scenario.mongod.thaw()
+
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    consumer.wait_for_line(f"ERROR offset gap kind=skipped partition=0 expected={held} found=60", 5)
+    assert metric(consumer, "velox_offset_gap_records_total") == 60 - held
+    assert len(scenario.stored.documents()) == 20 + held
+    scenario.stop(consumer)
+
+
 def test_a_topic_created_anew_is_read_from_its_start(make_scenario: MakeScenario) -> None:
     scenario = make_scenario(partitions=1)
     consumer = scenario.consumer()
