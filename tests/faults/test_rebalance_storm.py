@@ -12,7 +12,12 @@ from tests.faults.sent import Load
 from tests.rig.processes import Child
 
 MOST_CONSUMERS = 4
-CATCH_UP_LIMIT_S = 60.0
+# Fewer than the load, so that queues fill, polling pauses, and paused partitions change hands.
+IMAGES_A_SECOND = 60
+LOAD_A_SECOND = 120
+QUEUE_SIZE = 32
+BATCH_SIZE = 8
+CATCH_UP_LIMIT_S = 120.0
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
@@ -21,13 +26,14 @@ def test_no_partition_is_stuck(make_scenario: MakeScenario, protocol: str, secon
     scenario = make_scenario(partitions=8, protocol=protocol)
     scenario.sample()
     chance = random.Random(seconds)
-    load = Load(scenario.sender, rate=80)
-    running: list[Child] = [scenario.joined_consumer({"seconds_a_batch": 0.02})]
+    slow = {"seconds_a_batch": BATCH_SIZE / IMAGES_A_SECOND}
+    load = Load(scenario.sender, rate=LOAD_A_SECOND)
+    running: list[Child] = [scenario.joined_consumer(slow, QUEUE_SIZE=QUEUE_SIZE)]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(chance.uniform(0.5, 3.0))
         if len(running) == 1 or (len(running) < MOST_CONSUMERS and chance.random() < 0.5):
-            running.append(scenario.consumer({"seconds_a_batch": 0.02}))
+            running.append(scenario.consumer(slow, QUEUE_SIZE=QUEUE_SIZE))
             continue
         leaving = running.pop(chance.randrange(len(running)))
         if chance.random() < 0.3:
@@ -35,6 +41,7 @@ def test_no_partition_is_stuck(make_scenario: MakeScenario, protocol: str, secon
         else:
             scenario.stop(leaving)
     load.stop()
+    assert any("polling=paused" in consumer.log for consumer in scenario.consumers)
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     assert all(consumer.running for consumer in running)
     scenario.oracle.check()
