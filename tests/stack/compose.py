@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from typing import Any
 PROJECT = "velox-test-stack"
 IMAGE = "ml-inference-app:latest"
 COMMAND_LIMIT_S = 1800
+UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+SIZE = re.compile(r"([\d.]+)([KMG]?i?B)")
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
@@ -54,25 +57,32 @@ class Stack:
         """One Compose command in the checkout."""
         return run(*self._program, *arguments, cwd=self._folder, env=self.environment)
 
-    def containers(self, service: str) -> list[str]:
-        """The ids of a service's containers, those that have ended included."""
-        return self.compose("ps", "--all", "--quiet", service).split()
+    def containers(self, *services: str) -> list[str]:
+        """The ids of the containers of services or of all, those that have ended included."""
+        return self.compose("ps", "--all", "--quiet", *services).split()
 
     def logs(self, service: str) -> str:
         """What all containers of a service have logged."""
         return self.compose("logs", "--no-color", "--no-log-prefix", service)
 
-    def mongosh(self, script: str) -> str:
-        """What mongosh prints for a script on the stack's database."""
-        return self.compose(
-            "exec", "-T", "mongo", "mongosh", "--quiet", "lab_discovery_db", "--eval", script
-        ).strip()
+    def shell(self, line: str) -> str:
+        """What a line of the README prints, typed in the checkout."""
+        program = " ".join(self._program)
+        typed = re.sub("^docker-compose", program, line)
+        return run("bash", "-c", typed, cwd=self._folder, env=self.environment).strip()
 
 
 def inspect(container: str) -> dict[str, Any]:
     """What Docker knows of a container."""
     (found,) = json.loads(run("docker", "inspect", container))
     return dict(found)
+
+
+def memory_mib(container: str) -> tuple[int, int]:
+    """What a container holds, without the file cache that it would give back, and its limit."""
+    shown = run("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", container)
+    used, limit = (float(each) * UNITS[unit] for each, unit in SIZE.findall(shown))
+    return round(used / UNITS["MiB"]), round(limit / UNITS["MiB"])
 
 
 def kill_9(container: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.stack import observe
-from tests.stack.compose import Stack, exit_codes, inspect, kill_9
+from tests.stack.compose import Stack, exit_codes, inspect, kill_9, memory_mib
 from tests.stack.report import say, wait
 
 TOPIC = "faults"
@@ -16,6 +18,8 @@ ALL_MATCH = {
     "IMG_WIDTH": "128",
 }
 CONSUMERS = 3
+ROOM = 0.9
+DONE = re.compile(r" done sent=\d+ acknowledged=(\d+) ")
 
 
 def shares(stack: Stack) -> None:
@@ -58,11 +62,13 @@ def compare(stack: Stack) -> None:
     (producer,) = stack.containers("producer")
     assert inspect(producer)["State"]["ExitCode"] == 0, "an image was not acknowledged"
     appended = observe.log_positions(TOPIC)
+    acknowledged = sum(map(int, DONE.findall(stack.logs("producer"))))
+    assert len(appended) == acknowledged, "the log is not what was acknowledged"
     wait(lambda: observe.stored_positions(TOPIC).keys() >= appended, "every record is stored")
     stored = observe.stored_positions(TOPIC)
     assert stored.keys() == appended
     assert set(stored.values()) == {1}
-    say(f"records={len(appended)} lost=0 doubled=0")
+    say(f"acknowledged={acknowledged} records={len(appended)} lost=0 doubled=0")
 
 
 def restarts(stack: Stack) -> None:
@@ -86,6 +92,18 @@ def keeps(stack: Stack) -> None:
     assert checkpoint(stack) == model
     assert observe.documents() >= documents
     wait(lambda: observe.documents() > documents, "new documents")
+
+
+def fits(stack: Stack) -> None:
+    """No container was ended for its memory, and each has room below its limit."""
+    for container in stack.containers():
+        state = inspect(container)
+        assert not state["State"]["OOMKilled"], state["Name"]
+        used, limit = memory_mib(container)
+        if used:
+            service = state["Config"]["Labels"]["com.docker.compose.service"]
+            say(f"memory service={service} used_mib={used} limit_mib={limit}")
+            assert used < ROOM * limit, service
 
 
 def checkpoint(stack: Stack) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.stack.alive import comes_up, detects, shows, stays_on_this_machine
 from tests.stack.compose import IMAGE, Stack, leftovers, run
-from tests.stack.lasting import keeps, restarts, shares, survives
+from tests.stack.lasting import fits, keeps, restarts, shares, survives
 from tests.stack.report import promise, say
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +63,8 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
         survives(stack)
     with promise("restart consumer under load: exit code 0, no record done twice"):
         restarts(stack)
+    with promise("every container fits its memory limit"):
+        fits(stack)
     with promise("down, then up: documents and model are kept"):
         keeps(stack)
     with promise("a code change rebuilds the code alone"):
