@@ -247,13 +247,26 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KafkaSettings(Settings):
-    """How to reach the broker and the topic."""
+class BrokerSettings(Settings):
+    """How to reach the broker, and the topic of the images."""
 
     kafka_bootstrap_server: str = setting(
         "KAFKA_BOOTSTRAP_SERVER", "kafka:29092", SERVERS, "Kafka broker address"
     )
     kafka_topic: str = setting("KAFKA_TOPIC", "image_data", TOPIC, "Topic for image streaming")
+    kafka_config: dict[str, str] = setting(
+        "KAFKA_CONFIG",
+        "",
+        KAFKA_CONFIG,
+        "Further librdkafka properties, e.g. security.protocol=SASL_SSL,sasl.mechanism=PLAIN",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings(BrokerSettings):
+    """How to make a topic and how long to wait for what is needed."""
+
     kafka_partitions: int = setting(
         "KAFKA_PARTITIONS",
         "8",
@@ -263,18 +276,32 @@ class KafkaSettings(Settings):
     kafka_replication_factor: int = setting(
         "KAFKA_REPLICATION_FACTOR", "1", integer(1, 100), "Replicas of a topic that Velox creates"
     )
-    kafka_config: dict[str, str] = setting(
-        "KAFKA_CONFIG",
-        "",
-        KAFKA_CONFIG,
-        "Further librdkafka properties, e.g. security.protocol=SASL_SSL,sasl.mechanism=PLAIN",
-        secret=True,
-    )
     startup_timeout: float = setting(
         "STARTUP_TIMEOUT_S",
         "300",
         number(1, 86_400),
         "Longest wait in seconds for each of broker, topic, database and model at the start",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSettings(BrokerSettings):
+    """Which consumer group is meant, and where its metrics are served."""
+
+    kafka_consumer_group: str = setting(
+        "KAFKA_CONSUMER_GROUP",
+        "gpu_cluster_h100",
+        text(r"\S{1,255}", "1 to 255 characters without spaces"),
+        "Consumer group ID",
+    )
+    metrics_port: int = setting(
+        "METRICS_PORT", "8000", integer(0, 65_535), "Prometheus metrics port; 0 for any free one"
+    )
+    metrics_address: str = setting(
+        "METRICS_ADDRESS",
+        "127.0.0.1",
+        text(r"[0-9A-Fa-f.:]+", "an IP address of this machine, 0.0.0.0 for all"),
+        "Address that the metrics port binds to",
     )
 
 
@@ -389,15 +416,9 @@ class TrainSettings(ShapeSettings, ModelSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsumerSettings(KafkaSettings, ModelSettings):
+class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings):
     """What `consumer.py` reads."""
 
-    kafka_consumer_group: str = setting(
-        "KAFKA_CONSUMER_GROUP",
-        "gpu_cluster_h100",
-        text(r"\S{1,255}", "1 to 255 characters without spaces"),
-        "Consumer group ID",
-    )
     kafka_group_protocol: str = setting(
         "KAFKA_GROUP_PROTOCOL",
         "classic",
@@ -465,15 +486,6 @@ class ConsumerSettings(KafkaSettings, ModelSettings):
     max_stored_files: int = setting(
         "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Max images to keep in storage"
     )
-    metrics_port: int = setting(
-        "METRICS_PORT", "8000", integer(0, 65_535), "Prometheus metrics port; 0 for any free one"
-    )
-    metrics_address: str = setting(
-        "METRICS_ADDRESS",
-        "127.0.0.1",
-        text(r"[0-9A-Fa-f.:]+", "an IP address of this machine, 0.0.0.0 for all"),
-        "Address that the metrics port binds to",
-    )
     stall_timeout: float = setting(
         "STALL_TIMEOUT_S",
         "120",
@@ -486,6 +498,11 @@ class ConsumerSettings(KafkaSettings, ModelSettings):
         number(0, 3600),
         "Seconds to finish what is in flight after SIGTERM or before partitions are handed on",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LagSettings(GroupSettings):
+    """What `lag.py` reads."""
 
 
 @dataclass(frozen=True, kw_only=True)

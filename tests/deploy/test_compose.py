@@ -13,7 +13,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from velox.config import ConsumerSettings, ProducerSettings, Settings, TrainSettings
+from velox.config import ConsumerSettings, LagSettings, ProducerSettings, Settings, TrainSettings
 from velox.kafka_client import MAX_MESSAGE_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +24,7 @@ IMAGE = (ROOT / "Dockerfile").read_text()
 SCRIPTS: dict[str, type[Settings]] = {
     "trainer": TrainSettings,
     "consumer": ConsumerSettings,
+    "lag": LagSettings,
     "producer": ProducerSettings,
 }
 KEY_ORDER = [
@@ -137,8 +138,15 @@ def test_services_are_bounded_and_restrained(name: str) -> None:
     assert service["logging"]["options"]["max-size"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["restart"] == ("no" if name == "trainer" else "unless-stopped")
+    ends = {"trainer": "no", "producer": "on-failure"}
+    assert service["restart"] == ends.get(name, "unless-stopped")
     assert service["networks"] in (["pipeline"], ["pipeline", "edge"])
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_cannot_write_to_their_image(name: str) -> None:
+    assert SERVICES[name]["read_only"] is True
+    assert SERVICES[name]["tmpfs"] == ["/tmp"]  # noqa: S108 - where libraries put caches
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -153,7 +161,7 @@ def test_images_are_pinned(name: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_have_a_health_check_or_say_that_they_have_none(name: str) -> None:
     service = SERVICES[name]
-    if name == "consumer":
+    if name in ("consumer", "lag"):
         assert "HEALTHCHECK" in IMAGE
         assert "healthcheck" not in service
     elif name in SCRIPTS:

@@ -22,6 +22,7 @@ from confluent_kafka import Producer
 from tests.rig.dashboards import Query, queries
 from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
+from tests.rig.readme import typed
 from tests.rig.waiting import eventually
 from velox import embedded_broker, model
 
@@ -72,8 +73,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         opened.callback(producer.kill)
         consumer = start_consumer(folder, settings)
         opened.callback(consumer.kill)
-        address = consumer.wait_for_line(r"metrics address=http://(\S+)", START_LIMIT_S)[1]
-        prometheus = Prometheus(folder / "prometheus", configuration(folder, address))
+        lag = script("lag.py", env={**settings, "METRICS_PORT": "0"}, log=folder / "lag.log")
+        opened.callback(lag.kill)
+        jobs = {
+            job: child.wait_for_line(r"metrics address=http://(\S+)", START_LIMIT_S)[1]
+            for job, child in {"velox": consumer, "velox-lag": lag}.items()
+        }
+        prometheus = Prometheus(folder / "prometheus", configuration(folder, jobs))
         prometheus.start()
         opened.callback(prometheus.stop)
         pipeline = Watched(prometheus, consumer)
@@ -110,8 +116,8 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
     )
 
 
-def configuration(folder: Path, address: str) -> Path:
-    """The project's configuration with this one target, looked at each second."""
+def configuration(folder: Path, addresses: dict[str, str]) -> Path:
+    """The project's configuration with one target for each of these jobs, looked at each second."""
     content = yaml.safe_load((ROOT / "prometheus.yml").read_text())
     content["global"] = {
         "scrape_interval": "1s",
@@ -119,10 +125,11 @@ def configuration(folder: Path, address: str) -> Path:
         "evaluation_interval": "1s",
     }
     content["rule_files"] = [str(ROOT / "prometheus.rules.yml")]
-    (job,) = (job for job in content["scrape_configs"] if job["job_name"] == "velox")
-    del job["dns_sd_configs"]
-    job["static_configs"] = [{"targets": [address]}]
-    content["scrape_configs"] = [job]
+    jobs = {job["job_name"]: job for job in content["scrape_configs"]}
+    for name, address in addresses.items():
+        jobs[name].pop("dns_sd_configs", None)
+        jobs[name]["static_configs"] = [{"targets": [address]}]
+    content["scrape_configs"] = [jobs[name] for name in addresses]
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(content))
     return file
@@ -171,14 +178,7 @@ def test_rule_has_data(watched: Watched, expression: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "batch_avg_confidence",
-        "rate(target_shapes_found[1m]) * 60",
-        "sum by (pod) (target_shapes_found)",
-    ],
-)
+@pytest.mark.parametrize("expression", typed("promql"))
 def test_documented_query_has_data(watched: Watched, expression: str) -> None:
     eventually(lambda: watched.finite(expression), DATA_LIMIT_S, f"data for {expression}")
 
@@ -186,3 +186,11 @@ def test_documented_query_has_data(watched: Watched, expression: str) -> None:
 def test_a_dead_letter_fires_its_alert(watched: Watched) -> None:
     alert = 'ALERTS{alertname="VeloxDeadLetters", alertstate="firing"}'
     eventually(lambda: watched.finite(alert), DATA_LIMIT_S, "the alert of dead letters")
+
+
+def test_the_three_queries_of_old_are_documented() -> None:
+    assert set(typed("promql")) >= {
+        "batch_avg_confidence",
+        "rate(target_shapes_found[1m]) * 60",
+        "sum by (pod) (target_shapes_found)",
+    }

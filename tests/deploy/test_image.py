@@ -84,11 +84,11 @@ def test_context_holds_what_the_image_runs_and_nothing_else() -> None:
     rules = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {rule[1:] for rule in rules if rule.startswith("!")}
     assert "*" in rules
-    scripts = {f"{name}.py" for name in ("producer", "train", "consumer", "demo")}
+    scripts = {f"{name}.py" for name in ("producer", "train", "consumer", "lag", "demo")}
     assert kept == {"requirements.txt", "start.sh", "velox", *scripts}
 
 
-@pytest.mark.parametrize("part", ["consumer", "producer", "train", "demo"])
+@pytest.mark.parametrize("part", ["consumer", "producer", "train", "lag", "demo"])
 def test_argument_chooses_the_script(
     start: Callable[..., subprocess.Popen[str]], part: str
 ) -> None:

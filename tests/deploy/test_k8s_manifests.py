@@ -103,6 +103,8 @@ def test_config_maps_hold_the_files_of_compose() -> None:
 def test_prometheus_differs_from_compose_in_how_it_finds_consumers_alone() -> None:
     in_compose = yaml.safe_load((ROOT / "prometheus.yml").read_text())
     found = yaml.safe_load(of_kind("ConfigMap")["prometheus"]["data"]["prometheus.yml"])
+    jobs = in_compose["scrape_configs"]
+    in_compose["scrape_configs"] = [each for each in jobs if each["job_name"] != "velox-lag"]
     for config, discovery in ((in_compose, "dns_sd_configs"), (found, "kubernetes_sd_configs")):
         (job,) = (each for each in config["scrape_configs"] if each["job_name"] == "velox")
         (how,) = job.pop(discovery)

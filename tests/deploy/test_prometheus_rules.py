@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.rig.prometheus import promtool
+from tests.rig.readme import README
 from velox.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +26,12 @@ def exposed_names() -> set[str]:
     metrics = Metrics()
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
     return {
-        family.name + suffix
-        for family in metrics.registry.collect()
-        for suffix in suffixes[family.type]
+        "velox_group_lag_records",  # of lag.py
+        *(
+            family.name + suffix
+            for family in metrics.registry.collect()
+            for suffix in suffixes[family.type]
+        ),
     }
 
 
@@ -56,6 +60,18 @@ def test_alert_says_what_happened_and_what_to_do(name: str) -> None:
     assert re.fullmatch(r"Velox[A-Z][A-Za-z]+", name)
     assert alert["labels"]["severity"] in {"warning", "critical"}
     assert set(alert["annotations"]) == {"summary", "description"}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_has_a_line_in_the_readme(name: str) -> None:
+    (line,) = re.findall(rf"^\| `{name}` \|.*$", README.read_text(), re.M)
+    assert line.count(" | ") == 2, "what it means, what to do"
+
+
+@pytest.mark.parametrize("name", sorted(each.removesuffix("_bucket") for each in exposed_names()))
+def test_metric_is_in_the_readme(name: str) -> None:
+    known = name.removesuffix("_count").removesuffix("_sum")
+    assert known.startswith("process_") or f"`{known}" in README.read_text()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = {"producer.py", "train.py", "consumer.py", "demo.py"}
+SCRIPTS = {"producer.py", "train.py", "consumer.py", "lag.py", "demo.py"}
 MODULES = sorted(
     str(path.relative_to(ROOT))
     for path in (*ROOT.glob("velox/**/*.py"), *(ROOT / script for script in SCRIPTS))
@@ -20,6 +20,7 @@ KAFKA = {
     "velox/commits.py",
     "velox/dead_letter.py",
     "velox/embedded_broker.py",
+    "velox/group_lag.py",
     "velox/kafka_client.py",
     "velox/poller.py",
     "velox/results.py",

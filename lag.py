@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Show how far a consumer group is behind, also while no consumer runs.
+
+    python lag.py             # metrics of KAFKA_CONSUMER_GROUP on KAFKA_TOPIC at METRICS_PORT
+    python lag.py --help      # every variable, its default and its meaning
+
+The consumers measure their own lag more closely, but only while they run. This asks the broker.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from contextlib import closing
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from velox import entry
+from velox.config import LagSettings
+from velox.errors import BrokerUnavailable
+from velox.group_lag import GroupLag
+from velox.health import Health
+from velox.server import answers, serving
+
+EVERY_S = 5.0
+
+log = logging.getLogger("lag")
+
+
+def main() -> int:
+    """Run the exporter; returns the exit code."""
+    return entry.run(LagSettings, __doc__, expose)
+
+
+def expose(settings: LagSettings, stop: threading.Event) -> int:
+    """Measure again and again until told to stop."""
+    lag = GroupLag(
+        bootstrap=settings.kafka_bootstrap_server,
+        group=settings.kafka_consumer_group,
+        topic=settings.kafka_topic,
+        extra=settings.kafka_config,
+    )
+    registry = CollectorRegistry()
+    gauge = Gauge(
+        "velox_group_lag_records",
+        "Records between the group's committed offset and the log end.",
+        ["partition"],
+        registry=registry,
+    )
+    measured = time.monotonic()
+    health = Health(poll_age=lambda: time.monotonic() - measured, idle=lambda: 0.0)
+    routes = answers(registry, health)
+    serve = serving(routes, address=settings.metrics_address, port=settings.metrics_port)
+    with closing(lag), serve as address:
+        log.info("metrics address=%s", address)
+        while not stop.is_set():
+            show(lag, gauge)
+            measured = time.monotonic()
+            stop.wait(EVERY_S)
+    log.info("stopped")
+    return 0
+
+
+def show(lag: GroupLag, gauge: Gauge) -> None:
+    """Set the gauge; a broker that is away leaves a gap, never an old number."""
+    measured: dict[int, int] = {}
+    try:
+        measured = lag.measure()
+    except BrokerUnavailable as error:
+        log.warning("lag unknown reason=%r", str(error))
+    if not measured:
+        gauge.clear()
+    for partition, records in measured.items():
+        gauge.labels(partition).set(records)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The lag of a consumer group as the broker knows it, whether or not any consumer runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from velox.errors import BrokerUnavailable
+from velox.kafka_client import client_logger, common_config, refused
+
+REQUEST_TIMEOUT_S = 5.0
+
+
+class GroupLag:
+    """Asks the broker how far a group is behind on a topic; never joins the group.
+
+    Args:
+        bootstrap: broker addresses.
+        group: the consumer group.
+        topic: of the images.
+        extra: further librdkafka properties.
+
+    Raises:
+        SettingError: when librdkafka knows no such property or value.
+    """
+
+    def __init__(self, *, bootstrap: str, group: str, topic: str, extra: Mapping[str, str]) -> None:
+        self._topic = topic
+        config = {**common_config(bootstrap), "group.id": group, "enable.auto.commit": False}
+        try:
+            # Not an AdminClient: that one may not find the group's coordinator again for minutes
+            # after the broker was away.
+            self._client = Consumer({**config, **extra}, logger=client_logger())
+        except KafkaException as error:
+            raise refused(error) from None
+
+    def measure(self) -> dict[int, int]:
+        """Records by partition that are not committed; empty while there is no such topic.
+
+        Where the group has committed nothing it will begin at the first record there is.
+
+        Raises:
+            BrokerUnavailable: when the broker does not answer in time.
+        """
+        try:
+            found = self._client.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
+            numbers = found.topics[self._topic].partitions
+            asked = [TopicPartition(self._topic, number) for number in numbers]
+            committed = self._client.committed(asked, timeout=REQUEST_TIMEOUT_S) if asked else []
+            return {each.partition: self._behind(each) for each in committed}
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from None
+
+    def _behind(self, committed: TopicPartition) -> int:
+        first, end = self._client.get_watermark_offsets(committed, timeout=REQUEST_TIMEOUT_S)
+        return max(0, int(end - max(first, committed.offset)))
+
+    def close(self) -> None:
+        """Close the client."""
+        self._client.close()
