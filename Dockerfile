@@ -15,15 +15,21 @@ WORKDIR /app
 # PIP_INDEX_URL: a package index other than pip's own default.
 # TORCH_INDEX_URL: where torch and torchvision come from, always both; an index of CPU builds makes
 # an image several times smaller than the default, which carries the CUDA libraries.
+# Without TORCH_INDEX_URL the exact packages of requirements.lock are installed and their hashes
+# checked. The lock is for x86-64; elsewhere, and with other builds of torch, the ranges count.
 ARG PIP_INDEX_URL
 ARG TORCH_INDEX_URL
-COPY requirements.txt .
+COPY requirements.txt requirements.lock ./
 RUN if [ -n "${TORCH_INDEX_URL:-}" ]; then \
       grep '^torch' requirements.txt >/tmp/torch.txt \
       && pip install --index-url "$TORCH_INDEX_URL" --requirement /tmp/torch.txt \
-      && rm /tmp/torch.txt; \
-    fi \
- && pip install --requirement requirements.txt
+      && rm /tmp/torch.txt \
+      && pip install --requirement requirements.txt; \
+    elif [ "$(uname -m)" = x86_64 ]; then \
+      pip install --require-hashes --requirement requirements.lock; \
+    else \
+      pip install --requirement requirements.txt; \
+    fi
 
 COPY . .
 RUN python -m compileall -q .

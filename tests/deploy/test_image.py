@@ -85,7 +85,7 @@ def test_context_holds_what_the_image_runs_and_nothing_else() -> None:
     kept = {rule[1:] for rule in rules if rule.startswith("!")}
     assert "*" in rules
     scripts = {f"{name}.py" for name in ("producer", "train", "consumer", "lag", "demo")}
-    assert kept == {"requirements.txt", "start.sh", "velox", *scripts}
+    assert kept == {"requirements.txt", "requirements.lock", "start.sh", "velox", *scripts}
 
 
 @pytest.mark.parametrize("part", ["consumer", "producer", "train", "lag", "demo"])
