@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-stack test-k8s lint readme manifests
+.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,19 @@ test: $(VENV)/.installed-dev ## set up and run the tests
 faults: $(VENV)/.installed-dev ## the fault tests in their long forms, on a real Kafka and mongod
 	$(BIN)/python -m pytest -m "long or not long" tests/faults $(ARGS)
 
+test-lowest: $(VENV)/.installed-dev ## run the fast tests on the lowest versions that requirements.txt allows
+	$(PYTHON) -m venv --clear .venv-lowest
+	$(BIN)/uv pip install --python .venv-lowest/bin/python --resolution lowest-direct -r requirements.txt
+	grep -E '^(pillow|pytest|pytest-timeout|pyyaml)==' requirements-dev.txt \
+	  | $(BIN)/uv pip install --python .venv-lowest/bin/python -r -
+	.venv-lowest/bin/python -m pytest tests/unit tests/integration/test_command_line.py $(ARGS)
+
+coverage: $(VENV)/.installed-dev ## run the tests and fail below 90 % of lines, processes included
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 test-stack: $(VENV)/.installed-dev ## put the Compose stack through its promises; needs Docker
 	$(BIN)/python -m tests.stack.run $(ARGS)
 
@@ -38,6 +51,14 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck $$(git ls-files '*.sh') .ci/run
+
+lock: $(VENV)/.installed-dev ## write requirements.lock, which the image is built from
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  requirements.txt --output-file requirements.lock
+
+audit: $(VENV)/.installed-dev ## look for known vulnerabilities in the locked packages
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 readme: $(VENV)/.installed-dev ## write the README's table of settings
 	$(BIN)/python -m tests.rig.settings_table
