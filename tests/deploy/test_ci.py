@@ -1,0 +1,118 @@
+"""The workflow of CI: valid, pinned, bounded, and running what developers run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.rig import changelog
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+TEXT = WORKFLOW.read_text()
+JOBS: dict[str, Any] = yaml.safe_load(TEXT)["jobs"]
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW],
+        [
+            "check-jsonschema",
+            "--builtin-schema",
+            "vendor.dependabot",
+            ROOT / ".github/dependabot.yml",
+        ],
+        ["zizmor", "--offline", "--quiet", WORKFLOW, ROOT / ".github/dependabot.yml"],
+    ],
+    ids=lambda command: f"{command[0]} {Path(command[-1]).name}",
+)
+def test_linters_find_nothing(command: list[str | Path]) -> None:
+    tool, *arguments = command
+    done = subprocess.run([TOOLS / tool, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actionlint_finds_nothing() -> None:
+    """It comes from no registry of Python packages; the workflow itself runs it."""
+    tool = shutil.which("actionlint")
+    if tool is None:
+        pytest.skip("actionlint is not on the PATH")
+    done = subprocess.run([tool, WORKFLOW], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_five_jobs() -> None:
+    names = [job["name"].partition(" (")[0] for job in JOBS.values()]
+    assert names == [
+        "Lint & Validate",
+        "Integration Tests",
+        "Build Image",
+        "Security Scan",
+        "Release Info",
+    ]
+
+
+def test_every_action_is_pinned_by_the_digest_of_a_named_version() -> None:
+    used = re.findall(r"uses: (.*)", TEXT)
+    assert used
+    for each in used:
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_has_a_limit_and_its_own_permissions(name: str) -> None:
+    job = JOBS[name]
+    assert 0 < job["timeout-minutes"] <= 60
+    writing = {scope for scope, access in job["permissions"].items() if access == "write"}
+    allowed = {"build": {"packages"}, "security": {"security-events"}, "release": {"contents"}}
+    assert writing == allowed.get(name, set())
+
+
+def test_the_workflow_itself_may_do_nothing() -> None:
+    assert yaml.safe_load(TEXT)["permissions"] == {}
+
+
+def test_no_step_is_allowed_to_fail() -> None:
+    assert "continue-on-error" not in TEXT
+    assert "|| true" not in TEXT
+    scans = [step["with"] for step in STEPS if "trivy-action" in step.get("uses", "")]
+    assert len(scans) == 2
+    for scan in scans:
+        assert scan["exit-code"] == "1"
+        assert scan["severity"] == "CRITICAL"
+        assert (ROOT / scan["trivyignores"]).exists()
+
+
+def test_every_make_target_of_the_workflow_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
+    used = set(re.findall(r"(?:command|run): make ([a-z0-9-]+)", TEXT))
+    assert {"lint", "test", "test-stack", "test-lowest", "coverage", "audit"} <= used <= targets
+
+
+def test_accepted_findings_have_a_reason_and_a_day() -> None:
+    accepted = yaml.safe_load((ROOT / ".trivyignore.yaml").read_text())
+    for kind in accepted.values():
+        for each in kind:
+            assert each["id"]
+            assert each["statement"]
+            assert each["expired_at"]
+
+
+def test_the_notes_of_a_release_come_from_the_changelog() -> None:
+    text = changelog.FILE.read_text()
+    versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", text, re.M)
+    assert versions
+    for version in versions:
+        assert changelog.notes(version, text).startswith("### ")
+    with pytest.raises(LookupError, match="says nothing of"):
+        changelog.notes("0.0.0", text)
