@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -16,6 +19,9 @@ from velox.health import Health
 
 TEXT = "text/plain; charset=utf-8"
 REQUEST_TIMEOUT_S = 10.0
+MOST_CONNECTIONS = 32
+
+log = logging.getLogger(__name__)
 
 Answer = tuple[HTTPStatus, str, bytes]
 
@@ -63,12 +69,8 @@ def serving(
         def log_message(self, *_: object) -> None:
             """A probe every few seconds is no event."""
 
-    class Server(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        daemon_threads = True
-
     try:
-        server = Server((address, port), Handler)
+        server = _Server((address, port), Handler)
     except (OSError, OverflowError) as error:
         raise SettingError(
             f"METRICS_ADDRESS={address!r}, METRICS_PORT={port} cannot be bound: {error}"
@@ -81,3 +83,43 @@ def serving(
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread for each of a few connections.
+
+    One more closes the oldest: clients that send nothing, or a byte at a time, can neither use up
+    the process's file descriptors nor keep a probe waiting.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._connections: deque[socket.socket] = deque()
+        self._changing = threading.Lock()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changing:
+            self._connections.append(request)
+            oldest = self._connections[0] if len(self._connections) > MOST_CONNECTIONS else None
+        if oldest is not None:
+            self._end(oldest)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._changing, suppress(ValueError):
+            self._connections.remove(request)
+        super().shutdown_request(request)
+
+    def _end(self, connection: socket.socket) -> None:
+        """Its thread reads the end of the input and closes it."""
+        with self._changing, suppress(ValueError):
+            self._connections.remove(connection)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that goes away before it has its answer is no event."""
+        log.debug("request failed client=%s", client_address[0], exc_info=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import socket
+import struct
+import threading
+from contextlib import ExitStack
 from http import HTTPStatus
 
 import pytest
 
 from tests.rig.http import get
+from tests.rig.waiting import eventually
 from velox.errors import SettingError
 from velox.health import Health
 from velox.metrics import Metrics
-from velox.server import TEXT, answers, serving
+from velox.server import MOST_CONNECTIONS, TEXT, Answer, answers, serving
+
+LIMIT_S = 10
 
 
 def test_metrics_and_probes_are_served() -> None:
@@ -52,3 +58,41 @@ def test_a_port_in_use_is_a_bad_setting() -> None:
             serving({}, address="127.0.0.1", port=port),
         ):
             pass
+
+
+def test_connections_that_send_nothing_keep_no_probe_waiting() -> None:
+    routes = {"/x": lambda: (HTTPStatus.OK, TEXT, b"y")}
+    with serving(routes, address="127.0.0.1", port=0) as address, ExitStack() as opened:
+        host, _, port = address.removeprefix("http://").partition(":")
+        before = threading.active_count()
+        silent = []
+        for _ in range(3 * MOST_CONNECTIONS):
+            client = opened.enter_context(socket.create_connection((host, int(port)), LIMIT_S))
+            client.sendall(b"GET /x HTTP/1.1\r\nx: ")
+            silent.append(client)
+        assert get(f"{address}/x") == (200, "y")
+        assert silent[0].recv(1) == b"", "the oldest was closed"
+        eventually(
+            lambda: threading.active_count() <= before + MOST_CONNECTIONS,
+            LIMIT_S,
+            lambda: f"threads={threading.active_count()} before={before}",
+        )
+        silent[-1].sendall(b"y\r\n\r\n")
+        assert silent[-1].recv(100).startswith(b"HTTP/1.0 200 "), "the newest are served"
+
+
+def test_a_client_that_goes_away_is_no_event(capsys: pytest.CaptureFixture[str]) -> None:
+    sent = threading.Event()
+
+    def slow() -> Answer:
+        assert sent.wait(LIMIT_S)
+        return HTTPStatus.OK, TEXT, bytes(10_000_000)
+
+    with serving({"/x": slow, "/y": slow}, address="127.0.0.1", port=0) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), LIMIT_S) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(b"GET /x HTTP/1.1\r\n\r\n")
+        sent.set()
+        assert get(f"{address}/y")[0] == 200
+    assert "Traceback" not in capsys.readouterr().err
