@@ -29,16 +29,16 @@ def locked() -> dict[str, str]:
 
 def licence(package: Distribution) -> str:
     """A package's licence as an SPDX expression."""
-    metadata = package.metadata
-    if expression := metadata.get("License-Expression"):
-        return expression
+    metadata = package.metadata.json
+    if expression := metadata.get("license_expression"):
+        return str(expression)
     classifiers = [
         each.rpartition(" :: ")[2]
-        for each in metadata.get_all("Classifier", [])
+        for each in metadata.get("classifier", ())
         if each.startswith("License ::")
     ]
-    named = [metadata.get("License"), *classifiers, UNNAMED.get(metadata["Name"])]
-    found = next(each for each in named if each)
+    named = [metadata.get("license"), *classifiers, UNNAMED.get(str(metadata["name"]))]
+    found = next(str(each) for each in named if each)
     return EXPRESSIONS.get(found, found)
 
 
