@@ -20,6 +20,7 @@ UNKNOWN_EXTENSION = ".bin"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # FF 00 is no marker but a byte of data, which decoders skip here.
 _JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+_PNG_END = b"\0\0\0\0IEND"
 _JPEG_END = b"\xff\xd9"
 _MOST_SEGMENTS = 1000
 
@@ -85,8 +86,12 @@ def _jpeg(data: bytes) -> Header | None:
 
 
 def _png(data: bytes) -> Header:
+    """Follows the chunks to their end: OpenCV makes room for whatever length a chunk claims."""
     width, height = struct.unpack_from(">II", data, 16)
-    return Header(".png", width, height, data.rfind(b"IEND", 24) > 0)
+    at = 8
+    while at + len(_PNG_END) <= len(data) and not data.startswith(_PNG_END, at):
+        at += 12 + int.from_bytes(data[at : at + 4])
+    return Header(".png", width, height, at + len(_PNG_END) <= len(data))
 
 
 def _webp(data: bytes) -> Header | None:

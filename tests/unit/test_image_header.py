@@ -49,6 +49,23 @@ def test_lossless_webp_and_progressive_jpeg() -> None:
     assert image_header.read(progressive) == image_header.Header(".jpg", 100, 60)
 
 
+@pytest.mark.parametrize("at", [8, 33, -12], ids=["IHDR", "IDAT", "IEND"])
+def test_a_png_chunk_longer_than_the_file_is_an_image_cut_short(at: int) -> None:
+    """The decoder would make room for what the chunk claims, gigabytes for a few bytes."""
+    data = bytearray(encoded(".png"))
+    data[at if at > 0 else len(data) + at] = 0x7F
+    assert image_header.read(bytes(data)) == image_header.Header(".png", 100, 60, complete=False)
+
+
+def test_a_png_may_say_iend_elsewhere_and_have_more_after_its_end() -> None:
+    text = b"\0\0\0\x08tEXtIEND\0..." + bytes(4)
+    data = encoded(".png")
+    whole = data[:33] + text + data[33:] + b"more"
+    assert image_header.read(whole) == image_header.Header(".png", 100, 60)
+    cut = data[:33] + text + data[33:-12]
+    assert image_header.read(cut) == image_header.Header(".png", 100, 60, complete=False)
+
+
 def test_a_thumbnail_does_not_stand_in_for_the_image() -> None:
     thumbnail = encoded(".jpg")
     image = np.zeros((400, 600, 3), np.uint8)
