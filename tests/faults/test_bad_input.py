@@ -12,7 +12,7 @@ from tests.faults.oracle import headers
 from tests.faults.scenario import Scenario, metric
 from tests.faults.sent import DEAD_LETTER, DOCUMENT, EITHER, Sent, picture
 
-MUTATIONS = 2000
+MUTATIONS, MANY_MUTATIONS = 400, 20_000
 NEIGHBOUR_EVERY = 4
 CATCH_UP_LIMIT_S = 120.0
 MEMORY_LIMIT = 512 * 2**20
@@ -35,7 +35,7 @@ def among_neighbours(odd: Iterator[Sent]) -> Iterator[Sent]:
 
 
 @pytest.mark.parametrize(
-    "mutations", [MUTATIONS, pytest.param(20 * MUTATIONS, marks=pytest.mark.long)]
+    "mutations", [MUTATIONS, pytest.param(MANY_MUTATIONS, marks=pytest.mark.long)]
 )
 @pytest.mark.timeout(900)
 def test_each_is_classified_or_dead_lettered(scenario: Scenario, mutations: int) -> None:

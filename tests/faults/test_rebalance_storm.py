@@ -8,16 +8,13 @@ import time
 import pytest
 
 from tests.faults.conftest import MakeScenario
-from tests.faults.sent import Load
+from tests.faults.sent import Load, mixture
 from tests.rig.processes import Child
 
 MOST_CONSUMERS = 4
-# Fewer than the load, so that queues fill, polling pauses, and paused partitions change hands.
-IMAGES_A_SECOND = 60
-LOAD_A_SECOND = 120
+SLOW = {"seconds_a_batch": 0.05}
 QUEUE_SIZE = 32
-BATCH_SIZE = 8
-CATCH_UP_LIMIT_S = 120.0
+CATCH_UP_LIMIT_S = 90.0
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
@@ -26,14 +23,13 @@ def test_no_partition_is_stuck(make_scenario: MakeScenario, protocol: str, secon
     scenario = make_scenario(partitions=8, protocol=protocol)
     scenario.sample()
     chance = random.Random(seconds)
-    slow = {"seconds_a_batch": BATCH_SIZE / IMAGES_A_SECOND}
-    load = Load(scenario.sender, rate=LOAD_A_SECOND)
-    running: list[Child] = [scenario.joined_consumer(slow, QUEUE_SIZE=QUEUE_SIZE)]
+    load = Load(scenario.sender, rate=120)
+    running: list[Child] = [scenario.joined_consumer(SLOW, QUEUE_SIZE=QUEUE_SIZE)]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(chance.uniform(0.5, 3.0))
         if len(running) == 1 or (len(running) < MOST_CONSUMERS and chance.random() < 0.5):
-            running.append(scenario.consumer(slow, QUEUE_SIZE=QUEUE_SIZE))
+            running.append(scenario.consumer(SLOW, QUEUE_SIZE=QUEUE_SIZE))
             continue
         leaving = running.pop(chance.randrange(len(running)))
         if chance.random() < 0.3:
@@ -41,9 +37,32 @@ def test_no_partition_is_stuck(make_scenario: MakeScenario, protocol: str, secon
         else:
             scenario.stop(leaving)
     load.stop()
-    assert any("polling=paused" in consumer.log for consumer in scenario.consumers)
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     assert all(consumer.running for consumer in running)
     scenario.oracle.check()
     for consumer in running:
         scenario.stop(consumer)
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_partition_that_left_paused_flows_when_it_comes_back(
+    make_scenario: MakeScenario, protocol: str
+) -> None:
+    """The database is away, so all is paused; meanwhile a second consumer comes and goes."""
+    scenario = make_scenario(protocol=protocol)
+    scenario.sample()
+    stays = scenario.joined_consumer(QUEUE_SIZE=QUEUE_SIZE, DRAIN_TIMEOUT_S=1)
+    scenario.mongod.freeze()
+    scenario.send(mixture(range(200)))
+    stays.wait_for_line("polling=paused", 30)
+    passes_by = scenario.consumer(QUEUE_SIZE=QUEUE_SIZE, DRAIN_TIMEOUT_S=1)
+    stays.wait_for_line("partitions revoked", 30)
+    scenario.mongod.thaw()
+    stays.wait_for_line("polling=resumed", 30)
+    passes_by.wait_for_line(r"partitions assigned=\[\d", 30)
+    scenario.stop(passes_by)
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.send(mixture(range(200, 300)))
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.oracle.check()
+    scenario.stop(stays)
