@@ -205,7 +205,7 @@ class Poller:
             timestamp_ms=0 if kind == TIMESTAMP_NOT_AVAILABLE else max(0, timestamp),
             key=message.key(),
             value=message.value(),
-            headers=cast(Headers, tuple(message.headers() or ())),
+            headers=_headers(message),
             epoch=self._ledger.epoch(partition),
             received=self._turned,
         )
@@ -319,3 +319,12 @@ class Poller:
         if error.code() in TROUBLE:
             self._trouble_until = self._clock() + TROUBLE_LASTS_S
         log.warning("kafka error=%s reason=%r", error.name(), error.str())
+
+
+def _headers(message: Message) -> Headers:
+    """All headers, or none where the client cannot read a name because it is not UTF-8."""
+    try:
+        return cast(Headers, tuple(message.headers() or ()))
+    except (SystemError, UnicodeDecodeError):
+        log.warning("headers dropped partition=%s offset=%s", message.partition(), message.offset())
+        return ()

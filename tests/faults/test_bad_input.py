@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import odd_images
+from tests.faults import foreign_client, odd_images
 from tests.faults.oracle import headers
 from tests.faults.scenario import Scenario, metric
 from tests.faults.sent import DEAD_LETTER, DOCUMENT, EITHER, Sent, picture
+from tests.rig import pictures
 
 MUTATIONS, MANY_MUTATIONS = 400, 20_000
 NEIGHBOUR_EVERY = 4
@@ -57,4 +58,17 @@ def test_each_is_classified_or_dead_lettered(scenario: Scenario, mutations: int)
     assert consumer.peak_resident_bytes() < MEMORY_LIMIT
     strays = [line for line in consumer.log.splitlines() if not LOG_LINE.fullmatch(line)]
     assert not strays, strays[:5]
+    scenario.stop(consumer)
+
+
+def test_a_header_whose_name_is_no_text_costs_no_record(scenario: Scenario) -> None:
+    scenario.send([picture(number) for number in range(10)])
+    foreign_client.send(
+        scenario.kafka.bootstrap, scenario.topic, pictures.encoded(10), (b"na\xffme", b"red")
+    )
+    scenario.send([picture(number) for number in range(11, 20)])
+    consumer = scenario.consumer()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    assert len(scenario.stored.documents()) == 20
+    assert "headers dropped" in consumer.log
     scenario.stop(consumer)

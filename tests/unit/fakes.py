@@ -79,7 +79,7 @@ class FakeMessage:
         partition: int = 0,
         value: bytes | None = b"image",
         key: bytes | None = None,
-        headers: list[tuple[str, bytes | None]] | None = None,
+        headers: list[tuple[str, bytes | None]] | Exception | None = None,
         timestamp_ms: int | None = CAPTURED_MS,
         error: KafkaError | None = None,
     ) -> None:
@@ -104,6 +104,8 @@ class FakeMessage:
         return self._key
 
     def headers(self) -> list[tuple[str, bytes | None]] | None:
+        if isinstance(self._headers, Exception):
+            raise self._headers
         return self._headers
 
     def timestamp(self) -> tuple[int, int]:

@@ -224,6 +224,18 @@ def test_a_message_without_value_headers_and_timestamp_is_a_record(parts: Parts)
     assert (record.value, record.headers, record.timestamp_ms) == (None, (), 0)
 
 
+@pytest.mark.parametrize(
+    "error", [SystemError("with an exception set"), UnicodeDecodeError("utf-8", b"", 0, 1, "no")]
+)
+def test_headers_that_the_client_cannot_read_cost_no_record(
+    parts: Parts, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.run(parts.rebalance("assign", 0), found(7, headers=error))
+    (record,) = parts.taken()
+    assert (record.offset, record.value, record.headers) == (7, b"image", ())
+    assert "headers dropped partition=0 offset=7" in caplog.text
+
+
 def test_a_timestamp_before_1970_counts_as_none(parts: Parts) -> None:
     parts.run(parts.rebalance("assign", 0), found(0, timestamp_ms=-5))
     assert parts.taken()[0].timestamp_ms == 0
