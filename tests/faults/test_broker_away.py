@@ -42,7 +42,7 @@ def frozen(kafka: Kafka, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("fault", "seconds"),
     [
-        (stopped, AWAY_S),
+        pytest.param(stopped, AWAY_S, marks=pytest.mark.long),
         (killed, AWAY_S),
         (frozen, 8.0),
         pytest.param(frozen, 60.0, marks=pytest.mark.long),

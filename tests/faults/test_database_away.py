@@ -26,7 +26,7 @@ MEMORY_GROWTH_LIMIT = 64 * 2**20
     [
         pytest.param(Mongod.stop, AWAY_S, marks=pytest.mark.long),
         (Mongod.kill, AWAY_S),
-        (Mongod.freeze, FROZEN_S),
+        pytest.param(Mongod.freeze, FROZEN_S, marks=pytest.mark.long),
     ],
     ids=["stopped", "killed", "frozen"],
 )

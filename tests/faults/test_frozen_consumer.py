@@ -15,7 +15,7 @@ from tests.rig.waiting import eventually
 CATCH_UP_LIMIT_S = 60.0
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+@pytest.mark.parametrize("protocol", [pytest.param("classic", marks=pytest.mark.long), "consumer"])
 def test_the_zombie_commits_nothing_of_what_others_own(
     make_scenario: MakeScenario, protocol: str
 ) -> None:
