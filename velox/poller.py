@@ -15,7 +15,6 @@ from typing import cast
 
 from confluent_kafka import (
     OFFSET_INVALID,
-    TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
     KafkaException,
@@ -30,9 +29,10 @@ from velox.errors import PollerFailed
 from velox.kafka_client import Config, client_logger, refused
 from velox.lag import LagGauges
 from velox.ledger import Ledger
+from velox.messages import record_of
 from velox.metrics import Metrics
 from velox.offset_gaps import OffsetGaps
-from velox.records import Headers, Record
+from velox.records import Record
 
 POLL_TIMEOUT_S = 0.1
 # How long a full queue may hold the poll loop before polling pauses: each pause throws the
@@ -196,19 +196,8 @@ class Poller:
             self._intake.put(record)
 
     def _record(self, message: Message) -> Record:
-        kind, timestamp = message.timestamp()
-        partition = cast(int, message.partition())
-        return Record(
-            topic=self._topic,
-            partition=partition,
-            offset=cast(int, message.offset()),
-            timestamp_ms=0 if kind == TIMESTAMP_NOT_AVAILABLE else max(0, timestamp),
-            key=message.key(),
-            value=message.value(),
-            headers=_headers(message),
-            epoch=self._ledger.epoch(partition),
-            received=self._turned,
-        )
+        epoch = self._ledger.epoch(cast(int, message.partition()))
+        return record_of(message, topic=self._topic, epoch=epoch, received=self._turned)
 
     # Backpressure.
 
@@ -319,12 +308,3 @@ class Poller:
         if error.code() in TROUBLE:
             self._trouble_until = self._clock() + TROUBLE_LASTS_S
         log.warning("kafka error=%s reason=%r", error.name(), error.str())
-
-
-def _headers(message: Message) -> Headers:
-    """All headers, or none where the client cannot read a name because it is not UTF-8."""
-    try:
-        return cast(Headers, tuple(message.headers() or ()))
-    except (SystemError, UnicodeDecodeError):
-        log.warning("headers dropped partition=%s offset=%s", message.partition(), message.offset())
-        return ()

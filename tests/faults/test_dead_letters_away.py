@@ -13,6 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from tests.faults.conftest import MakeScenario
 from tests.faults.oracle import expected
 from tests.faults.scenario import ADMIN_LIMIT_S, Scenario, health, metric
 from tests.faults.sent import DEAD_LETTER, picture, rubbish
@@ -69,4 +70,19 @@ def test_nothing_is_committed_past_the_record(scenario: Scenario, fault: str) ->
     end(scenario)
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()
+    scenario.stop(consumer)
+
+
+def test_a_topic_made_anew_takes_the_next_letters(make_scenario: MakeScenario) -> None:
+    """The client has sent to it before, so its sequence numbers do not begin at the beginning."""
+    scenario = make_scenario()
+    consumer = scenario.joined_consumer()
+    scenario.send([rubbish(0)])
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    delete(scenario)
+    create(scenario)
+    scenario.send([rubbish(number) for number in range(1, 5)])
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    keys = {each.key() for each in scenario.oracle.dead_letters()}
+    assert keys == {f"rubbish-{number}".encode() for number in range(1, 5)}
     scenario.stop(consumer)

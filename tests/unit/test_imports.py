@@ -22,6 +22,7 @@ KAFKA = {
     "velox/embedded_broker.py",
     "velox/group_lag.py",
     "velox/kafka_client.py",
+    "velox/messages.py",
     "velox/poller.py",
     "velox/results.py",
     "velox/sender.py",

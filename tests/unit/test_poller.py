@@ -218,29 +218,6 @@ def test_a_message_becomes_a_record_of_its_assignment(parts: Parts) -> None:
     assert record.epoch > 0
 
 
-def test_a_message_without_value_headers_and_timestamp_is_a_record(parts: Parts) -> None:
-    parts.run(parts.rebalance("assign", 0), found(0, value=None, timestamp_ms=None))
-    (record,) = parts.taken()
-    assert (record.value, record.headers, record.timestamp_ms) == (None, (), 0)
-
-
-@pytest.mark.parametrize(
-    "error", [SystemError("with an exception set"), UnicodeDecodeError("utf-8", b"", 0, 1, "no")]
-)
-def test_headers_that_the_client_cannot_read_cost_no_record(
-    parts: Parts, error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    parts.run(parts.rebalance("assign", 0), found(7, headers=error))
-    (record,) = parts.taken()
-    assert (record.offset, record.value, record.headers) == (7, b"image", ())
-    assert "headers dropped partition=0 offset=7" in caplog.text
-
-
-def test_a_timestamp_before_1970_counts_as_none(parts: Parts) -> None:
-    parts.run(parts.rebalance("assign", 0), found(0, timestamp_ms=-5))
-    assert parts.taken()[0].timestamp_ms == 0
-
-
 def test_it_takes_what_there_is_but_no_more_than_there_is_room_for(parts: Parts) -> None:
     parts.consumer.prefetched.extend(found(offset) for offset in range(1, 10))
     parts.run(parts.rebalance("assign", 0), found(0))
@@ -299,6 +276,7 @@ def test_revoked_partitions_are_committed_before_they_are_let_go(parts: Parts) -
     assert parts.consumer.told("commit")[0] == {0: 6}, "before a second has passed"
     assert parts.ledger.epoch(0) == -1
     assert parts.ledger.epoch(1) > 0
+    assert parts.consumer.told("pause") == [[1]], "at the end, what it still has"
     assert value(parts.metrics, "velox_rebalances_total", event="revoked") == 1
 
 
@@ -360,6 +338,38 @@ def test_an_assignment_is_expected_to_begin_at_its_commit(
     parts.consumer.watermarks = {0: (5, 9)}
     parts.run(parts.rebalance("assign", 0), found(5))
     assert value(parts.metrics, "velox_offset_gaps_total", kind="skipped") == gaps
+
+
+def test_what_was_known_of_a_partition_is_forgotten_with_it(parts: Parts) -> None:
+    """Another consumer may have read on, or moved the commit, before it comes back."""
+    parts.consumer.watermarks = {0: (50, 60)}
+    parts.run(
+        parts.rebalance("assign", 0),
+        found(5),
+        parts.second,
+        parts.rebalance("revoke", 0),
+        parts.rebalance("assign", 0),
+        found(50),
+    )
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="skipped") == 0
+
+
+def test_a_partition_that_is_gone_has_no_lag_here(parts: Parts) -> None:
+    parts.consumer.watermarks = {0: (0, 9), 1: (0, 9)}
+    seen = []
+
+    def look() -> None:
+        lags = [value(parts.metrics, "velox_consumer_lag_records", partition=each) for each in "01"]
+        seen.append(lags)
+
+    parts.run(
+        parts.rebalance("assign", 0, 1),
+        parts.second,
+        nothing,
+        look,
+        both(parts.rebalance("revoke", 0), look),
+    )
+    assert seen == [[9, 9], [None, 9]]
 
 
 def test_unknown_commits_are_no_error(parts: Parts) -> None:

@@ -1,0 +1,47 @@
+"""From the Kafka client's message to the record that flows through the pipeline."""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+
+from velox.records import Headers, Record
+
+log = logging.getLogger(__name__)
+
+
+def record_of(message: Message, *, topic: str, epoch: int, received: float) -> Record:
+    """A message without an error, as a record.
+
+    A timestamp that is missing or before 1970 becomes 0. Headers are dropped where the client
+    cannot read them.
+
+    Args:
+        message: as it was polled.
+        topic: where it was polled from.
+        epoch: of its partition's assignment.
+        received: when it was polled, in monotonic seconds.
+    """
+    kind, timestamp = message.timestamp()
+    return Record(
+        topic=topic,
+        partition=cast(int, message.partition()),
+        offset=cast(int, message.offset()),
+        timestamp_ms=0 if kind == TIMESTAMP_NOT_AVAILABLE else max(0, timestamp),
+        key=message.key(),
+        value=message.value(),
+        headers=_headers(message),
+        epoch=epoch,
+        received=received,
+    )
+
+
+def _headers(message: Message) -> Headers:
+    """All headers, or none where the client cannot read a name because it is not UTF-8."""
+    try:
+        return cast(Headers, tuple(message.headers() or ()))
+    except (SystemError, UnicodeDecodeError):
+        log.warning("headers dropped partition=%s offset=%s", message.partition(), message.offset())
+        return ()
