@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import cast
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+from confluent_kafka import Message
 
 from velox.records import Headers, Record
 
@@ -24,12 +24,11 @@ def record_of(message: Message, *, topic: str, epoch: int, received: float) -> R
         epoch: of its partition's assignment.
         received: when it was polled, in monotonic seconds.
     """
-    kind, timestamp = message.timestamp()
     return Record(
         topic=topic,
         partition=cast(int, message.partition()),
         offset=cast(int, message.offset()),
-        timestamp_ms=0 if kind == TIMESTAMP_NOT_AVAILABLE else max(0, timestamp),
+        timestamp_ms=max(0, message.timestamp()[1]),
         key=message.key(),
         value=message.value(),
         headers=_headers(message),

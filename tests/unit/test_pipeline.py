@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.rig.waiting import eventually
 from tests.unit.fakes import FakeEngine, record, value
 from velox import pipeline
 from velox.batcher import End
@@ -177,6 +178,7 @@ def test_records_of_a_revoked_partition_are_dropped_and_make_room(parts: Parts) 
     def revoke() -> None:
         parts.ledger.revoke([0])
         held.set()
+        eventually(lambda: parts.ledger.images == 0, LIMIT_S, "room for others")
 
     parts.poller.before_the_end = revoke
     parts.run(*range(100))

@@ -517,6 +517,15 @@ def test_lag_and_flight_are_shown(parts: Parts) -> None:
     assert parts.poller.known_lag == 4
 
 
+@pytest.mark.parametrize(("log_end", "idle"), [(5, 0.0), (9, 3.0)])
+def test_having_nothing_to_do_is_rest_and_lag_is_not(
+    parts: Parts, log_end: int, idle: float
+) -> None:
+    parts.consumer.offsets, parts.consumer.watermarks = {0: 5}, {0: (0, log_end)}
+    parts.run(parts.rebalance("assign", 0), *[parts.second] * 3, nothing)
+    assert parts.ledger.idle_seconds() == idle
+
+
 def test_the_poll_age_counts_from_the_last_turn(parts: Parts) -> None:
     parts.run(nothing)
     parts.clock.advance(30)
