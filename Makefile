@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit
+.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit bench
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,10 @@ $(VENV)/.installed: requirements.txt
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 demo: $(VENV)/.installed ## run the whole pipeline here; IMAGES=500 ends it after so many
@@ -45,6 +49,9 @@ test-stack: $(VENV)/.installed-dev ## put the Compose stack through its promises
 
 test-k8s: $(VENV)/.installed-dev ## put the manifests to the test in the cluster of the current kubectl context
 	$(BIN)/python -m tests.k8s.run $(ARGS)
+
+bench: $(VENV)/.installed-bench ## measure on this machine; ARGS="--only engine" for a part
+	$(BIN)/python -m bench.run $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""Benchmarks: what Velox does at what cost, as ratios within one run."""

@@ -1,0 +1,116 @@
+"""(c) The whole pipeline, Kafka to store: a full topic drained by one consumer."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from bench.checkpoints import Checkpoints
+from bench.images import of_size, shapes
+from bench.measure import figure, rates
+from bench.results import Results
+from bench.stack import Stack, drain_rate
+from bench.yardstick import OnnxRuntime
+from tests.rig.processes import script
+from velox.model import Checkpoint, load
+
+ROUNDS = 3
+PARTITIONS = 8
+BATCH = 32
+YARDSTICK_BATCH = 8
+YARDSTICK_SECONDS = 6.0
+STRAIGHTFORWARD_LIMIT_S = 600.0
+SMALL_IMAGE_BYTES = 10_000
+FAST = {"BATCH_SIZE": str(BATCH), "QUEUE_SIZE": "400"}
+
+
+def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
+    """Measure."""
+    model = checkpoints.of_size(224)
+    checkpoint = load(model.path, model.classes)
+    paths = model.settings()
+    small = checkpoints.of_size(96).settings()
+    found: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):
+        turn = {
+            "onnxruntime alone, 224": bare(checkpoint),
+            "velox, 224": drained(stack, paths, 1000),
+            "straightforward, 224": straightforward(stack, paths, 160),
+            "velox, 96": drained(stack, small, 4000),
+        }
+        for name, rate in turn.items():
+            found.setdefault(name, []).append(rate)
+    results.add("pipeline", {name: figure(each, "images/s") for name, each in found.items()})
+    velox = results.median("pipeline", "velox, 224")
+    results.bar(
+        "pipeline",
+        "pipeline 224 / bare onnxruntime",
+        velox / results.median("pipeline", "onnxruntime alone, 224"),
+        0.8,
+    )
+    results.bar(
+        "pipeline",
+        "pipeline 224 / straightforward consumer",
+        velox / results.median("pipeline", "straightforward, 224"),
+        6,
+    )
+    results.bar(
+        "pipeline", "default model / 224", results.median("pipeline", "velox, 96") / velox, 3
+    )
+    sleeping(results, stack)
+
+
+def bare(checkpoint: Checkpoint) -> float:
+    """Images a second of ONNX Runtime with nothing beside it."""
+    session = OnnxRuntime(checkpoint)
+    size = checkpoint.input_size
+    images = np.zeros((YARDSTICK_BATCH, 3, size, size), np.float32)
+    found = rates(
+        {"bare": lambda: session(images)},
+        items=YARDSTICK_BATCH,
+        seconds=YARDSTICK_SECONDS,
+        unit="images/s",
+    )
+    return found["bare"].median
+
+
+def drained(stack: Stack, paths: dict[str, str], count: int) -> float:
+    """Images a second of consumer.py on a full topic."""
+    topic = stack.topic(partitions=PARTITIONS)
+    stack.fill(topic, shapes(512), count, partitions=PARTITIONS)
+    with stack.consumer(stack.environment(topic, **paths, **FAST)) as running:
+        return drain_rate([running], count)
+
+
+def straightforward(stack: Stack, paths: dict[str, str], count: int) -> float:
+    """Images a second of what most people would write, its start not counted."""
+    topic = stack.topic(partitions=PARTITIONS)
+    stack.fill(topic, shapes(512), count, partitions=PARTITIONS)
+    environment = stack.environment(topic, **paths, BENCH_IMAGES=str(count))
+    child = script("bench/straightforward.py", env=environment, log=stack.folder / topic / "log")
+    with stack.mongod.client() as client:
+        documents = client[topic]["shapes_found"]
+        deadline = time.monotonic() + STRAIGHTFORWARD_LIMIT_S
+        while documents.estimated_document_count() == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        start, already = time.monotonic(), documents.estimated_document_count()
+        child.wait(STRAIGHTFORWARD_LIMIT_S)
+        return (count - already) / (time.monotonic() - start)
+
+
+def sleeping(results: Results, stack: Stack) -> None:
+    """What the pipeline itself can move, with an engine that does nothing."""
+    images = of_size(SMALL_IMAGE_BYTES)
+    count = 20_000
+    settings = {**FAST, "BATCH_SIZE": "64", "QUEUE_SIZE": "1000"}
+    moved = []
+    for _ in range(ROUNDS):
+        topic = stack.topic(partitions=PARTITIONS)
+        stack.fill(topic, images, count, partitions=PARTITIONS)
+        environment = stack.environment(topic, **settings)
+        with stack.consumer(environment, "bench/sleeping_consumer.py") as running:
+            moved.append(drain_rate([running], count))
+    name = f"sleeping engine, {sum(map(len, images)) // len(images)} bytes"
+    results.add("pipeline", {name: figure(moved, "images/s")})
+    results.bar("pipeline", "sleeping engine, images/s", results.median("pipeline", name), 5000)

@@ -1,0 +1,133 @@
+"""What a run found: cases with their figures, bars with their goals, as table and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.measure import Figure
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A goal, met or not.
+
+    Attributes:
+        value: what was measured.
+        goal: what it is compared with.
+        at_least: whether the value must reach the goal, or stay at or below it.
+    """
+
+    value: float
+    goal: float
+    at_least: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached."""
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
+
+    def __str__(self) -> str:
+        relation = ">=" if self.at_least else "<="
+        return f"{self.value:.2f} {relation} {self.goal:g}: {'met' if self.met else 'MISSED'}"
+
+
+@dataclass
+class Case:
+    """One case's figures and bars by name, and the machine it ran on."""
+
+    machine: Mapping[str, str | int] = field(default_factory=lambda: machine())
+    figures: dict[str, Figure] = field(default_factory=dict)
+    bars: dict[str, Bar] = field(default_factory=dict)
+
+
+@dataclass
+class Results:
+    """Collects figures and bars by case."""
+
+    cases: dict[str, Case] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path, *, without: Collection[str]) -> Results:
+        """The cases of an earlier run, if there was one, but those that run anew."""
+        if not path.exists():
+            return cls()
+        content = json.loads(path.read_text())
+        return cls(
+            {
+                name: Case(
+                    case["machine"],
+                    {each: Figure(**values) for each, values in case["figures"].items()},
+                    {
+                        each: Bar(bar["value"], bar["goal"], bar["at_least"])
+                        for each, bar in content["bars"].items()
+                        if bar["case"] == name
+                    },
+                )
+                for name, case in content["cases"].items()
+                if name not in without
+            }
+        )
+
+    def add(self, case: str, figures: Mapping[str, Figure]) -> None:
+        """Note figures of a case, and print them."""
+        self.cases.setdefault(case, Case()).figures.update(figures)
+        for name, found in figures.items():
+            print(f"  {case:<10} {name:<44} {found}", flush=True)
+
+    def bar(
+        self, case: str, name: str, value: float, goal: float, *, at_least: bool = True
+    ) -> None:
+        """Compare a value with its goal, and print that."""
+        found = self.cases.setdefault(case, Case()).bars[name] = Bar(value, goal, at_least)
+        print(f"  bar        {name:<44} {found}", flush=True)
+
+    def bars(self) -> dict[str, Bar]:
+        """All bars."""
+        return {name: bar for case in self.cases.values() for name, bar in case.bars.items()}
+
+    def median(self, case: str, name: str) -> float:
+        """A median that was added before."""
+        return self.cases[case].figures[name].median
+
+    def write(self, path: Path) -> None:
+        """Write everything as JSON."""
+        bars: dict[str, Any] = {
+            each: {"case": name, **asdict(bar), "met": bar.met}
+            for name, case in self.cases.items()
+            for each, bar in case.bars.items()
+        }
+        cases = {
+            name: {
+                "machine": case.machine,
+                "figures": {each: asdict(found) for each, found in case.figures.items()},
+            }
+            for name, case in self.cases.items()
+        }
+        path.write_text(json.dumps(_rounded({"bars": bars, "cases": cases}), indent=2) + "\n")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def machine() -> dict[str, str | int]:
+    """What the figures are measured on."""
+    model = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = (line for line in cpuinfo.read_text().splitlines() if line.startswith("model name"))
+        model = next(lines, model).partition(":")[2].strip()
+    return {
+        "cpu": model,
+        "cores": os.cpu_count() or 1,
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }

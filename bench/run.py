@@ -1,0 +1,69 @@
+"""Measure Velox on this machine: ratios within one run, as a table, JSON and a plot.
+
+    python -m bench.run                       # everything, about 20 minutes on 2 cores
+    python -m bench.run --only decode engine  # some of it; the rest of results.json stays
+
+It needs what `make test` needs for its real servers, and requirements-bench.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import (
+    decode_case,
+    engine_case,
+    growth_case,
+    latency_case,
+    pipeline_case,
+    start_case,
+)
+from bench.checkpoints import Checkpoints
+from bench.plot import plot
+from bench.results import Results
+from bench.stack import Stack, stack
+
+HERE = Path(__file__).parent
+WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
+    "start": start_case.run,
+    "pipeline": pipeline_case.run,
+    "latency": latency_case.run,
+    "growth": growth_case.run,
+}
+CASES = ("decode", "engine", *WITH_SERVERS)
+
+
+def main() -> None:
+    """Run the cases."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, help="cases to run")
+    parser.add_argument("--output", type=Path, default=HERE, help="folder of results.json")
+    parser.add_argument("--models", type=Path, help="folder in which the checkpoints stay")
+    chosen = parser.parse_args()
+    path = chosen.output / "results.json"
+    results = Results.read(path, without=chosen.only)
+    with tempfile.TemporaryDirectory(prefix="velox-bench-") as temporary:
+        folder = Path(temporary)
+        checkpoints = Checkpoints(chosen.models or folder / "models")
+        if "decode" in chosen.only:
+            decode_case.run(results)
+        if "engine" in chosen.only:
+            engine_case.run(results, checkpoints)
+        if with_servers := [name for name in WITH_SERVERS if name in chosen.only]:
+            with stack(folder) as servers:
+                for name in with_servers:
+                    WITH_SERVERS[name](results, servers, checkpoints)
+    results.write(path)
+    plot(results, path.with_suffix(".png"))
+    bars = results.bars()
+    missed = [name for name, bar in bars.items() if not bar.met]
+    print(f"bars met: {len(bars) - len(missed)} of {len(bars)}; missed: {missed}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""consumer.py with an engine that only sleeps, so that the pipeline is measured and not the CPU.
+
+BENCH_SLEEP_S is what a batch takes, however large it is; BENCH_SLEEP_PER_IMAGE_S comes on top for
+each of its images.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+A_BATCH = float(os.environ.get("BENCH_SLEEP_S", "0"))
+AN_IMAGE = float(os.environ.get("BENCH_SLEEP_PER_IMAGE_S", "0"))
+
+
+class SleepingEngine:
+    """Finds label 0 in every image, after a while."""
+
+    labels = ("red_circle", "red_square", "green_circle", "green_square")
+    input_size = 96
+    architecture = "sleeping"
+    device = "cpu"
+    digest = "0123456789ab"
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take what a real engine takes."""
+
+    def predict(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Sleep as long as the batch is to take."""
+        time.sleep(A_BATCH + AN_IMAGE * len(batch))
+        return np.zeros(len(batch), np.int64), np.full(len(batch), 0.99, np.float32)
+
+    def memory(self) -> dict[str, int]:
+        """None is used."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def stand_in(name: str, **contents: object) -> None:
+    """Put a module where the import of the real one would be."""
+    module = ModuleType(name)
+    module.__dict__.update(contents)
+    sys.modules[name] = module
+
+
+def main() -> int:
+    """Run the consumer."""
+    stand_in(
+        "velox.engine",
+        Engine=SleepingEngine,
+        TorchEngine=SleepingEngine,
+        select_device=lambda _name: None,
+    )
+    stand_in("velox.model", Checkpoint=object, load=lambda *_: SleepingEngine())
+
+    import consumer
+
+    return consumer.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
