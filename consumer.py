@@ -110,7 +110,9 @@ def engine_of(settings: ConsumerSettings, checkpoint: Checkpoint) -> Engine:
     return TorchEngine(
         checkpoint,
         device=select_device(settings.device),
+        precision=settings.precision,
         memory_fraction=settings.gpu_memory_fraction,
+        batch_size=settings.batch_size,
     )
 
 

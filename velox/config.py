@@ -425,6 +425,13 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings):
         choice("classic", "consumer"),
         "Group protocol: classic (cooperative-sticky), or consumer (KIP-848, Kafka 4.0 and newer)",
     )
+    precision: str = setting(
+        "PRECISION",
+        "auto",
+        choice("auto", "fp32", "bf16", "int8"),
+        "Numbers the model computes in; auto takes the fastest that costs no more than 0.2 points "
+        "of accuracy on the CPU, half precision on CUDA",
+    )
     kafka_results_topic: str = setting(
         "KAFKA_RESULTS_TOPIC",
         "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -9,18 +11,18 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from velox import engine_cpu
-from velox.allocator import keep_large_buffers
+from velox.engine_cpu import CpuBackend
+from velox.engine_cuda import CudaBackend
 from velox.errors import EngineOutOfMemory, SettingError
-from velox.model import Checkpoint, restore
+from velox.model import Checkpoint
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Confidences = NDArray[np.float32]
 
-_WARM_UP_BATCHES = (1, 8, 8)
+log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -76,109 +78,90 @@ def select_device(name: str) -> torch.device:
     return device
 
 
-class _Classifier(nn.Module):
-    """The whole way on the device: pixels in, most likely label and its probability out."""
+class Backend(Protocol):
+    """What runs a checkpoint on a kind of device."""
 
-    def __init__(self, network: nn.Module, checkpoint: Checkpoint) -> None:
-        super().__init__()
-        self.network = network
-        self.temperature = checkpoint.temperature
-        mean = torch.tensor(checkpoint.mean).reshape(1, 3, 1, 1)
-        std = torch.tensor(checkpoint.std).reshape(1, 3, 1, 1)
-        dtype = next(network.parameters()).dtype
-        self.register_buffer("scale", (1 / (255 * std)).to(dtype))
-        self.register_buffer("shift", (-mean / std).to(dtype))
-        self.scale: Tensor
-        self.shift: Tensor
+    precision: str
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Classify uint8 [N, 3, S, S]; returns int64 [N] and float32 [N]."""
-        images = pixels.to(self.scale.dtype) * self.scale + self.shift
-        logits = self.network(images).float()
-        confidence, index = torch.softmax(logits / self.temperature, dim=1).max(dim=1)
-        return index, confidence
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
+
+    def memory(self) -> dict[str, int]:
+        """See `Engine.memory`."""
+
+    def close(self) -> None:
+        """See `Engine.close`."""
 
 
 class TorchEngine:
     """An engine that runs a checkpoint with PyTorch; see `Engine`.
 
-    On the CPU it computes in float32, on CUDA in float16 with the last step in float32.
-
     Args:
         checkpoint: what to run.
         device: where.
+        precision: auto, fp32, bf16, or int8, which only the CPU has.
         memory_fraction: share of a CUDA device's memory that this process may take; processes
             that share a GPU by time slices are not kept apart by the driver.
+        batch_size: the largest batch that is to be fast; larger ones work too.
+
+    Attributes:
+        precision: in which it computes.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: torch.device, memory_fraction: float = 1.0
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: torch.device,
+        precision: str = "auto",
+        memory_fraction: float = 1.0,
+        batch_size: int = 8,
     ) -> None:
         self.labels = checkpoint.labels
         self.input_size = checkpoint.input_size
         self.digest = checkpoint.digest
         self.architecture = checkpoint.architecture
         self.device = str(device)
-        self._device = device
-        self._pinned: Tensor | None = None
-        network = restore(checkpoint)
-        if self._cuda:
-            torch.cuda.set_per_process_memory_fraction(memory_fraction, device)
-            network = network.half().to(memory_format=torch.channels_last)
-            self._run: engine_cpu.Classify = _Classifier(network, checkpoint).to(device)
+        started = time.monotonic()
+        self._backend: Backend | None
+        if device.type == "cuda":
+            self._backend = CudaBackend(
+                checkpoint,
+                device=device,
+                precision=precision,
+                memory_fraction=memory_fraction,
+                batch_size=batch_size,
+            )
         else:
-            keep_large_buffers()
-            with torch.inference_mode():
-                self._run = engine_cpu.fastest(
-                    network, lambda form: _Classifier(form, checkpoint), self.input_size
-                )
-        blank = np.zeros((max(_WARM_UP_BATCHES), self.input_size, self.input_size, 3), np.uint8)
-        for count in _WARM_UP_BATCHES:
+            self._backend = CpuBackend(checkpoint, precision)
+        self.precision = self._backend.precision
+        blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
+        for count in (1, batch_size):
             self.predict(blank[:count])
+        log.info(
+            "engine device=%s precision=%s warm_after_s=%.1f",
+            self.device,
+            self.precision,
+            time.monotonic() - started,
+        )
 
-    @property
-    def _cuda(self) -> bool:
-        return self._device.type == "cuda"
-
-    @torch.inference_mode()
     def predict(self, batch: Images) -> tuple[Indices, Confidences]:
         """Classify a batch; see `Engine.predict`."""
+        if self._backend is None:
+            raise RuntimeError("the engine is closed")
         with _named_out_of_memory(len(batch)):
-            pixels = torch.from_numpy(np.ascontiguousarray(batch))
-            if self._cuda:
-                pixels = self._on_device(pixels)
-            # The view [N, 3, S, S] of channels-last memory costs nothing.
-            index, confidence = self._run(pixels.permute(0, 3, 1, 2))
-            return index.cpu().numpy(), confidence.cpu().numpy()
+            index, confidence = self._backend(torch.from_numpy(np.ascontiguousarray(batch)))
+            return index.numpy(), confidence.numpy()
 
     def memory(self) -> dict[str, int]:
         """Bytes by kind; see `Engine.memory`."""
-        if not self._cuda:
-            return {}
-        return {
-            "allocated": torch.cuda.memory_allocated(self._device),
-            "reserved": torch.cuda.memory_reserved(self._device),
-            "total": torch.cuda.get_device_properties(self._device).total_memory,
-        }
+        return self._backend.memory() if self._backend else {}
 
     def close(self) -> None:
         """Let go of the model; see `Engine.close`."""
-        self._run = _closed
-        self._pinned = None
-        if self._cuda:
-            torch.cuda.empty_cache()
-
-    def _on_device(self, pixels: Tensor) -> Tensor:
-        """Copy through pinned memory, which the device reads by itself."""
-        if self._pinned is None or len(self._pinned) < len(pixels):
-            self._pinned = torch.empty_like(pixels, pin_memory=True)
-        # The last batch's copy has ended: its results have been read.
-        staged = self._pinned[: len(pixels)].copy_(pixels)
-        return staged.to(self._device, non_blocking=True)
-
-
-def _closed(_pixels: Tensor) -> tuple[Tensor, Tensor]:
-    raise RuntimeError("the engine is closed")
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The checkpoint: one file that carries all that rebuilds the model, and the list of its labels.
 
-MODEL_PATH holds one dict: architecture, labels, input size, normalisation, state dict, temperature
-and training metrics. CLASSES_PATH holds the labels once more, as `{"0": "red_circle", ...}`, for
-readers that know no torch. A bare state dict beside such a list also loads: it is taken for
+MODEL_PATH holds one dict: architecture, labels, input size, normalisation, state dict, temperature,
+training metrics and samples. CLASSES_PATH holds the labels as well, as `{"0": "red_circle", ...}`,
+for readers that know no torch. A bare state dict beside such a list also loads: it is taken for
 `mobilenet_v2` at 224 pixels with ImageNet's normalisation.
 """
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from velox.errors import CheckpointError, SettingError
+from velox.samples import NO_SAMPLES, Samples
 from velox.whole_file import write_whole
 
 # Of the pixels in [0, 1], red, green and blue, over ImageNet's training images (torchvision docs).
@@ -46,6 +47,7 @@ class Checkpoint:
         state_dict: the weights, on the CPU.
         metrics: what training measured.
         temperature: divides the outputs before the softmax, so that confidences are honest.
+        samples: to calibrate and to check a reduced precision; may be none.
         digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
     """
 
@@ -57,6 +59,7 @@ class Checkpoint:
     state_dict: Mapping[str, Tensor] = field(repr=False)
     metrics: Mapping[str, float] = field(default_factory=dict)
     temperature: float = 1.0
+    samples: Samples = field(default=NO_SAMPLES, repr=False)
     digest: str = ""
 
 
@@ -109,6 +112,10 @@ def save(checkpoint: Checkpoint, model_path: Path, classes_path: Path) -> Checkp
         "std": list(checkpoint.std),
         "temperature": checkpoint.temperature,
         "metrics": dict(checkpoint.metrics),
+        "samples": {
+            "images": [_as_tensor(each) for each in checkpoint.samples.images],
+            "targets": list(checkpoint.samples.targets),
+        },
         "state_dict": {name: value.cpu() for name, value in checkpoint.state_dict.items()},
     }
     buffer = io.BytesIO()
@@ -194,7 +201,18 @@ def _parse(content: Any, labels: tuple[str, ...]) -> Checkpoint:
         state_dict=dict(content["state_dict"]),
         metrics=dict(content.get("metrics", {})),
         temperature=float(content.get("temperature", 1.0)),
+        samples=_samples(content.get("samples", {})),
     )
+
+
+def _as_tensor(data: bytes) -> Tensor:
+    """Bytes in a form that may be read back without executing anything."""
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+
+
+def _samples(content: Any) -> Samples:
+    images = tuple(bytes(each.numpy()) for each in content.get("images", ()))
+    return Samples(images, tuple(map(int, content.get("targets", ()))))
 
 
 def _three(values: Any) -> tuple[float, float, float]:
@@ -204,6 +222,9 @@ def _three(values: Any) -> tuple[float, float, float]:
 
 def _check(checkpoint: Checkpoint) -> None:
     """Raise ValueError where the parts do not make a model, SettingError for its architecture."""
+    samples = checkpoint.samples
+    if len(samples.images) != len(samples.targets):
+        raise ValueError("its samples have not one label each")
     numbers = (checkpoint.temperature, *checkpoint.std)
     if not all(math.isfinite(each) and each > 0 for each in numbers):
         raise ValueError("temperature and std must be above 0")

@@ -1,0 +1,199 @@
+"""The engine on CUDA: one recorded graph for each size of batch, fed through pinned memory.
+
+A batch goes as bytes: they are a quarter of what floats are on the way, and normalising them on the
+device costs next to nothing. A recorded graph runs with one launch instead of hundreds, which is
+most of the time of a small batch. Processes that share a GPU are not kept apart by the driver, so
+all memory is taken at the start, within the share that the process may have.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
+
+from velox.engine_classifier import Classifier
+from velox.engine_ladder import ladder, pieces
+from velox.errors import SettingError
+from velox.model import Checkpoint, restore
+
+# What each precision tries, in this order, until one gives finite outputs.
+DTYPES = {
+    "auto": (torch.float16, torch.bfloat16, torch.float32),
+    "bf16": (torch.bfloat16,),
+    "fp32": (torch.float32,),
+}
+NAMES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}
+
+# Runs before a recording: libraries choose their algorithms in the first ones.
+_WARM_UPS = 3
+
+log = logging.getLogger(__name__)
+
+
+class CudaBackend:
+    """Runs a checkpoint on one CUDA device. For one thread at a time.
+
+    Args:
+        checkpoint: what to run.
+        device: where.
+        precision: fp32, bf16, or auto for half precision, fp16 where the model stays finite in it.
+        memory_fraction: share of the device's memory that this process may take.
+        batch_size: the largest batch that runs as one; larger ones run in pieces.
+
+    Raises:
+        SettingError: for a precision that CUDA does not have here.
+        torch.OutOfMemoryError: when there is not even memory for one image.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: torch.device,
+        precision: str,
+        memory_fraction: float,
+        batch_size: int,
+    ) -> None:
+        if precision not in DTYPES:
+            raise SettingError(
+                f"PRECISION={precision!r} is not allowed on CUDA: one of {', '.join(DTYPES)}"
+            )
+        torch.cuda.set_per_process_memory_fraction(memory_fraction, device)
+        # Sizes of batch are few and recorded once, so the search for algorithms pays.
+        torch.backends.cudnn.benchmark = True
+        self._device = device
+        with torch.cuda.device(device), torch.inference_mode():
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            # A thread that waits must leave its core to those that decode.
+            self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+            self._classifier, dtype = _finite(checkpoint, DTYPES[precision], device)
+            self._buffers = _Buffers(batch_size, checkpoint.input_size, device)
+            self._graphs = self._record(ladder(batch_size))
+        self.precision = NAMES[dtype]
+
+    def _record(self, rungs: list[int]) -> dict[int, torch.cuda.CUDAGraph]:
+        """A graph for each size, by size in ascending order, as far as memory reaches."""
+        # What was made so far was made on another stream.
+        torch.cuda.synchronize(self._device)
+        graphs: dict[int, torch.cuda.CUDAGraph] = {}
+        # Graphs run one at a time and keep nothing between runs, so they share their memory: the
+        # largest is recorded first, and the others fit into what it took.
+        self._pool = torch.cuda.graph_pool_handle()
+        for rung in reversed(rungs):
+            try:
+                graphs[rung] = self._recorded(rung)
+            except torch.OutOfMemoryError:
+                if rung == rungs[0]:
+                    raise
+                log.warning("no device memory for batches of %d images: smaller pieces", rung)
+        return dict(sorted(graphs.items()))
+
+    def _recorded(self, rung: int) -> torch.cuda.CUDAGraph:
+        with torch.cuda.stream(self._stream):
+            for _ in range(_WARM_UPS):
+                self._classify(rung)
+        graph = torch.cuda.CUDAGraph()
+        # Another engine may be at work in another thread while this one is made.
+        with torch.cuda.graph(
+            graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+        ):
+            self._classify(rung)
+        return graph
+
+    def _classify(self, rung: int) -> None:
+        """From the device's buffer of pixels to its buffers of results."""
+        buffers = self._buffers
+        index, confidence = self._classifier(buffers.pixels[:rung].permute(0, 3, 1, 2))
+        buffers.index[:rung].copy_(index)
+        buffers.confidence[:rung].copy_(confidence)
+
+    @torch.inference_mode()
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
+        index = torch.empty(len(pixels), dtype=torch.int64)
+        confidence = torch.empty(len(pixels), dtype=torch.float32)
+        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+            for rows, rung in pieces(len(pixels), list(self._graphs)):
+                self._run(pixels[rows], rung)
+                index[rows], confidence[rows] = self._buffers.results(rows.stop - rows.start)
+        return index, confidence
+
+    def _run(self, pixels: Tensor, rung: int) -> None:
+        """One piece; what the padding holds is computed and not read."""
+        buffers, count = self._buffers, len(pixels)
+        # The piece before is done, so nothing reads the pinned memory any more.
+        buffers.pinned_pixels[:count].copy_(pixels)
+        buffers.pixels[:count].copy_(buffers.pinned_pixels[:count], non_blocking=True)
+        self._graphs[rung].replay()
+        buffers.fetch(count)
+        self._done.record(self._stream)
+        self._done.synchronize()
+
+    def memory(self) -> dict[str, int]:
+        """Bytes by kind; see `velox.engine.Engine.memory`."""
+        return {
+            "allocated": torch.cuda.memory_allocated(self._device),
+            "reserved": torch.cuda.memory_reserved(self._device),
+            "total": torch.cuda.get_device_properties(self._device).total_memory,
+        }
+
+    def close(self) -> None:
+        """Free the device's memory."""
+        self._stream.synchronize()
+        self._graphs.clear()
+        del self._classifier, self._buffers
+        torch.cuda.empty_cache()
+
+
+class _Buffers:
+    """Where graphs read and write: a graph keeps the addresses that it was recorded with."""
+
+    def __init__(self, count: int, size: int, device: torch.device) -> None:
+        shape = (count, size, size, 3)
+        self.pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self.index = torch.zeros(count, dtype=torch.int64, device=device)
+        self.confidence = torch.zeros(count, dtype=torch.float32, device=device)
+        self.pinned_pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
+        self._pinned_index = torch.zeros(count, dtype=torch.int64, pin_memory=True)
+        self._pinned_confidence = torch.zeros(count, dtype=torch.float32, pin_memory=True)
+
+    def fetch(self, count: int) -> None:
+        """Begin to copy results to pinned memory."""
+        self._pinned_index[:count].copy_(self.index[:count], non_blocking=True)
+        self._pinned_confidence[:count].copy_(self.confidence[:count], non_blocking=True)
+
+    def results(self, count: int) -> tuple[Tensor, Tensor]:
+        """What was fetched; the next `fetch` writes over it."""
+        return self._pinned_index[:count], self._pinned_confidence[:count]
+
+
+def _finite(
+    checkpoint: Checkpoint, dtypes: tuple[torch.dtype, ...], device: torch.device
+) -> tuple[nn.Module, torch.dtype]:
+    """The classifier in the first of the types in which its outputs are finite, or in the last.
+
+    float16 ends at 65504: activations of a few networks go beyond.
+    """
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, 3, checkpoint.input_size, checkpoint.input_size)
+    pixels = torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device)
+    for dtype in dtypes:
+        network = _folded(restore(checkpoint)).to(dtype).to(memory_format=torch.channels_last)
+        classifier = Classifier(network, checkpoint, dtype).to(device)
+        if torch.isfinite(classifier(pixels)[1]).all():
+            break
+        log.warning("the model is not finite in %s", NAMES[dtype])
+    return classifier, dtype
+
+
+def _folded(network: nn.Module) -> nn.Module:
+    """The network with batch normalisations folded into convolutions, if it can be traced."""
+    try:
+        return fuse(network)
+    except Exception as error:
+        # Tracing runs the model's own code on stand-ins, so anything may come out.
+        log.debug("not folded: %s", error)
+        return network
