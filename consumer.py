@@ -29,6 +29,8 @@ from velox.health import Health
 from velox.image_files import ImageFiles
 from velox.kafka_client import DEAD_LETTER_BYTES, consumer_config
 from velox.ledger import Ledger
+from velox.live_matches import LatestMatches
+from velox.live_page import LivePage
 from velox.metrics import Metrics
 from velox.model import Checkpoint, load
 from velox.model_slot import ModelSlot, ModelWatch
@@ -38,7 +40,7 @@ from velox.recorder import Recorder
 from velox.records import Record
 from velox.results import Results
 from velox.retry import Stopped
-from velox.server import answers, serving
+from velox.server import Route, answers, directory, serving
 from velox.startup import Waiting, make_store, open_image_files
 from velox.stores import Store
 from velox.topics import Topics
@@ -60,6 +62,7 @@ def consume(settings: ConsumerSettings, stop: threading.Event) -> int:
     with ExitStack() as opened:
         metrics, health = Metrics(), Health(stall_timeout=settings.stall_timeout)
         routes = answers(metrics.registry, health)
+        latest = open_live_page(settings, metrics, health, routes, opened)
         address = opened.enter_context(
             serving(routes, address=settings.metrics_address, port=settings.metrics_port)
         )
@@ -69,10 +72,31 @@ def consume(settings: ConsumerSettings, stop: threading.Event) -> int:
         except Stopped as stopped:
             log.info("%s", stopped)
             return 0
-        pipeline = join_stages(settings, metrics, health, engine, store, files, opened)
+        pipeline = join_stages(settings, metrics, health, engine, store, files, latest, opened)
         pipeline.run(stop)
     log.info("stopped")
     return 0
+
+
+def open_live_page(
+    settings: ConsumerSettings,
+    metrics: Metrics,
+    health: Health,
+    routes: dict[str, Route],
+    opened: ExitStack,
+) -> LatestMatches | None:
+    """Put a page at `/` if that is asked for, else a list of what there is.
+
+    Returns:
+        What the page is to be given, None without a page.
+    """
+    if not settings.live_page:
+        routes["/"] = directory(list(routes), "LIVE_PAGE=1 puts a live page here.")
+        return None
+    page = LivePage(metrics, health, max_pixels=settings.max_image_pixels)
+    opened.enter_context(closing(page))
+    routes.update(page.routes())
+    return page.matches
 
 
 def open_parts(
@@ -131,6 +155,7 @@ def join_stages(
     engine: Engine,
     store: Store,
     files: ImageFiles,
+    latest: LatestMatches | None,
     opened: ExitStack,
 ) -> Pipeline:
     """Make the stages and join them; `opened` closes what must be closed."""
@@ -172,6 +197,7 @@ def join_stages(
         targets=settings.target_labels,
         abort=abort,
         results=results,
+        latest=latest,
     )
     poller = Poller(
         consumer_config(

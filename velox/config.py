@@ -416,7 +416,24 @@ class TrainSettings(ShapeSettings, ModelSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings):
+class StorageSettings(Settings):
+    """Where detections and images are kept."""
+
+    mongo_uri: str = setting(
+        "MONGO_URI",
+        "mongodb://mongo:27017/",
+        MONGO,
+        "MongoDB connection string; empty stores in SQLite at STORAGE_PATH/detections.db",
+        secret=True,
+    )
+    db_name: str = setting("DB_NAME", "lab_discovery_db", NAME, "Database name")
+    storage_path: Path = setting(
+        "STORAGE_PATH", "./discoveries", PATH, "Path to save detected images"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSettings):
     """What `consumer.py` reads."""
 
     kafka_group_protocol: str = setting(
@@ -479,19 +496,14 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings):
     target_labels: frozenset[str] = setting(
         "TARGET_LABELS", "", LABELS, "Labels that count as a match"
     )
-    mongo_uri: str = setting(
-        "MONGO_URI",
-        "mongodb://mongo:27017/",
-        MONGO,
-        "MongoDB connection string; empty stores in SQLite at STORAGE_PATH/detections.db",
-        secret=True,
-    )
-    db_name: str = setting("DB_NAME", "lab_discovery_db", NAME, "Database name")
-    storage_path: Path = setting(
-        "STORAGE_PATH", "./discoveries", PATH, "Path to save detected images"
-    )
     max_stored_files: int = setting(
         "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Max images to keep in storage"
+    )
+    live_page: bool = setting(
+        "LIVE_PAGE",
+        "0",
+        SWITCH,
+        "1 puts a page at / of the metrics port that shows the latest matches to all who reach it",
     )
     stall_timeout: float = setting(
         "STALL_TIMEOUT_S",
@@ -504,6 +516,18 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings):
         "6",
         number(0, 3600),
         "Seconds to finish what is in flight after SIGTERM or before partitions are handed on",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings(StorageSettings):
+    """What `python -m velox.report` reads."""
+
+    report_path: Path = setting(
+        "REPORT_PATH", "report.html", PATH, "File that the report is written to"
+    )
+    report_images: int = setting(
+        "REPORT_IMAGES", "48", integer(0, 500), "Images that the report shows at most"
     )
 
 

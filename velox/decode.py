@@ -59,7 +59,7 @@ def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint
         raise UndecodableImage(f"the {header.extension} image is cut short")
     try:
         with _large_image if pixels > _LARGE_PIXELS else nullcontext():
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), _flags(header, size))
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), reduced(header, size))
             if image is None:
                 raise UndecodableImage(f"the {header.extension} image cannot be decoded")
             if image.shape[:2] != (size, size):
@@ -72,8 +72,11 @@ def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint
     return np.asarray(image, np.uint8)[:, :, ::-1]
 
 
-def _flags(header: image_header.Header, size: int) -> int:
-    """The smallest scale that still covers the result. Only JPEG decoders can reduce."""
+def reduced(header: image_header.Header, size: int) -> int:
+    """OpenCV's flag for the smallest scale whose sides are all at least `size` pixels long.
+
+    Only JPEG decoders can reduce; other formats are read at their full size.
+    """
     shorter = min(header.width, header.height)
     if header.extension == ".jpg":
         for factor, flag in _REDUCED:

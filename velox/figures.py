@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 Bucket = tuple[float, float]
@@ -20,6 +21,10 @@ class Figures:
         correct, labelled: images with a ground truth, and how many were predicted right.
         latency: cumulative histogram of seconds from capture to durable, as (bound, count).
         lag: records that are on the topic and not finished.
+        labels: matches by label.
+        reasons: dead letters by stage and reason.
+        model: digest, architecture, input_size and device of the model in use; empty before it
+            is loaded.
     """
 
     matched: int = 0
@@ -29,6 +34,9 @@ class Figures:
     labelled: int = 0
     latency: Sequence[Bucket] = ()
     lag: int = 0
+    labels: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    model: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def classified(self) -> int:
@@ -56,21 +64,34 @@ def read(page: str) -> Figures:
     Raises:
         ValueError: when it is not one.
     """
+    return of(text_string_to_metric_families(page))
+
+
+def of(families: Iterable[Metric]) -> Figures:
+    """The figures of a consumer's metrics, as a registry collects them or a parser reads them."""
     outcomes: dict[str, float] = {}
     correct = labelled = lag = 0.0
     latency: list[Bucket] = []
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            labels = sample.labels
-            if sample.name == "velox_records_total":
-                outcomes[labels["outcome"]] = sample.value
-            elif sample.name == "velox_predictions_total" and labels["truth"]:
-                labelled += sample.value
-                correct += sample.value if labels["truth"] == labels["label"] else 0.0
-            elif sample.name == "velox_end_to_end_seconds_bucket":
-                latency.append((float(labels["le"]), sample.value))
-            elif sample.name == "velox_consumer_lag_records":
-                lag += sample.value
+    matches: dict[str, int] = {}
+    reasons: dict[tuple[str, str], int] = {}
+    model: Mapping[str, str] = {}
+    for family in families:
+        for name, labels, value, *_ in family.samples:
+            if name == "velox_records_total":
+                outcomes[labels["outcome"]] = value
+            elif name == "velox_predictions_total" and labels["truth"]:
+                labelled += value
+                correct += value if labels["truth"] == labels["label"] else 0.0
+            elif name == "velox_end_to_end_seconds_bucket":
+                latency.append((float(labels["le"]), value))
+            elif name == "velox_consumer_lag_records":
+                lag += value
+            elif name == "target_shapes_found_total":
+                matches[labels["label"]] = int(value)
+            elif name == "velox_dead_letters_total":
+                reasons[labels["stage"], labels["reason"]] = int(value)
+            elif name == "velox_model":
+                model = labels
     return Figures(
         matched=int(outcomes.get("match", 0)),
         unmatched=int(outcomes.get("no_match", 0)),
@@ -79,6 +100,9 @@ def read(page: str) -> Figures:
         labelled=int(labelled),
         latency=latency,
         lag=int(lag),
+        labels=matches,
+        reasons=reasons,
+        model=model,
     )
 
 

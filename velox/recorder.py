@@ -21,6 +21,7 @@ from prometheus_client import Counter as PrometheusCounter
 
 from velox.errors import BrokerUnavailable, StoreUnavailable
 from velox.image_files import ImageFiles
+from velox.live_matches import LatestMatches
 from velox.metrics import Metrics
 from velox.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
 from velox.results import Result
@@ -76,6 +77,7 @@ class Recorder:
         targets: labels that count as a match; empty for all.
         abort: ends retries; what was not durable by then is not committed either.
         results: where every prediction goes, if anywhere.
+        latest: shown what was matched, if anybody looks.
         wall_clock: seconds since the epoch.
 
     Attributes:
@@ -94,6 +96,7 @@ class Recorder:
         targets: frozenset[str],
         abort: threading.Event,
         results: Receiver[Result] | None = None,
+        latest: LatestMatches | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -104,6 +107,7 @@ class Recorder:
         self._targets = targets
         self._abort = abort
         self._results = results
+        self._latest = latest
         self._wall_clock = wall_clock
         self._match_log = ThinnedLog(log, per_second=3)
         self._trouble_log = ThinnedLog(log, per_second=0.1)
@@ -128,7 +132,10 @@ class Recorder:
         if dead:
             self._send(dead, self._dead_letters, self._metrics.dead_letter_retries)
         lost = {each.id for each, _ in refused}
-        self._count(outcome, [each for each in detections if each.id not in lost], dead)
+        kept = [each for each in detections if each.id not in lost]
+        self._count(outcome, kept, dead)
+        if self._latest is not None:
+            self._latest.add([(each, records[each.id]) for each in kept])
 
     def _is_match(self, prediction: Prediction) -> bool:
         wanted = not self._targets or prediction.label in self._targets

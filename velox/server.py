@@ -1,4 +1,4 @@
-"""The HTTP server of `/metrics`, `/healthz` and `/readyz`."""
+"""The HTTP server of the metrics port: `/metrics`, `/healthz`, `/readyz`, and the live page."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import logging
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -23,31 +23,46 @@ MOST_CONNECTIONS = 32
 
 log = logging.getLogger(__name__)
 
-Answer = tuple[HTTPStatus, str, bytes]
+
+class Answer(NamedTuple):
+    """What a request gets: status, content type, body and further headers."""
+
+    status: HTTPStatus
+    kind: str
+    body: bytes
+    headers: Mapping[str, str] = {}
 
 
-def answers(registry: CollectorRegistry, health: Health) -> dict[str, Callable[[], Answer]]:
-    """What each path answers: status, content type and body."""
+Route = Callable[[str], Answer]
+"""Called with the query string of the request."""
 
-    def metrics() -> Answer:
-        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)
+
+def answers(registry: CollectorRegistry, health: Health) -> dict[str, Route]:
+    """What Prometheus and the probes are answered, by path."""
+
+    def metrics(_query: str) -> Answer:
+        return Answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry))
 
     def probe(look: Callable[[], tuple[bool, str]]) -> Answer:
         fine, reason = look()
         status = HTTPStatus.OK if fine else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, TEXT, f"{reason}\n".encode()
+        return Answer(status, TEXT, f"{reason}\n".encode())
 
     return {
         "/metrics": metrics,
-        "/healthz": lambda: probe(health.live),
-        "/readyz": lambda: probe(health.ready),
+        "/healthz": lambda _query: probe(health.live),
+        "/readyz": lambda _query: probe(health.ready),
     }
 
 
+def directory(paths: Iterable[str], note: str) -> Route:
+    """A route that lists paths as plain text, and ends with a note."""
+    body = "".join(f"{line}\n" for line in (*paths, note)).encode()
+    return lambda _query: Answer(HTTPStatus.OK, TEXT, body)
+
+
 @contextmanager
-def serving(
-    routes: Mapping[str, Callable[[], Answer]], *, address: str, port: int
-) -> Iterator[str]:
+def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator[str]:
     """Serve the routes in the background; gives the address as `http://host:port`.
 
     Raises:
@@ -57,14 +72,20 @@ def serving(
     class Handler(BaseHTTPRequestHandler):
         timeout = REQUEST_TIMEOUT_S
 
+        def version_string(self) -> str:
+            return "velox"
+
         def do_GET(self) -> None:
-            route = routes.get(self.path.partition("?")[0])
-            status, kind, body = route() if route else (HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            path, _, query = self.path.partition("?")
+            route = routes.get(path)
+            answer = route(query) if route else Answer(HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.kind)
+            self.send_header("Content-Length", str(len(answer.body)))
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
             """A probe every few seconds is no event."""

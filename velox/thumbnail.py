@@ -1,0 +1,44 @@
+"""Small pictures of large ones, for people to look at."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from velox import image_header
+from velox.decode import reduced
+from velox.errors import ImageTooLarge, UndecodableImage
+
+QUALITY = 80
+
+
+def thumbnail(data: bytes, *, longest: int, max_pixels: int) -> bytes:
+    """A JPEG of an encoded image, its aspect ratio kept, never enlarged.
+
+    Args:
+        data: an encoded image in any format that OpenCV reads.
+        longest: pixels of the longer side of the result at most.
+        max_pixels: pixels above which the image is refused before anything is decoded.
+
+    Raises:
+        UndecodableImage: when the bytes are no image, or not all of one.
+        ImageTooLarge: when the image claims more than `max_pixels`.
+    """
+    header = image_header.read(data)
+    if header is None or not header.complete:
+        raise UndecodableImage("no image, or not all of one")
+    if header.width * header.height > max_pixels:
+        raise ImageTooLarge(f"{header.width} x {header.height} pixels")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), reduced(header, longest))
+        if image is None:
+            raise UndecodableImage(f"the {header.extension} image cannot be decoded")
+        height, width = image.shape[:2]
+        scale = longest / max(height, width)
+        if scale < 1:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        _, small = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
+    except cv2.error as error:
+        raise UndecodableImage(f"the {header.extension} image cannot be decoded") from error
+    return small.tobytes()
