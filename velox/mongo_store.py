@@ -26,6 +26,7 @@ COLLECTION = "shapes_found"
 SELECT_TIMEOUT_MS = 5_000
 SOCKET_TIMEOUT_MS = 10_000
 CLOSE_TIMEOUT_S = 0.5
+READ_TIMEOUT_MS = 300_000
 # Server error codes that say something of this one document; any other may pass with time.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 REJECTIONS = {
@@ -55,18 +56,8 @@ class MongoStore:
     """
 
     def __init__(self, *, uri: str, database: str) -> None:
-        try:
-            self._client: MongoClient[dict[str, Any]] = MongoClient(
-                uri,
-                appname="velox",
-                connect=False,
-                connectTimeoutMS=SELECT_TIMEOUT_MS,
-                serverSelectionTimeoutMS=SELECT_TIMEOUT_MS,
-                socketTimeoutMS=SOCKET_TIMEOUT_MS,
-            )
-        except (InvalidURI, ConfigurationError, ValueError) as error:
-            raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
-        self.name = f"mongodb:{_hosts(uri)}/{database}.{COLLECTION}"
+        self._client = _client(uri, SOCKET_TIMEOUT_MS)
+        self.name = _name(uri, database)
         self._collection = self._client[database].get_collection(
             COLLECTION, write_concern=WriteConcern(w="majority", j=True)
         )
@@ -117,6 +108,56 @@ class MongoStore:
     def close(self) -> None:
         """Close the connections; a server that is away is not waited for."""
         call_within(CLOSE_TIMEOUT_S, self._client.close)
+
+
+class MongoDocuments:
+    """Reads the collection that `MongoStore` writes.
+
+    Args:
+        uri: connection string; its password never reaches a log or an error.
+        database: name of the database.
+
+    Raises:
+        SettingError: when the connection string cannot be parsed.
+    """
+
+    def __init__(self, *, uri: str, database: str) -> None:
+        self._client = _client(uri, READ_TIMEOUT_MS)
+        self.name = _name(uri, database)
+        self._collection = self._client[database][COLLECTION]
+
+    def aggregate(self, *stages: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What the stages of an aggregation come to.
+
+        Raises:
+            StoreUnavailable: when the server does not give it.
+        """
+        try:
+            return list(self._collection.aggregate(list(stages), allowDiskUse=True))
+        except PyMongoError as error:
+            raise StoreUnavailable(f"{self.name}: {error}") from error
+
+    def close(self) -> None:
+        """Close the connections; a server that is away is not waited for."""
+        call_within(CLOSE_TIMEOUT_S, self._client.close)
+
+
+def _client(uri: str, socket_timeout_ms: int) -> MongoClient[dict[str, Any]]:
+    try:
+        return MongoClient(
+            uri,
+            appname="velox",
+            connect=False,
+            connectTimeoutMS=SELECT_TIMEOUT_MS,
+            serverSelectionTimeoutMS=SELECT_TIMEOUT_MS,
+            socketTimeoutMS=socket_timeout_ms,
+        )
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
+
+
+def _name(uri: str, database: str) -> str:
+    return f"mongodb:{_hosts(uri)}/{database}.{COLLECTION}"
 
 
 def _hosts(uri: str) -> str:

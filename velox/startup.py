@@ -14,10 +14,8 @@ from velox.health import Health
 from velox.image_files import ImageFiles
 from velox.mongo_store import MongoStore
 from velox.retry import until_there
-from velox.stores import SQLiteStore, Store
+from velox.stores import SQLITE_FILE, SQLiteStore, Store
 from velox.topics import Topics
-
-SQLITE_FILE = "detections.db"
 
 T = TypeVar("T")
 

@@ -12,6 +12,7 @@ from velox.records import Detection
 
 BUSY_TIMEOUT_S = 5.0
 TABLE = "shapes_found"
+SQLITE_FILE = "detections.db"
 
 Rejected = list[tuple[Detection, DocumentRejected]]
 

@@ -35,7 +35,10 @@ class Running:
     def send(self) -> None:
         """Images with the headers of a stranger, and a few records that are no images."""
         producer = Producer({"bootstrap.servers": self.bootstrap})
-        headers = [("label", hostile.SCRIPT.encode()), ("source", hostile.QUOTES.encode())]
+        headers: dict[str, str | bytes | None] = {
+            "label": hostile.SCRIPT.encode(),
+            "source": hostile.QUOTES.encode(),
+        }
         for number in range(IMAGES):
             producer.produce(TOPIC, pictures.encoded(number), headers=headers)
         for _ in range(RUBBISH):

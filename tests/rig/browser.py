@@ -74,7 +74,8 @@ class Browser:
 
     def console(self) -> list[str]:
         """What the console said since last asked: errors, warnings, refused loads."""
-        return [each["message"] for each in self._driver.get_log("browser")]
+        entries = self._driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [each["message"] for each in entries]
 
     def screenshot(self, path: Path) -> None:
         """Write what the window shows as a PNG."""

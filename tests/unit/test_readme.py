@@ -15,7 +15,7 @@ def test_the_table_of_settings_is_in_step_with_the_code() -> None:
 
 
 def test_every_script_has_its_settings_in_the_table() -> None:
-    assert {"producer", "train", "consumer", "demo"} <= readers().keys()
+    assert {"producer", "train", "consumer", "demo", "report"} <= readers().keys()
 
 
 def test_every_test_that_the_guarantees_name_exists() -> None:
