@@ -145,6 +145,16 @@ def script(
     )
 
 
+def module(name: str, *, env: Mapping[str, str], log: Path) -> Child:
+    """Start one of the project's modules as `python -m` does, in the folder of its log."""
+    return Child(
+        [sys.executable, "-m", name],
+        log=log,
+        env={**bare_environment(), **env},
+        cwd=log.parent,
+    )
+
+
 def bare_environment() -> dict[str, str]:
     """A script's environment without any setting; its libraries keep to one thread each."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")

@@ -97,7 +97,8 @@ def test_an_empty_store(file: Path) -> None:
         assert reader.by_confidence(0.9, 3) == [0, 0, 0]
         for rows in (reader.by_label(5), reader.by_hour(5, 5), reader.confusion(5)):
             assert rows == []
-        assert reader.models(5) == reader.latest(5) == []
+        assert reader.models(5) == []
+        assert reader.latest(5) == []
 
 
 def test_all_figures_are_of_one_moment(file: Path) -> None:

@@ -72,13 +72,14 @@ def test_texts_of_strangers_stay_texts(text: str, tmp_path: Path) -> None:
     assert not [name for name, _ in found.attributes if name.startswith("on") or name == "style"]
 
 
-def test_half_a_character_does_not_stop_the_report(tmp_path: Path) -> None:
+def test_half_a_character_does_not_stop_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = tmp_path / "detections.db"
     with closing(SQLiteStore(database)) as store:
         store.open()
     with closing(SQLiteReader(database)) as reader:
-        odd = [detection(label="a\ud800b")]
-        reader.latest = lambda _limit: odd  # type: ignore[method-assign]
+        monkeypatch.setattr(reader, "latest", lambda _limit: [detection(label="a\ud800b")])
         write_report(tmp_path / "report.html", reader=reader, folder=tmp_path, images=1)
     assert "a?b" in (tmp_path / "report.html").read_text()
 
