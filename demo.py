@@ -18,7 +18,8 @@ import sys
 import threading
 import time
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 
 from velox import embedded_broker, entry
 from velox.children import Child
@@ -28,9 +29,17 @@ from velox.demo_text import live_line, rate, summary
 from velox.display import Display
 from velox.errors import VeloxError
 from velox.figures import Figures
+from velox.reader import SQLiteReader
+from velox.report_page import write_report
 from velox.retry import Stopped
+from velox.stores import SQLITE_FILE
 
 STORAGE = "discoveries"
+REPORT = "report.html"
+REPORT_IMAGES = 48
+TRAINING_TIMEOUT_S = 86_400
+# The embedded broker lets an empty fetch wait its full time even when an image comes meanwhile.
+FETCH_WAIT_MS = 20
 READ_EVERY_S = 0.5
 STALL_TIMEOUT_S = 60.0
 LAST_TIMEOUT_S = 10.0
@@ -46,29 +55,34 @@ def run(settings: DemoSettings, stop: threading.Event) -> int:
     """Start the parts one after the other, show what they do, end them, sum up."""
     display = Display(sys.stderr)
     signal.signal(signal.SIGHUP, lambda *_: stop.set())
+    port = free_port(settings.metrics_port)
+    address = f"http://127.0.0.1:{port}"
+    display.line(f"live page   {address}/")
     try:
         with ExitStack() as opened:
             bootstrap = opened.enter_context(embedded_broker.running())
             display.line(f"broker      {bootstrap} (embedded)")
-            environment = environment_of_parts(settings, bootstrap)
-            train(environment, stop)
-            consumer = Consumer(environment, display)
+            environment = environment_of_parts(settings, bootstrap, port)
+            fetching = {"KAFKA_CONFIG": f"fetch.wait.max.ms={FETCH_WAIT_MS}"}
+            consumer = Consumer(environment | fetching, address, display)
             opened.enter_context(consumer.child)
+            train(environment, consumer, stop)
             consumer.wait_until_ready(stop)
-            display.line(f"metrics     {consumer.address}/metrics")
+            display.line(f"metrics     {address}/metrics")
             producer = Producer(environment, display)
             opened.enter_context(producer.child)
-            last = follow(consumer, producer, display, stop)
+            last = follow(consumer, producer, settings.images, display, stop)
     except Stopped:
         display.line("stopped")
         return 0
     display.end_live()
     storage = settings.demo_path / STORAGE
-    print(summary(last, producer.acknowledged, storage, consumer.address))
+    report = report_of(storage, settings.demo_path / REPORT)
+    print(summary(last, producer.acknowledged, storage, report), flush=True)
     return 0 if last.finished >= producer.acknowledged and not producer.failed else 1
 
 
-def environment_of_parts(settings: DemoSettings, bootstrap: str) -> dict[str, str]:
+def environment_of_parts(settings: DemoSettings, bootstrap: str, port: int) -> dict[str, str]:
     """The environment of every part: the user's, with the demo's own places and addresses."""
     folder = settings.demo_path
     return {
@@ -82,40 +96,48 @@ def environment_of_parts(settings: DemoSettings, bootstrap: str) -> dict[str, st
         "CLASSES_PATH": str(folder / "classes.json"),
         "STORAGE_PATH": str(folder / STORAGE),
         "METRICS_ADDRESS": "127.0.0.1",
-        "METRICS_PORT": str(free_port(settings.metrics_port)),
+        "METRICS_PORT": str(port),
+        "LIVE_PAGE": "1",
+        # The consumer starts first, to have its page there while the model is trained.
+        "STARTUP_TIMEOUT_S": str(TRAINING_TIMEOUT_S),
         "PRODUCER_INTERVAL": str(settings.producer_interval),
         "PRODUCER_IMAGES": str(settings.images),
     }
 
 
 def free_port(wanted: int) -> int:
-    """The port if nothing listens there, else 0, which stands for any."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return 0
-    return wanted
+    """The port if nothing listens there, else any that is free."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return int(probe.getsockname()[1])
+    raise VeloxError("no port of 127.0.0.1 is free")
 
 
-def train(environment: dict[str, str], stop: threading.Event) -> None:
-    """Train a model unless there is one.
+def train(environment: dict[str, str], consumer: Consumer, stop: threading.Event) -> None:
+    """Train a model unless there is one, while the consumer waits for it.
 
     Raises:
-        VeloxError: when training fails.
+        VeloxError: when training fails or the consumer ends.
         Stopped: when told to stop.
     """
     with Child("train.py", environment, arguments=("--if-missing",)) as trainer:
         while not trainer.wait(READ_EVERY_S):
             if stop.is_set():
                 raise Stopped("stopped in training")
+            consumer.require_alive()
     if trainer.exit_code != 0:
         raise VeloxError(f"train.py ended with exit code {trainer.exit_code}")
 
 
 def follow(
-    consumer: Consumer, producer: Producer, display: Display, stop: threading.Event
+    consumer: Consumer,
+    producer: Producer,
+    images: int,
+    display: Display,
+    stop: threading.Event,
 ) -> Figures:
     """Show live figures until every image is accounted for, or none moves; the last ones.
 
@@ -137,13 +159,23 @@ def follow(
             moved = now if read.finished > last.finished else moved
             last = read
             readings.append((now, read.finished))
-            display.live(live_line(read, rate(readings)))
+            display.live(live_line(read, rate(readings), images))
             producer.keep_within(read.lag)
         if ended and last.finished >= producer.acknowledged:
             return last
         if now - moved > (LAST_TIMEOUT_S if stop.is_set() else STALL_TIMEOUT_S):
             return last
         time.sleep(READ_EVERY_S)
+
+
+def report_of(storage: Path, path: Path) -> str:
+    """Write the report; where it is, or why there is none."""
+    try:
+        with closing(SQLiteReader(storage / SQLITE_FILE)) as reader:
+            write_report(path, reader=reader, folder=storage, images=REPORT_IMAGES)
+    except (VeloxError, OSError) as error:
+        return f"not written: {error}"
+    return str(path)
 
 
 if __name__ == "__main__":

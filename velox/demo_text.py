@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from velox.figures import Figures
+from velox.stores import SQLITE_FILE, TABLE
+
+# A line with a bar fits a terminal of 80 columns.
+BAR_WIDTH = 10
 
 
 def rate(readings: Sequence[tuple[float, int]]) -> float:
@@ -15,16 +19,29 @@ def rate(readings: Sequence[tuple[float, int]]) -> float:
     return (last - first) / (last_at - first_at) if last_at > first_at else 0.0
 
 
-def live_line(now: Figures, images_per_second: float) -> str:
-    """The figures that matter while it runs."""
-    return (
-        f"{images_per_second:5.0f} images/s | p50 {milliseconds(now, 0.5)} p99 "
-        f"{milliseconds(now, 0.99)} | classified {now.classified} | matches {now.matched} | "
-        f"dead letters {now.dead_lettered} | accuracy {percent(now.accuracy)}"
-    )
+def live_line(now: Figures, images_per_second: float, images: int) -> str:
+    """The figures that matter while it runs, with a bar where the number of images is known."""
+    parts = [
+        f"{images_per_second:.0f}/s",
+        f"p50 {milliseconds(now, 0.5)}",
+        f"p99 {milliseconds(now, 0.99)}",
+        f"matches {now.matched}",
+        f"right {percent(now.accuracy)}",
+    ]
+    if now.dead_lettered:
+        parts.append(f"dead letters {now.dead_lettered}")
+    return "  ".join([progress(now.finished, images), *parts])
 
 
-def summary(last: Figures, produced: int, storage: Path, address: str) -> str:
+def progress(done: int, images: int) -> str:
+    """How far it is."""
+    if not images:
+        return f"{done} images"
+    bar = "#" * (BAR_WIDTH * min(done, images) // images)
+    return f"[{bar:<{BAR_WIDTH}}] {done}/{images}"
+
+
+def summary(last: Figures, produced: int, storage: Path, report: str) -> str:
     """What the run came to, and where to look."""
     lines = {
         "produced": produced,
@@ -34,9 +51,9 @@ def summary(last: Figures, produced: int, storage: Path, address: str) -> str:
         "lost": max(0, produced - last.finished),
         "accuracy": percent(last.accuracy),
         "latency": f"p50 {milliseconds(last, 0.5)}, p99 {milliseconds(last, 0.99)}",
-        "detections": f"{storage / 'detections.db'} (SQLite, table shapes_found)",
+        "detections": f"{storage / SQLITE_FILE} (SQLite, table {TABLE})",
         "images": storage,
-        "metrics": f"{address}/metrics (while it ran)",
+        "report": report,
     }
     return "\n".join(["", *(f"{name:<14} {value}" for name, value in lines.items())])
 

@@ -1,7 +1,8 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
-from velox.demo_text import live_line, percent, rate, summary
+from velox.demo_text import live_line, percent, progress, rate, summary
 from velox.figures import Figures
 
 FIGURES = Figures(
@@ -15,14 +16,26 @@ FIGURES = Figures(
 
 
 def test_the_live_line_has_every_figure() -> None:
-    assert live_line(FIGURES, 51.4) == (
-        "   51 images/s | p50 100 ms p99 198 ms | classified 98 | matches 90 | "
-        "dead letters 2 | accuracy 99.0 %"
-    )
+    figures = "51/s  p50 100 ms  p99 198 ms  matches 90  right 99.0 %  dead letters 2"
+    assert live_line(FIGURES, 51.4, 0) == f"100 images  {figures}"
+    assert live_line(FIGURES, 51.4, 400) == f"[##        ] 100/400  {figures}"
+
+
+def test_a_line_without_dead_letters_fits_a_terminal() -> None:
+    fine = replace(FIGURES, dead_lettered=0, matched=9_000, latency=[(0.9, 1), (math.inf, 1)])
+    line = live_line(fine, 50, 20_000)
+    assert "dead" not in line
+    assert len(line) < 80
+
+
+def test_the_bar_is_full_at_the_end_and_never_fuller() -> None:
+    assert progress(0, 3) == "[          ] 0/3"
+    assert progress(3, 3) == "[##########] 3/3"
+    assert progress(4, 3) == "[##########] 4/3"
 
 
 def test_the_summary_says_what_was_lost_and_where_to_look() -> None:
-    text = summary(FIGURES, 103, Path("data/discoveries"), "http://127.0.0.1:8000")
+    text = summary(FIGURES, 103, Path("data/discoveries"), "data/report.html")
     found = dict(line.split(None, 1) for line in text.strip().splitlines())
     assert found == {
         "produced": "103",
@@ -34,13 +47,13 @@ def test_the_summary_says_what_was_lost_and_where_to_look() -> None:
         "latency": "p50 100 ms, p99 198 ms",
         "detections": "data/discoveries/detections.db (SQLite, table shapes_found)",
         "images": "data/discoveries",
-        "metrics": "http://127.0.0.1:8000/metrics (while it ran)",
+        "report": "data/report.html",
     }
 
 
 def test_what_is_not_known_is_a_dash() -> None:
     assert percent(math.nan) == "-"
-    assert "p50 - p99 -" in live_line(Figures(), 0.0)
+    assert "p50 -  p99 -" in live_line(Figures(), 0.0, 0)
 
 
 def test_rate_over_the_readings() -> None:
