@@ -20,6 +20,8 @@ KEPT = 2 * SHOWN
 PER_SECOND = 4.0
 BYTES = 32 * 1024 * 1024
 THUMBNAIL_PIXELS = 320
+# Pixels decoded for a thumbnail at most: memory that the pipeline does not have to share.
+MOST_DECODED = 8_000_000
 # While one picture is made the next ones wait: looking takes at most one core from the pipeline.
 TURN_TIMEOUT_S = 3.0
 
@@ -119,7 +121,12 @@ class LatestMatches:
     def _make(self, match: Match, image: bytes) -> None:
         """Put a thumbnail in the place of the image."""
         try:
-            small = thumbnail(image, longest=THUMBNAIL_PIXELS, max_pixels=self._max_pixels)
+            small = thumbnail(
+                image,
+                longest=THUMBNAIL_PIXELS,
+                max_pixels=self._max_pixels,
+                max_whole=min(self._max_pixels, MOST_DECODED),
+            )
         except BadImage:
             small = None
         with self._lock:

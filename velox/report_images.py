@@ -45,6 +45,8 @@ def _picture(detection: Detection, folder: Path) -> bytes | None:
     try:
         if not is_ours(name) or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
             return None
-        return thumbnail(path.read_bytes(), longest=PIXELS, max_pixels=MAX_PIXELS)
+        return thumbnail(
+            path.read_bytes(), longest=PIXELS, max_pixels=MAX_PIXELS, max_whole=MAX_PIXELS
+        )
     except (OSError, ValueError, BadImage):
         return None

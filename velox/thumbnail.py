@@ -12,25 +12,28 @@ from velox.errors import ImageTooLarge, UndecodableImage
 QUALITY = 80
 
 
-def thumbnail(data: bytes, *, longest: int, max_pixels: int) -> bytes:
+def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> bytes:
     """A JPEG of an encoded image, its aspect ratio kept, never enlarged.
 
     Args:
         data: an encoded image in any format that OpenCV reads.
         longest: pixels of the longer side of the result at most.
         max_pixels: pixels above which the image is refused before anything is decoded.
+        max_whole: the same for formats that can only be decoded at their full size, which takes
+            up to 17 bytes a pixel.
 
     Raises:
         UndecodableImage: when the bytes are no image, or not all of one.
-        ImageTooLarge: when the image claims more than `max_pixels`.
+        ImageTooLarge: when the image claims more than that.
     """
     header = image_header.read(data)
     if header is None or not header.complete:
         raise UndecodableImage("no image, or not all of one")
-    if header.width * header.height > max_pixels:
+    flag = reduced(header, longest)
+    if header.width * header.height > (max_whole if flag == cv2.IMREAD_COLOR else max_pixels):
         raise ImageTooLarge(f"{header.width} x {header.height} pixels")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), reduced(header, longest))
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
         if image is None:
             raise UndecodableImage(f"the {header.extension} image cannot be decoded")
         height, width = image.shape[:2]

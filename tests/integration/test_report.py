@@ -20,7 +20,8 @@ from tests.rig.browser import PHONE, Browser, browser
 from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, module
 from tests.unit.fakes import detection
-from velox.mongo_store import COLLECTION, MongoReader, MongoStore
+from velox.mongo_reader import MongoReader
+from velox.mongo_store import COLLECTION, MongoStore
 from velox.reader import Reader, SQLiteReader
 from velox.records import Detection
 from velox.stores import SQLiteStore, Store

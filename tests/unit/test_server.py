@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import urllib.request
 from contextlib import ExitStack
 from http import HTTPStatus
 
@@ -42,10 +43,17 @@ def test_a_probe_that_is_red_says_why() -> None:
         assert get(f"{address}/healthz") == (503, "poll loop has not turned for 99 s\n")
 
 
-def test_a_route_gives_status_type_and_body() -> None:
-    routes = {"/x": lambda: (HTTPStatus.ACCEPTED, TEXT, b"y")}
-    with serving(routes, address="127.0.0.1", port=0) as address:
-        assert get(f"{address}/x") == (202, "y")
+def test_a_route_gives_status_type_body_and_headers() -> None:
+    def route(query: str) -> Answer:
+        return Answer(HTTPStatus.ACCEPTED, TEXT, query.encode(), {"X-Extra": "z"})
+
+    with serving({"/x": route}, address="127.0.0.1", port=0) as address:
+        assert get(f"{address}/x") == (202, "")
+        assert get(f"{address}/x?a=1?b") == (202, "a=1?b")
+        with urllib.request.urlopen(f"{address}/x", timeout=LIMIT_S) as answer:
+            assert answer.headers["Content-Type"] == TEXT
+            assert answer.headers["X-Extra"] == "z"
+            assert answer.headers["Server"] == "velox"
 
 
 def test_a_port_in_use_is_a_bad_setting() -> None:
@@ -61,7 +69,7 @@ def test_a_port_in_use_is_a_bad_setting() -> None:
 
 
 def test_connections_that_send_nothing_keep_no_probe_waiting() -> None:
-    routes = {"/x": lambda: (HTTPStatus.OK, TEXT, b"y")}
+    routes = {"/x": lambda _query: Answer(HTTPStatus.OK, TEXT, b"y")}
     with serving(routes, address="127.0.0.1", port=0) as address, ExitStack() as opened:
         host, _, port = address.removeprefix("http://").partition(":")
         before = threading.active_count()
@@ -84,9 +92,9 @@ def test_connections_that_send_nothing_keep_no_probe_waiting() -> None:
 def test_a_client_that_goes_away_is_no_event(capsys: pytest.CaptureFixture[str]) -> None:
     sent = threading.Event()
 
-    def slow() -> Answer:
+    def slow(_query: str) -> Answer:
         assert sent.wait(LIMIT_S)
-        return HTTPStatus.OK, TEXT, bytes(10_000_000)
+        return Answer(HTTPStatus.OK, TEXT, bytes(10_000_000))
 
     with serving({"/x": slow, "/y": slow}, address="127.0.0.1", port=0) as address:
         host, _, port = address.removeprefix("http://").partition(":")

@@ -26,14 +26,21 @@ def encoded(width: int, height: int, form: str = ".png") -> bytes:
 def test_the_aspect_ratio_stays_and_nothing_is_enlarged(
     form: str, given: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    made = thumbnail(encoded(*given, form), longest=100, max_pixels=10**6)
+    made = thumbnail(encoded(*given, form), longest=100, max_pixels=10**6, max_whole=10**6)
     assert made.startswith(b"\xff\xd8")
     assert size(made) == expected
 
 
 def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(ImageTooLarge):
-        thumbnail(encoded(200, 200), longest=100, max_pixels=200 * 200 - 1)
+        thumbnail(encoded(200, 200), longest=100, max_pixels=10**6, max_whole=200 * 200 - 1)
+    with pytest.raises(ImageTooLarge):
+        thumbnail(encoded(400, 400, ".jpg"), longest=100, max_pixels=399, max_whole=10**6)
+
+
+def test_a_jpeg_that_is_decoded_at_a_smaller_scale_may_be_larger() -> None:
+    large = encoded(800, 800, ".jpg")
+    assert size(thumbnail(large, longest=100, max_pixels=640_000, max_whole=1)) == (100, 100)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +48,4 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
 )
 def test_what_is_no_image_is_named_so(data: bytes) -> None:
     with pytest.raises(UndecodableImage):
-        thumbnail(data, longest=100, max_pixels=10**6)
+        thumbnail(data, longest=100, max_pixels=10**6, max_whole=10**6)
