@@ -128,6 +128,40 @@ function show(now) {
   showMatches(now.matches);
 }
 
+async function read() {
+  try {
+    const answer = await fetch("live.json", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+async function poll() {
+  const started = Date.now();
+  const now = await read();
+  setTimeout(poll, Math.max(100, EVERY_MS - (Date.now() - started)));
+  if (now) show(now);
+  else showState("no connection", "The consumer does not answer; trying again.");
+}
+
+element("pause").dataset.paused === "true") return;
+  const wall = element("wall");
+  const there = new Set([...wall.children].map((each) => each.dataset.key));
+  wall.prepend(...matches.filter((each) => !there.has(each.key)).map(tile));
+  while (wall.children.length > SHOWN) wall.lastChild.remove();
+}
+
+function show(now) {
+  showState(now.state.word, now.state.reason);
+  showModel(now.model);
+  showFigures(now);
+  showCurve(now.curve);
+  showBars("labels", now.labels);
+  showBars("reasons", now.reasons);
+  showMatches(now.matches);
+}
+
 async function poll() {
   const started = Date.now();
   try {
