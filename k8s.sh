@@ -126,15 +126,17 @@ start_velox() {
   available deployment/mongo
   available statefulset/kafka
 
-  step 5 "Deploy Prometheus and Grafana"
+  step 5 "Deploy Prometheus, Grafana and the measuring of the lag"
   apply prometheus-configmap prometheus-data-pvc prometheus-serviceaccount
   apply prometheus-role prometheus-rolebinding prometheus-service
   apply grafana-datasources-configmap grafana-providers-configmap grafana-dashboards-configmap
-  apply grafana-service
+  apply grafana-service lag-service
   deploy prometheus
   deploy grafana
+  deploy lag
   available deployment/prometheus
   available deployment/grafana
+  available deployment/lag
 
   step 6 "Create the topic with $partitions partitions"
   create_topic

@@ -5,7 +5,7 @@
     python k8s-manifests/generate.py --check   # exit code 1 if a ConfigMap is out of step
 
 All is taken over as it is but the discovery of the consumers: Compose resolves a name, Kubernetes
-lists the pods. `lag.py` runs in Compose alone, so its job is left out.
+lists the pods.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-IN_COMPOSE_ALONE = "velox-lag"
 HEADER = "# Written by generate.py; change the files that it reads.\n"
 
 # Each running consumer is one target, named after its pod; one that still waits for the model in
@@ -83,8 +82,6 @@ def manifests() -> dict[Path, str]:
 def in_kubernetes(text: str) -> str:
     """Prometheus' configuration with pods in place of resolved names."""
     config: dict[str, Any] = yaml.safe_load(text)
-    jobs = config["scrape_configs"]
-    config["scrape_configs"] = [each for each in jobs if each["job_name"] != IN_COMPOSE_ALONE]
     for job in config["scrape_configs"]:
         if job.pop("dns_sd_configs", None):
             job.update(POD_DISCOVERY)

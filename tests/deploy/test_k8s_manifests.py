@@ -103,8 +103,6 @@ def test_config_maps_hold_the_files_of_compose() -> None:
 def test_prometheus_differs_from_compose_in_how_it_finds_consumers_alone() -> None:
     in_compose = yaml.safe_load((ROOT / "prometheus.yml").read_text())
     found = yaml.safe_load(of_kind("ConfigMap")["prometheus"]["data"]["prometheus.yml"])
-    jobs = in_compose["scrape_configs"]
-    in_compose["scrape_configs"] = [each for each in jobs if each["job_name"] != "velox-lag"]
     for config, discovery in ((in_compose, "dns_sd_configs"), (found, "kubernetes_sd_configs")):
         (job,) = (each for each in config["scrape_configs"] if each["job_name"] == "velox")
         (how,) = job.pop(discovery)
@@ -115,6 +113,18 @@ def test_prometheus_differs_from_compose_in_how_it_finds_consumers_alone() -> No
     assert {each["action"]: each["regex"] for each in renamed[:-1]} == {"keep": "Running"}
     (port,) = PODS["consumer"].main["ports"]
     assert renamed[0]["regex"] == port["name"]
+    services = {
+        f"{name}:{port['port']}"
+        for name, each in of_kind("Service").items()
+        for port in each["spec"]["ports"]
+    }
+    named = {
+        target
+        for job in found["scrape_configs"]
+        for each in job.get("static_configs", [])
+        for target in each["targets"]
+    }
+    assert named - services == {"localhost:9090"}
 
 
 def test_generator_leaves_other_jobs_alone() -> None:

@@ -14,7 +14,13 @@ import yaml
 
 from tests.rig import manifests, need
 from tests.rig.manifests import PATCHES, ROOT, Pod, of_kind, pods
-from velox.config import ConsumerSettings, ProducerSettings, Settings, TrainSettings
+from velox.config import (
+    ConsumerSettings,
+    LagSettings,
+    ProducerSettings,
+    Settings,
+    TrainSettings,
+)
 from velox.health import Health
 from velox.metrics import Metrics
 from velox.server import answers
@@ -29,6 +35,7 @@ SCRIPTS: dict[str, type[Settings]] = {
     "model-trainer": TrainSettings,
     "consumer": ConsumerSettings,
     "producer": ProducerSettings,
+    "lag": LagSettings,
 }
 IN_COMPOSE = {"model-trainer": "trainer"}
 OF_LIBRARIES = {"OMP_NUM_THREADS"}
@@ -185,6 +192,7 @@ def test_settings_are_those_of_compose_but_for_the_shared_gpu() -> None:
     [
         ("consumer", ["consumer"]),
         ("producer", ["producer"]),
+        ("lag", ["lag"]),
         ("model-trainer", ["train", "--if-missing"]),
     ],
 )
@@ -196,15 +204,14 @@ def test_image_runs_what_it_does_in_compose(name: str, arguments: list[str]) -> 
 
 def test_probes_ask_what_the_code_answers() -> None:
     paths = answers(Metrics().registry, Health(stall_timeout=1))
-    container = PODS["consumer"].main
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    asked = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness")}
-    assert {each["path"] for each in asked.values()} == {"/healthz"}
-    asked["readiness"] = container["readinessProbe"]["httpGet"]
-    assert asked["readiness"]["path"] == "/readyz"
-    for each in asked.values():
-        assert each["path"] in paths
-        assert str(ports[each["port"]]) == image_variables()["METRICS_PORT"]
+    for name, ready in {"consumer": "/readyz", "lag": "/healthz"}.items():
+        container = PODS[name].main
+        (port,) = container["ports"]
+        assert str(port["containerPort"]) == image_variables()["METRICS_PORT"]
+        asked = [container[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness")]
+        wanted = ["/healthz", "/healthz", ready]
+        assert [each["httpGet"]["path"] for each in asked] == wanted
+        assert set(wanted) <= paths.keys()
 
 
 @all_pods

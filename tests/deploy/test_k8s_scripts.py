@@ -161,7 +161,7 @@ def test_second_start_differs_in_restarts_alone(k8s: Run) -> None:
     first, second = k8s("start"), k8s("start", STARTED="1")
     assert second.code == 0, second.err
     restarts = [call for call in second.calls if call not in first.calls]
-    names = ("prometheus", "grafana", "consumer", "producer")
+    names = ("prometheus", "grafana", "lag", "consumer", "producer")
     assert restarts == [kube(f"rollout restart deployment/{name}") for name in names]
     assert [call for call in second.calls if call not in restarts] == first.calls
 
