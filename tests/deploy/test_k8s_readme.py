@@ -1,0 +1,117 @@
+"""The README's commands for Kubernetes: every name, path and container in them exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import yaml
+
+from tests.rig.manifests import ROOT, files, objects, of_kind, pods
+
+README = (ROOT / "README.md").read_text()
+CHAPTERS = re.split(r"^## ", README, flags=re.M)
+CHAPTER = next(each for each in CHAPTERS if each.startswith("Kubernetes\n"))
+TROUBLE = next(each for each in CHAPTERS if each.startswith("Troubleshooting\n"))
+TEXT = CHAPTER + TROUBLE.partition("### Kubernetes\n")[2]
+COMMANDS = [
+    line.partition(" #")[0].strip()
+    for block in re.findall(r"^```bash\n(.*?)^```", TEXT, re.M | re.S)
+    for line in block.replace("\\\n", "").splitlines()
+]
+SHORT = {"hpa": "horizontalpodautoscaler", "svc": "service", "pvc": "persistentvolumeclaim"}
+OF_THE_CLUSTER = {"nvidia-device-plugin-daemonset", "metrics-server"}
+
+
+def names() -> set[tuple[str, str]]:
+    """Kind and name of every object of the manifests."""
+    return {(each["kind"].lower(), each["metadata"]["name"]) for each in objects()}
+
+
+def test_the_chapter_has_commands() -> None:
+    assert len([each for each in COMMANDS if each.startswith("kubectl ")]) > 20
+    assert "### Kubernetes" in TROUBLE
+
+
+def test_objects_that_commands_name_exist() -> None:
+    kinds = "deployment|statefulset|job|svc|hpa|configmap|pvc"
+    for command in COMMANDS:
+        for kind, name in re.findall(rf"\b({kinds})[/ ]([a-z][a-z-]+)", command):
+            if name not in OF_THE_CLUSTER:
+                assert (SHORT.get(kind, kind), name) in names(), command
+
+
+def test_the_node_that_is_needed_holds_what_the_pods_ask_for() -> None:
+    requests = [pod.main["resources"]["requests"] for pod in pods().values()]
+    cpu = sum(int(each["cpu"].removesuffix("m")) for each in requests) / 1000
+    units = {"Mi": 1 / 1024, "Gi": 1}
+    memory = sum(int(each["memory"][:-2]) * units[each["memory"][-2:]] for each in requests)
+    assert f"{cpu:.2f} CPUs and {memory:.1f} GiB of memory" in TEXT
+
+
+def test_files_that_are_named_exist() -> None:
+    for path in re.findall(r"k8s-manifests/[\w./-]*\w\.(?:yaml|py)", TEXT):
+        assert (ROOT / path).is_file(), path
+    for path in re.findall(r"`((?:optional|patches)/[\w.-]+\.yaml)`", TEXT):
+        assert (ROOT / "k8s-manifests" / path).is_file(), path
+
+
+def test_every_manifest_is_in_the_table() -> None:
+    (table,) = re.findall(r"^\| In `k8s-manifests/` .*?\n\n", TEXT, re.M | re.S)
+    listed = set()
+    for row in table.strip().splitlines()[2:]:
+        first = ""
+        for word in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            first = first if word.startswith("-") else word
+            listed.add(first.rpartition("-")[0] + word if word.startswith("-") else word)
+    for path in files():
+        found = any(
+            path.stem.startswith(each[:-1]) if each.endswith("*") else each == path.stem
+            for each in listed
+        )
+        assert found, f"{path.stem} is not in {sorted(listed)}"
+
+
+def test_ports_that_are_forwarded_are_served() -> None:
+    services = of_kind("Service")
+    for name, port in re.findall(r"port-forward svc/(\w+) \d+:(\d+)", TEXT):
+        assert int(port) in [each["port"] for each in services[name]["spec"]["ports"]]
+
+
+def test_secrets_have_the_keys_that_pods_read() -> None:
+    made = {
+        name: set(re.findall(r"--from-literal=(\w+)=", command))
+        for command in COMMANDS
+        for name in re.findall(r"create secret generic ([\w-]+)", command)
+    }
+    text = yaml.safe_dump([pod.spec for pod in pods().values()])
+    assert made.keys() == {"mongo-root", "velox-secrets", "grafana-admin"}
+    for name in made:
+        assert f"name: {name}\n" in text
+    assert "key: password" in text
+    assert made["grafana-admin"] == {"password"}
+
+
+def test_training_again_needs_one_word_less() -> None:
+    (command,) = (each for each in COMMANDS if "--if-missing" in each)
+    edit = command.partition("|")[0]
+    shown = subprocess.run(
+        ["bash", "-c", edit], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    (container,) = yaml.safe_load(shown.stdout)["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["train"]
+
+
+def test_manifests_without_a_gpu_are_whole() -> None:
+    (command,) = (each for each in COMMANDS if each.startswith("for file in "))
+    shown = subprocess.run(
+        ["bash", "-c", command.rpartition("|")[0]],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    found = [each for each in yaml.safe_load_all(shown.stdout) if each]
+    assert len(found) == len(files())
+    specs = [each["spec"] for each in found if "spec" in each]
+    assert "nvidia.com/gpu" not in yaml.safe_dump(specs)
