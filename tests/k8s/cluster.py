@@ -13,7 +13,8 @@ from typing import Any
 from tests.rig.manifests import FOLDER, of_kind
 
 NAMESPACE = "velox-test"
-COMMAND_LIMIT_S = 600
+# Longer than any --timeout that is given to kubectl.
+COMMAND_LIMIT_S = 1200
 RESTRICTED = "pod-security.kubernetes.io"
 CLUSTER_WIDE = ("configmap/time-slicing-config", "priorityclass/velox-consumer")
 

@@ -1,6 +1,7 @@
 """Put the manifests through their promises in the cluster of the current kubectl context.
 
-    python -m tests.k8s.run            # KUBECTL may name a wrapper of kubectl
+    python -m tests.k8s.run                           # KUBECTL may name a wrapper of kubectl
+    python -m tests.k8s.run --set SAMPLES_PER_CLASS=40 --set MIN_ACCURACY=0    # on a slow machine
 
 All is made in a namespace of its own that goes at the end. On a node that kwok simulates the
 promises of the control plane are tried: validation, scheduling, eviction, scaling. On a real node
@@ -41,14 +42,22 @@ REAL: Sequence[Promise] = (
 
 def main() -> int:
     """Run all of it; returns the exit code."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    )
+    parser.add_argument(
+        *("--set", "-s"), action="append", default=[], metavar="NAME=VALUE", help="another setting"
+    )
+    settings = parser.parse_args().set
     with (
         tempfile.TemporaryDirectory(prefix="velox-k8s-") as folder,
         in_own_namespace(current_program(), Path(folder)) as cluster,
     ):
         promises = SIMULATED if cluster.simulated() else REAL
+        if settings:
+            # The Secret whose values win over the ConfigMap's.
+            literals = [f"--from-literal={each}" for each in settings]
+            cluster.kubectl("create", "secret", "generic", "velox-secrets", *literals)
         kind = "simulated" if cluster.simulated() else "real"
         say(f"Kubernetes {cluster.version()}, a {kind} node")
         try:
