@@ -43,6 +43,7 @@ from velox.retry import Stopped
 from velox.server import Route, answers, directory, serving
 from velox.startup import Waiting, make_store, open_image_files
 from velox.stores import Store
+from velox.topic_watch import TopicWatch
 from velox.topics import Topics
 from velox.watch import watch
 
@@ -199,6 +200,10 @@ def join_stages(
         results=results,
         latest=latest,
     )
+    topics = Topics(bootstrap=bootstrap, extra=extra)
+    topic_watch = TopicWatch(lambda: topics.identity(topic))
+    opened.enter_context(closing(topic_watch))
+    topic_watch.start()
     poller = Poller(
         consumer_config(
             bootstrap=bootstrap,
@@ -211,6 +216,7 @@ def join_stages(
         ledger=ledger,
         intake=intake,
         metrics=metrics,
+        recreations=lambda: topic_watch.changes,
         # The broker evicts a consumer whose callback waits longer than the poll interval.
         drain_timeout=min(settings.drain_timeout, settings.max_poll_interval / 2),
     )

@@ -83,7 +83,7 @@ class Metrics:
             "velox_rebalances", "Partitions assigned, revoked or lost.", "event"
         )
         self.offset_gaps = counter(
-            "velox_offset_gaps", "Jumps in a partition's offsets: skipped, rewound.", "kind"
+            "velox_offset_gaps", "Breaks in a partition's log: skipped, rewound, recreated.", "kind"
         )
         self.offset_gap_records = counter(
             "velox_offset_gap_records", "Records that a skip in the offsets passed over."
@@ -126,7 +126,7 @@ class Metrics:
             self.commits.labels(result)
         for event in ("assigned", "revoked", "lost"):
             self.rebalances.labels(event)
-        for kind in ("skipped", "rewound"):
+        for kind in ("skipped", "rewound", "recreated"):
             self.offset_gaps.labels(kind)
         for kind in MEMORY_KINDS:
             self.device_memory.labels(kind)

@@ -13,6 +13,7 @@ from pymongo.errors import (
     DocumentTooLarge,
     InvalidOperation,
     InvalidURI,
+    OperationFailure,
     PyMongoError,
 )
 from pymongo.write_concern import WriteConcern
@@ -39,6 +40,8 @@ REJECTIONS = {
     121: "DocumentValidationFailure",
     10334: "BSONObjectTooLarge",
     17280: "KeyTooLong",
+    17419: "the document would be larger than 16 MiB after the update",
+    17420: "the document to insert is larger than 16 MiB",
 }
 
 log = logging.getLogger(__name__)
@@ -81,7 +84,9 @@ class MongoStore:
             self._collection.bulk_write(replacements, ordered=False)
         except BulkWriteError as error:
             return self._rejected(detections, error.details or {})
-        except DocumentTooLarge as error:
+        except (DocumentTooLarge, OperationFailure) as error:
+            if isinstance(error, OperationFailure) and error.code not in REJECTIONS:
+                raise StoreUnavailable(f"{self.name}: {error}") from error
             return self._one_by_one(detections, error)
         except (PyMongoError, InvalidOperation) as error:
             raise StoreUnavailable(f"{self.name}: {error}") from error
@@ -100,7 +105,7 @@ class MongoStore:
         return rejected
 
     def _one_by_one(self, detections: Sequence[Detection], error: Exception) -> Rejected:
-        """A document that the client itself refuses hides the others; find it."""
+        """A document too large for the client or for a message hides the others; find it."""
         if len(detections) == 1:
             return [(detections[0], DocumentRejected(str(error)))]
         return [each for one in detections for each in self.write([one])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from velox.metrics import Metrics
 from velox.records import Record
@@ -53,6 +53,12 @@ class OffsetGaps:
         lost = record.offset - expected if start < 0 else min(start, record.offset) - expected
         if lost > 0:
             self._report("skipped", record, expected, lost)
+
+    def begin_anew(self, partitions: Collection[int]) -> None:
+        """Count and log that the topic is another one now, with offsets of its own."""
+        self.forget(partitions)
+        self._metrics.offset_gaps.labels("recreated").inc(len(partitions))
+        log.error("offset gap kind=recreated partitions=%s reading=from_start", sorted(partitions))
 
     def _report(self, kind: str, record: Record, expected: int, lost: int) -> None:
         self._metrics.offset_gaps.labels(kind).inc()

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import cast
 
 from confluent_kafka import (
+    OFFSET_BEGINNING,
     OFFSET_INVALID,
     Consumer,
     KafkaError,
@@ -63,6 +64,7 @@ class Poller:
         ledger: admits the records and says what may be committed.
         intake: where the records go; the ledger bounds it.
         metrics: updated as it goes.
+        recreations: how often the topic was found deleted and created anew.
         drain_timeout: seconds to let records in flight finish before partitions are given up.
         clock: monotonic seconds.
 
@@ -81,6 +83,7 @@ class Poller:
         ledger: Ledger,
         intake: SimpleQueue[Record | End],
         metrics: Metrics,
+        recreations: Callable[[], int],
         drain_timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -88,6 +91,8 @@ class Poller:
         self._ledger = ledger
         self._intake = intake
         self._metrics = metrics
+        self._recreations = recreations
+        self._recreated = 0
         self._drain_timeout = drain_timeout
         self._clock = clock
         self._gaps = OffsetGaps(metrics)
@@ -162,6 +167,9 @@ class Poller:
             self._pause()
         elif self._new:
             self._settle()
+        if (recreated := self._recreations()) != self._recreated:
+            self._recreated = recreated
+            self._begin_anew()
         self._take(self._poll())
         self._commits.commit_when_due()
         self._lag.measure_when_due(self._assigned)
@@ -222,6 +230,18 @@ class Poller:
         settle = self._consumer.pause if self._paused else self._consumer.resume
         settle(self._partitions(self._new & self._assigned))
         self._new.clear()
+
+    def _begin_anew(self) -> None:
+        """Read the new log from its start; what is in flight of the old one is not committed."""
+        self._ledger.assign(self._assigned)
+        self._gaps.begin_anew(self._assigned)
+        for each in self._partitions(self._assigned):
+            each.offset = OFFSET_BEGINNING
+            try:
+                self._consumer.seek(each)
+            except KafkaException as error:
+                # Not fetched yet, so it begins where the group says: at the start of a new log.
+                log.warning("no seek partition=%d reason=%r", each.partition, error.args[0].str())
 
     # Rebalances: callbacks run inside poll(), must not raise and must not close.
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     NewPartitions,
@@ -54,6 +54,20 @@ class Topics:
         if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return 0
         raise BrokerUnavailable(f"topic {topic}: {found.error.str()}")
+
+    def identity(self, topic: str) -> str:
+        """What tells a topic from a later one of the same name.
+
+        Raises:
+            BrokerUnavailable: when there is no such topic now, or no broker says.
+        """
+        asked = self._admin.describe_topics(
+            TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
+        )
+        try:
+            return str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
+        except KafkaException as error:
+            raise BrokerUnavailable(f"topic {topic}: {error.args[0].str()}") from None
 
     def ensure(
         self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from tests.faults.sent import DEAD_LETTER, DOCUMENT, EITHER, EXPECT
 from tests.faults.stored import Stored
@@ -20,6 +20,7 @@ from tests.faults.tail import ANSWER_TIMEOUT_S, Place, Tail, place
 from tests.rig.waiting import eventually
 
 READ_LIMIT_S = 60.0
+COORDINATOR_LIMIT_S = 30.0
 
 
 def headers(message: Message) -> dict[str, bytes]:
@@ -69,11 +70,17 @@ class Oracle:
         consumer = Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": self.group, "log_level": 2}
         )
+        asked = [TopicPartition(self.topic, number) for number in range(self.partitions)]
+
+        def answer() -> list[TopicPartition] | None:
+            # The group's coordinator may still be on its way.
+            try:
+                return consumer.committed(asked, timeout=ANSWER_TIMEOUT_S)
+            except KafkaException:
+                return None
+
         try:
-            found = consumer.committed(
-                [TopicPartition(self.topic, number) for number in range(self.partitions)],
-                timeout=ANSWER_TIMEOUT_S,
-            )
+            found = eventually(answer, COORDINATOR_LIMIT_S, "the group's commits")
             return {each.partition: max(0, each.offset) for each in found}
         finally:
             consumer.close()

@@ -45,6 +45,12 @@ def test_the_guilty_image_is_found_wherever_it_stands(guilty: int) -> None:
     assert (indices[guilty], confidences[guilty]) == (-1, 0)
 
 
+def test_one_image_that_passes_clears_the_engine() -> None:
+    predictor, _ = made(poison={99, 0})
+    _, _, failures = predictor.predict(images(99, 5))
+    assert set(failures) == {0}, "the blank image would fail too, but is not asked for"
+
+
 def test_several_guilty_images_are_all_found() -> None:
     predictor, _ = made(poison={98, 99})
     _, _, failures = predictor.predict(images(99, 1, 2, 98, 3, 99))

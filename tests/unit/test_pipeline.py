@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,15 +195,22 @@ def assert_set(event: threading.Event) -> None:
 def test_a_stage_that_fails_ends_the_pipeline_and_commits_nothing_more(
     parts: Parts, stage: str
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise LookupError("a fault of the program")
+    owner: Any
+    owner, method = {
+        "decode": (parts.decoder, "decode"),
+        "infer": (parts.models.current, "predict"),
+        "store": (parts.recorder, "at_record"),
+    }[stage]
+    works = getattr(owner, method)
+    failed: list[str] = []
 
-    if stage == "decode":
-        parts.decoder.decode = fail  # type: ignore[assignment]
-    elif stage == "infer":
-        parts.models.current.predict = fail  # type: ignore[assignment]
-    else:
-        parts.recorder.at_record = fail
+    def fail_once(*arguments: Any) -> Any:
+        if not failed:
+            failed.append(stage)
+            raise LookupError("a fault of the program")
+        return works(*arguments)
+
+    setattr(owner, method, fail_once)
     parts.poller.values = [b"1"] * 50
     with pytest.raises(LookupError):
         parts.pipeline.run(parts.stop)
@@ -222,6 +230,42 @@ def test_batches_before_the_failure_stay_done(parts: Parts) -> None:
     with pytest.raises(OSError, match="gone"):
         parts.pipeline.run(parts.stop)
     assert parts.ledger.uncommitted() == {0: 2 * BATCH_SIZE}
+
+
+def test_the_first_failure_is_the_one_that_is_told(parts: Parts) -> None:
+    def fail(_outcome: Outcome) -> None:
+        raise OSError("gone")
+
+    parts.recorder.at_record = fail
+    parts.poller.values = [b"1"]
+    parts.poller.before_the_end = lambda: assert_set(parts.stop)
+    parts.poller.failure = PollerFailed("closed")
+    with pytest.raises(OSError, match="gone"):
+        parts.pipeline.run(parts.stop)
+
+
+def test_what_is_in_flight_is_finished_after_the_stop(parts: Parts) -> None:
+    parts.recorder.at_record = lambda _outcome: assert_set(parts.stop)
+    parts.run(*range(30))
+    assert parts.predicted() == list(range(30))
+    assert parts.poller.drained
+
+
+def test_what_the_poller_has_given_up_is_discarded(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "STAGES_END_TIMEOUT_S", 0.05)
+    ended = threading.Event()
+    parts.recorder.at_record = lambda _outcome: assert_set(ended)
+    parts.ledger.wait_until_done = lambda *_: False  # type: ignore[method-assign]
+    parts.run(*range(30))
+    ended.set()
+    eventually(lambda: not stages(), LIMIT_S, "the end of the stages")
+    assert len(parts.recorder.outcomes) == 1, "that which was under way"
+
+
+def stages() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name in ("infer", "store")]
 
 
 def test_a_poller_that_fails_ends_the_pipeline(parts: Parts) -> None:

@@ -7,7 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 
 from tests.unit.fakes import CAPTURED_MS, Clock, FakeMessage, value
 from velox import poller
@@ -47,6 +53,7 @@ class FakeConsumer:
         self.offsets: dict[int, int] = {}
         self.watermarks: dict[int, tuple[int, int]] = {}
         self.unreachable = False
+        self.not_fetched: set[int] = set()
 
     def subscribe(self, topics: list[str], **callbacks: Any) -> None:
         self.calls.append(("subscribe", topics))
@@ -91,6 +98,11 @@ class FakeConsumer:
         assert cached, "a request would hold up the poll loop"
         return self.watermarks.get(partition.partition)
 
+    def seek(self, partition: TopicPartition) -> None:
+        self.calls.append(("seek", (partition.partition, partition.offset)))
+        if partition.partition in self.not_fetched:
+            raise KafkaException(KafkaError(KafkaError._STATE))
+
     def close(self) -> None:
         self.calls.append(("close",))
 
@@ -128,6 +140,7 @@ class Parts:
         monkeypatch.setattr(poller, "Consumer", FakeConsumer)
         monkeypatch.setattr(poller, "PATIENCE_S", 0)
         self.clock, self.metrics, self.stop = Clock(NOW), Metrics(), threading.Event()
+        self.recreations = 0
         self.intake: SimpleQueue[Record | End] = SimpleQueue()
         self.ledger = TimedLedger(self.clock)
         self.poller = Poller(
@@ -136,6 +149,7 @@ class Parts:
             ledger=self.ledger,
             intake=self.intake,
             metrics=self.metrics,
+            recreations=lambda: self.recreations,
             drain_timeout=DRAIN_S,
             clock=self.clock,
         )
@@ -190,7 +204,7 @@ def failed(error: KafkaError) -> Step:
     return lambda: FakeMessage(error=error)
 
 
-def both(first: Step, then: Step) -> Step:
+def both(first: Callable[[], object], then: Step) -> Step:
     """What happens within one poll, so that the loop does nothing in between."""
 
     def step() -> FakeMessage | None:
@@ -378,6 +392,33 @@ def test_unknown_commits_are_no_error(parts: Parts) -> None:
     assert [each.offset for each in parts.taken()] == [5]
 
 
+def test_a_topic_created_anew_is_read_from_its_start_and_said(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is in flight of the old topic must not move the offsets of the new one."""
+
+    def recreate() -> None:
+        parts.recreations += 1
+
+    parts.consumer.not_fetched = {0}
+    parts.run(
+        parts.rebalance("assign", 0, 1), found(30, 1), recreate, nothing, parts.finish, parts.second
+    )
+    assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING), (1, OFFSET_BEGINNING)]
+    assert parts.consumer.told("commit") == []
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="recreated") == 2
+    assert "offset gap kind=recreated partitions=[0, 1] reading=from_start" in caplog.text
+
+
+def test_the_first_record_of_a_topic_created_anew_is_no_gap(parts: Parts) -> None:
+    def recreate() -> None:
+        parts.recreations += 1
+
+    parts.run(parts.rebalance("assign", 0), found(30), recreate, nothing, found(0), found(1))
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="rewound") == 0
+    assert [each.offset for each in parts.taken()] == [30, 0, 1]
+
+
 # Backpressure.
 
 
@@ -457,6 +498,11 @@ def test_the_end_has_a_bound_and_leaving_does_not_wait_again(
     assert parts.consumer.calls[-1] == ("close",)
 
 
+def test_what_was_given_up_is_not_waited_for(parts: Parts) -> None:
+    parts.run(parts.rebalance("assign", 0), found(5), both(parts.ledger.abandon, nothing))
+    assert (parts.ledger.waits, parts.clock.now) == ([], NOW)
+
+
 def test_what_arrives_while_it_drains_is_left_unread(parts: Parts) -> None:
     parts.ledger.meanwhile = lambda: parts.consumer.steps.append(found(6))
     parts.run(parts.rebalance("assign", 0), found(5))
@@ -500,6 +546,7 @@ def test_a_property_that_librdkafka_refuses_is_named(monkeypatch: pytest.MonkeyP
             ledger=Ledger(max_images=1, max_bytes=1),
             intake=SimpleQueue(),
             metrics=Metrics(),
+            recreations=lambda: 0,
             drain_timeout=1,
         )
 

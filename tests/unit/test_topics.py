@@ -68,10 +68,27 @@ class FakeAdmin:
             answer.set_exception(KafkaException(self.refuses))
         return answer
 
+    def describe_topics(self, asked: Any, request_timeout: float) -> dict[str, Future[Any]]:
+        (name,) = asked.topic_names
+        answer: Future[Any] = Future()
+        if name in self.there:
+            answer.set_result(SimpleNamespace(topic_id=f"id-of-{name}"))
+        else:
+            answer.set_exception(KafkaException(UNKNOWN))
+        return {name: answer}
+
+
+class AsksTopicCollection:
+    """`TopicCollection` keeps its names to itself."""
+
+    def __init__(self, topic_names: list[str]) -> None:
+        self.topic_names = topic_names
+
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Topics:
     monkeypatch.setattr(topics, "AdminClient", FakeAdmin)
+    monkeypatch.setattr(topics, "TopicCollection", AsksTopicCollection)
     return Topics(bootstrap="b:1", extra={"client.id": "me"})
 
 
@@ -102,6 +119,13 @@ def test_a_topic_that_may_not_be_read_is_named(made: Topics, admin: FakeAdmin) -
     admin.problem = DENIED
     with pytest.raises(BrokerUnavailable, match="topic t: "):
         made.partitions("t")
+
+
+def test_a_topic_has_an_identity(made: Topics, admin: FakeAdmin) -> None:
+    admin.there = {"t": 1}
+    assert made.identity("t") == "id-of-t"
+    with pytest.raises(BrokerUnavailable, match="topic other: "):
+        made.identity("other")
 
 
 def test_a_missing_topic_is_created_as_asked_for(made: Topics, admin: FakeAdmin) -> None:

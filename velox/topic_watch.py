@@ -1,0 +1,62 @@
+"""Noticing that a topic was deleted and created anew under its name.
+
+The classic protocol knows topics by name alone. A consumer that stood at offset 30 of the old topic
+reads the new one from offset 30, once it is that long, and its first records would be lost without
+a trace. Brokers give each topic an id of its own, so that is looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from velox.errors import BrokerUnavailable
+
+EVERY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class TopicWatch:
+    """Looks at the topic's identity from time to time, in a thread.
+
+    Args:
+        identity: of the topic as it is now; raises BrokerUnavailable while that is not known.
+        interval: seconds between two looks.
+
+    Attributes:
+        changes: how often the topic was found to be another one.
+    """
+
+    def __init__(self, identity: Callable[[], str], *, interval: float = EVERY_S) -> None:
+        self.changes = 0
+        self._identity = identity
+        self._interval = interval
+        self._known: str | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="topic-watch", daemon=True)
+
+    def start(self) -> None:
+        """Look now and from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        self.look()
+        while not self._stop.wait(self._interval):
+            self.look()
+
+    def look(self) -> None:
+        """Compare with the last identity that is known."""
+        try:
+            found = self._identity()
+        except BrokerUnavailable as error:
+            log.debug("topic identity unknown reason=%r", str(error))
+            return
+        if self._known not in (None, found):
+            self.changes += 1
+        self._known = found
