@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tests.rig.waiting import eventually
 
-LIMIT_S = 180.0
+LIMIT_S = 300.0
 
 T = TypeVar("T")
 
