@@ -59,12 +59,12 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
     stays_on_this_machine(stack)
     with promise("three consumers share the partitions"):
         shares(stack)
+    with promise("every container fits its memory limit"):
+        fits(stack)
     with promise("kill -9 of broker, database and consumers under load"):
         survives(stack)
     with promise("restart consumer under load: exit code 0, no record done twice"):
         restarts(stack)
-    with promise("every container fits its memory limit"):
-        fits(stack)
     with promise("down, then up: documents and model are kept"):
         keeps(stack)
     with promise("a code change rebuilds the code alone"):
