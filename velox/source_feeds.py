@@ -159,6 +159,7 @@ class Feeds:
         left = self._limit or None
         self._running = set(self.feeds)
         for feed in self.feeds:
+            log.info("reading source=%s", feed.source.id)
             feed.thread.start()
         while self._running and left != 0 and not stop.is_set():
             try:

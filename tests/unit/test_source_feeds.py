@@ -202,6 +202,7 @@ def test_how_far_each_is_is_reported(caplog: pytest.LogCaptureFixture) -> None:
         next(captures)
         made.report()
         list(captures)
+    assert "reading source=a\n" in caplog.text
     assert "reading source=a images=" in caplog.text
     assert "done=42%" in caplog.text
     assert "ended source=a images=3 unreadable=0 dropped=0" in caplog.text
