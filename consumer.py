@@ -176,6 +176,7 @@ def join_stages(
         reloading = ModelWatch(
             models,
             model_path=settings.model_path,
+            classes_path=settings.classes_path,
             load=lambda: load(settings.model_path, settings.classes_path),
             engine_of=lambda checkpoint: engine_of(settings, checkpoint),
             metrics=metrics,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Signature = tuple[int, int, int, int]
+Signatures = tuple[Signature | None, ...]
 
 
 class ModelSlot:
@@ -62,6 +63,7 @@ class ModelWatch:
     Args:
         slot: where the model is swapped.
         model_path: the checkpoint.
+        classes_path: its labels; a checkpoint that was refused is read again once they change.
         load: reads the checkpoint; raises if it cannot be used.
         engine_of: makes a warm engine of a checkpoint; raises if it cannot be used.
         metrics: counts refusals.
@@ -73,18 +75,19 @@ class ModelWatch:
         slot: ModelSlot,
         *,
         model_path: Path,
+        classes_path: Path,
         load: Callable[[], Checkpoint],
         engine_of: Callable[[Checkpoint], Engine],
         metrics: Metrics,
         interval: float,
     ) -> None:
         self._slot = slot
-        self._path = model_path
+        self._files = (model_path, classes_path)
         self._load = load
         self._engine_of = engine_of
         self._metrics = metrics
         self._interval = interval
-        self._seen: Signature | None = None
+        self._seen: Signatures = ()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="model-watch", daemon=True)
 
@@ -101,11 +104,11 @@ class ModelWatch:
             self.look()
 
     def look(self) -> None:
-        """Swap if the file is another one than last time and holds another model."""
-        signature = _signature(self._path)
-        if signature is None or signature == self._seen:
+        """Swap if a file is another one than last time and there is another model."""
+        signatures = tuple(map(_signature, self._files))
+        if None in signatures or signatures == self._seen:
             return
-        self._seen = signature
+        self._seen = signatures
         try:
             checkpoint = self._load()
             if checkpoint.digest != self._slot.current.engine.digest:

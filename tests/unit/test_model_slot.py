@@ -42,11 +42,14 @@ class Checkpoints:
 
     def __init__(self, path: Path, slot: ModelSlot, metrics: Metrics) -> None:
         self.path = path
+        self.classes = path.with_name("classes")
+        self.classes.write_text("fitting")
         self.loads = 0
         self.engines = 0
         self.watch = ModelWatch(
             slot,
             model_path=path,
+            classes_path=self.classes,
             load=self.load,
             engine_of=self.engine_of,
             metrics=metrics,
@@ -56,7 +59,7 @@ class Checkpoints:
     def load(self) -> Any:
         self.loads += 1
         text = self.path.read_text()
-        if text.startswith("bad"):
+        if text.startswith("bad") or self.classes.read_text() != "fitting":
             raise CheckpointError(f"{self.path} is broken")
         return SimpleNamespace(digest=text)
 
@@ -126,9 +129,23 @@ def test_what_cannot_be_used_is_refused_once_and_the_old_model_stays(
     assert models.current.engine.digest == "mended"
 
 
-def test_a_missing_file_changes_nothing(parts: Parts) -> None:
+def test_a_checkpoint_whose_labels_come_late_is_used_once_they_are_there(parts: Parts) -> None:
     files, models, metrics = parts
-    files.path.unlink()
+    files.classes.write_text("of another model")
+    files.replace("new")
+    files.watch.look()
+    files.watch.look()
+    assert models.current.engine.digest == "old"
+    assert value(metrics, "velox_model_refusals_total") == 1
+    files.classes.write_text("fitting")
+    files.watch.look()
+    assert models.current.engine.digest == "new"
+
+
+@pytest.mark.parametrize("missing", ["path", "classes"])
+def test_a_missing_file_changes_nothing(parts: Parts, missing: str) -> None:
+    files, models, metrics = parts
+    getattr(files, missing).unlink()
     files.watch.look()
     assert models.current.engine.digest == "old"
     assert value(metrics, "velox_model_refusals_total") == 0
