@@ -51,8 +51,7 @@ class Camera:
         self._max_fps = max_fps
         self._clock = clock
         self._wall_clock = wall_clock
-        self._lost = ThinnedLog(log, per_second=0.1)
-        self._found = ThinnedLog(log, per_second=0.1)
+        self._log = ThinnedLog(log, per_second=0.1)
 
     def items(self, stop: threading.Event) -> Iterator[Capture]:
         """Frames until told to stop; the waits between attempts grow until a frame comes."""
@@ -62,12 +61,12 @@ class Camera:
             for frame in self._frames(stop):
                 if waits is before:
                     waits = delays()
-                    self._found.info("camera connected source=%s", self.id)
+                    self._log.info("camera connected source=%s", self.id)
                 yield frame
             if stop.is_set():
                 return
             wait = next(waits)
-            self._lost.warning("camera lost source=%s retry_s=%.1f", self.id, wait)
+            self._log.warning("camera lost source=%s retry_s=%.1f", self.id, wait)
             stop.wait(wait)
 
     def _frames(self, stop: threading.Event) -> Iterator[Capture]:

@@ -88,11 +88,18 @@ class Scenario:
         """Send records and wait until the broker has them."""
         self.sender.send_all(records)
 
-    def consumer(self, hooks: dict[str, Any] | None = None, **settings: str | int) -> Child:
+    def consumer(
+        self,
+        hooks: dict[str, Any] | None = None,
+        *,
+        program: Path = HOOKED,
+        **settings: str | int,
+    ) -> Child:
         """Start a consumer.
 
         Args:
             hooks: of `hooked_consumer`.
+            program: that, or `consumer.py` itself with a checkpoint of its own.
             settings: environment variables over those of a test.
         """
         extra = {"reconnect.backoff.max.ms": "500"}
@@ -117,13 +124,13 @@ class Scenario:
             **{name: str(value) for name, value in settings.items()},
         }
         log = self.folder / f"consumer-{len(self.consumers)}" / "log"
-        child = script(HOOKED, env=env, log=log)
+        child = script(program, env=env, log=log)
         self.consumers.append(child)
         return child
 
     def joined_consumer(self, hooks: dict[str, Any] | None = None, **settings: str | int) -> Child:
         """Start a consumer and wait until it holds partitions."""
-        child = self.consumer(hooks, **settings)
+        child = self.consumer(hooks, program=HOOKED, **settings)
         child.wait_for_line(r"partitions assigned=\[\d", START_LIMIT_S)
         return child
 
