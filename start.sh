@@ -7,7 +7,7 @@ Starts one part of Velox; the entry point of the container image.
 
   ./start.sh                    train a model if there is none yet, then consume
   ./start.sh consumer           classify the images of the Kafka topic
-  ./start.sh producer           stream synthetic images to the Kafka topic
+  ./start.sh producer           stream images to the Kafka topic; SOURCE says from where
   ./start.sh train [option...]  train the model; --if-missing keeps a usable one
   ./start.sh lag                how far the consumers are behind, as a metric
   ./start.sh demo               the whole pipeline on this machine alone
