@@ -6,6 +6,7 @@ the process.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -69,21 +70,21 @@ class Feed:
     def _items(self) -> Iterator[Item]:
         """Every image, pass after pass; what is unreadable in each pass is named in the first."""
         named: set[str] = set()
-        while not self._stop.is_set():
+        for number in itertools.count():
             images = 0
             for item in self.source.items(self._stop):
                 if isinstance(item, Capture):
                     images += 1
                     if not self._pace.wait():
                         return
-                elif item.name in named:
+                elif number > 0 and item.name in named:
                     continue
                 else:
                     named.add(item.name)
                 yield item
             if not (images or named or self._stop.is_set()):
                 yield Unreadable(self.source.id, "it gave no image")
-            if not (images and self._loop):
+            if not (images and self._loop) or self._stop.is_set():
                 return
 
     def _put(self, item: Item) -> None:

@@ -89,6 +89,12 @@ def test_what_is_unreadable_is_named_and_counted(caplog: pytest.LogCaptureFixtur
     assert [(each.images, each.unreadable) for each in made.feeds] == [(1, 2), (0, 1)]
 
 
+def test_two_bad_files_of_one_name_are_two() -> None:
+    made = feeds(Listed("a", [Unreadable("a", "torn"), image("a0"), Unreadable("a", "torn")]))
+    assert taken(made) == ["a0"]
+    assert made.unreadable == 2
+
+
 def test_a_source_without_an_image_is_named() -> None:
     made = feeds(Listed("a", []))
     assert taken(made) == []

@@ -5,6 +5,7 @@ import pytest
 
 from tests.rig import video
 from tests.rig.pictures import encoded
+from velox.config import ProducerSettings
 from velox.errors import SettingError
 from velox.source_place import Kind, Place, locate, without_credentials
 
@@ -116,3 +117,25 @@ def test_a_terminal_is_no_archive(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(SettingError, match="standard input is a terminal"):
             locate(("-",), loop=False)
     os.close(main)
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        ("synthetic", ("synthetic",)),
+        (" a , b=c ", ("a", "b=c")),
+        (r"a\,b,c\,d", ("a,b", "c,d")),
+        ("rtsp://u:p@h/x?y=1&z=2#f", ("rtsp://u:p@h/x?y=1&z=2#f",)),
+    ],
+)
+def test_the_setting_is_a_list_of_entries(text: str, entries: tuple[str, ...]) -> None:
+    settings = ProducerSettings.load({"SOURCE": text})
+    assert settings.source == entries
+    assert text not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["", ",", "rtsp://u:secret@h,", "a,,b", "a\0b"])
+def test_an_empty_entry_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(SettingError, match="SOURCE=<hidden> is not allowed") as refused:
+        ProducerSettings.load({"SOURCE": text})
+    assert "secret" not in str(refused.value)
