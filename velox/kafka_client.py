@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaException
@@ -14,6 +15,9 @@ MAX_MESSAGE_BYTES = 10_485_760
 MAX_IMAGE_BYTES = MAX_MESSAGE_BYTES - 16_384
 # A dead letter carries its headers beside a value that may be as large as the broker takes.
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 65_536
+
+_QUOTED = re.compile(r'"([^"]*)"')
+_NAME = re.compile(r"[a-z]+(\.[a-z]+)+")
 
 Config = dict[str, str | int | float | bool]
 
@@ -87,9 +91,13 @@ def producer_config(
 def refused(error: KafkaException) -> SettingError:
     """A client that refuses its properties, as the error that names the variable.
 
-    librdkafka names the property, never its value, except where the value is a word it lists.
+    What librdkafka quotes is shown where it looks like the name of a property. Anything else may be
+    a value, or the rest of a password with a comma in it that was taken for a property.
     """
-    return SettingError(f"KAFKA_CONFIG is not allowed: {error.args[0].str()}")
+    shown = _QUOTED.sub(
+        lambda found: found[0] if _NAME.fullmatch(found[1]) else "<hidden>", error.args[0].str()
+    )
+    return SettingError(f"KAFKA_CONFIG is not allowed: {shown}")
 
 
 def client_logger() -> logging.Logger:

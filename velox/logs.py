@@ -12,11 +12,17 @@ FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 
+# Ends of lines, and what makes a terminal move, paint or beep.
+_ESCAPED = {
+    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+}
+
+
 class _OneLine(logging.Formatter):
     """Keeps an event on one line: a message may carry text that came with a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+        return super().format(record).translate(_ESCAPED)
 
 
 def setup(level: str) -> None:

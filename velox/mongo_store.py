@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -149,15 +151,18 @@ class MongoDocuments:
 
 def _client(uri: str, socket_timeout_ms: int) -> MongoClient[dict[str, Any]]:
     try:
-        return MongoClient(
-            uri,
-            appname="velox",
-            connect=False,
-            connectTimeoutMS=SELECT_TIMEOUT_MS,
-            serverSelectionTimeoutMS=SELECT_TIMEOUT_MS,
-            socketTimeoutMS=socket_timeout_ms,
-        )
-    except (InvalidURI, ConfigurationError, ValueError) as error:
+        with warnings.catch_warnings():
+            # pymongo ignores an option that it does not know: `tsl=true` would mean no TLS.
+            warnings.filterwarnings("error", module=r"pymongo\.uri_parser")
+            return MongoClient(
+                uri,
+                appname="velox",
+                connect=False,
+                connectTimeoutMS=SELECT_TIMEOUT_MS,
+                serverSelectionTimeoutMS=SELECT_TIMEOUT_MS,
+                socketTimeoutMS=socket_timeout_ms,
+            )
+    except (InvalidURI, ConfigurationError, ValueError, OSError, UserWarning) as error:
         raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
 
 
@@ -171,8 +176,12 @@ def _hosts(uri: str) -> str:
 
 
 def _without(uri: str, error: Exception) -> str:
-    """The error's text, unless it repeats a part of the connection string."""
+    """The error's text, unless it repeats a part of the credentials or of an option's value.
+
+    A password with a slash or a colon in it may be taken apart and named as a host or a port.
+    """
     credentials = uri.partition("://")[2].rpartition("@")[0]
+    options = re.findall(r"=([^&]*)", uri.rpartition("?")[2])
+    secrets = re.findall(r"\w+", " ".join([credentials, *options]))
     text = str(error)
-    secrets = [part for part in credentials.split(":", 1) if part]
     return "it cannot be parsed" if any(each in text for each in secrets) else text

@@ -34,6 +34,13 @@ def test_an_event_is_one_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.usefixtures("_root_as_before")
+def test_control_characters_reach_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.setup("INFO")
+    logging.getLogger("a").info("%s", "\x1b[2J\x07\x9b31m\u2028é")
+    assert capsys.readouterr().err.endswith(" INFO \\x1b[2J\\x07\\x9b31m\\u2028é\n")
+
+
+@pytest.mark.usefixtures("_root_as_before")
 def test_libraries_do_not_chatter_at_debug(capsys: pytest.CaptureFixture[str]) -> None:
     logs.setup("DEBUG")
     logging.getLogger("pymongo.command").debug("a command")
