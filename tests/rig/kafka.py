@@ -107,17 +107,24 @@ class Kafka(Server):
     Args:
         folder: its log directory, its properties and its log.
         properties: over those of this module.
+        more_listeners: beside the one in plain text, e.g. `SASL_SSL://127.0.0.1:9093`.
     """
 
     name = "kafka"
 
-    def __init__(self, folder: Path, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        properties: Mapping[str, str] | None = None,
+        *,
+        more_listeners: Sequence[str] = (),
+    ) -> None:
         super().__init__(folder)
         self._java = need.program("java", "apt-get install openjdk-17-jre-headless")
         self._jars = jars()
         self.port = free_port()
         self._file = folder / "server.properties"
-        self._format(properties or {})
+        self._format(properties or {}, more_listeners)
 
     @property
     def bootstrap(self) -> str:
@@ -136,9 +143,9 @@ class Kafka(Server):
     def _run(self, *arguments: str) -> list[str]:
         return [self._java, *JAVA_OPTIONS, "-cp", f"{self._jars}/*", *arguments]
 
-    def _format(self, properties: Mapping[str, str]) -> None:
+    def _format(self, properties: Mapping[str, str], more_listeners: Sequence[str]) -> None:
         controller = free_port()
-        listeners = f"PLAINTEXT://{HOST}:{self.port}"
+        listeners = ",".join([f"PLAINTEXT://{HOST}:{self.port}", *more_listeners])
         settings = {
             **PROPERTIES,
             "listeners": f"{listeners},CONTROLLER://{HOST}:{controller}",
