@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit bench
+.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit bench mutation
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ coverage: $(VENV)/.installed-dev ## run the tests and fail below 90 % of lines, 
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+mutation: $(VENV)/.installed-dev ## change what must not be wrong, and show what no test notices; slow
+	$(BIN)/python -m tests.rig.mutation $(ARGS)
 
 test-stack: $(VENV)/.installed-dev ## put the Compose stack through its promises; needs Docker
 	$(BIN)/python -m tests.stack.run $(ARGS)
