@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.rig import settings
-from tests.rig.model import Model, untrained
+from tests.rig.model import Model
 from tests.rig.ports import HOST, free_port
 from tests.rig.processes import script
+from tests.rig.untrained import untrained
 
 LIMIT_S = 120
 SASL = "security.protocol=SASL_PLAINTEXT,sasl.mechanism=PLAIN,sasl.username=me,sasl.password="

@@ -11,9 +11,10 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from tests.rig import settings
 from tests.rig.http import get
-from tests.rig.model import Model, untrained
+from tests.rig.model import Model
 from tests.rig.processes import Child, script
 from tests.rig.secured import SecuredKafka, SecuredMongod
+from tests.rig.untrained import untrained
 from tests.rig.waiting import eventually
 from velox.mongo_store import COLLECTION
 

@@ -21,6 +21,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 
+import confluent_kafka  # noqa: F401 - here, so that no process of a mutant has to import it
+import prometheus_client  # noqa: F401
 import pytest
 
 from tests.rig.mutants import Mutant, mutants
@@ -85,7 +87,7 @@ def _run(module: str, source: str) -> None:
     os.dup2(silence, 2)
     name = module.removesuffix(".py").replace("/", ".")
     sys.meta_path.insert(0, _Instead(name, compile(source, str(ROOT / module), "exec")))
-    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *MODULES[module]]))
+    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--noconftest", *MODULES[module]]))
 
 
 def main() -> int:
