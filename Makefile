@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit bench mutation
+.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit bench mutation bench-gpu
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-k8s: $(VENV)/.installed-dev ## put the manifests to the test in the cluster
 
 bench: $(VENV)/.installed-bench ## measure on this machine; ARGS="--only engine" for a part
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-gpu: $(VENV)/.installed-bench ## measure on a GPU of this machine
+	$(BIN)/python -m bench.run --only gpu $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 	$(BIN)/ruff check .

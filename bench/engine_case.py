@@ -11,11 +11,13 @@ from bench.checkpoints import Checkpoints
 from bench.measure import rates
 from bench.results import Results
 from bench.yardstick import OnnxRuntime
-from velox.engine import TorchEngine, select_device
+from velox.engine import TorchEngine
 from velox.model import load, restore
 
 SIZES = (224, 96)
 BATCHES = (1, 8, 32)
+PRECISIONS = ("fp32", "bf16", "int8", "auto")
+CPU = torch.device("cpu")
 SECONDS = 10.0
 
 
@@ -26,7 +28,10 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
         checkpoint = load(model.path, model.classes)
         yardstick = OnnxRuntime(checkpoint)
         eager = restore(checkpoint)
-        engine = TorchEngine(checkpoint, device=select_device("cpu"))
+        engines = {
+            precision: TorchEngine(checkpoint, device=CPU, precision=precision)
+            for precision in PRECISIONS
+        }
         rng = np.random.default_rng(0)
         for batch in BATCHES:
             pixels = rng.integers(0, 255, (batch, size, size, 3), np.uint8)
@@ -34,8 +39,11 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
             figures = rates(
                 {
                     "onnxruntime": partial(yardstick, floats),
-                    "velox": partial(engine.predict, pixels),
                     "torch eager": partial(inferred, eager, torch.from_numpy(floats)),
+                    **{
+                        f"velox {precision} ({engine.precision})": partial(engine.predict, pixels)
+                        for precision, engine in engines.items()
+                    },
                 },
                 items=batch,
                 seconds=SECONDS,
@@ -43,7 +51,8 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
             )
             for name, found in figures.items():
                 results.add("engine", {f"{size}, batch {batch}, {name}": found})
-        engine.close()
+        for engine in engines.values():
+            engine.close()
 
 
 @torch.inference_mode()

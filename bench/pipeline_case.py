@@ -17,6 +17,8 @@ from velox.model import Checkpoint, load
 
 ROUNDS = 3
 PARTITIONS = 8
+YARDSTICK = "onnxruntime alone, 224"
+PRECISIONS = ("fp32", "int8", "auto")
 BATCH = 32
 YARDSTICK_BATCH = 8
 YARDSTICK_SECONDS = 6.0
@@ -34,31 +36,29 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
     found: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         turn = {
-            "onnxruntime alone, 224": bare(checkpoint),
-            "velox, 224": drained(stack, paths, 1000),
+            YARDSTICK: bare(checkpoint),
+            **{
+                f"velox {precision}, 224": drained(stack, paths, precision, 1000)
+                for precision in PRECISIONS
+            },
             "straightforward, 224": straightforward(stack, paths, 160),
-            "velox, 96": drained(stack, small, 4000),
+            "velox auto, 96": drained(stack, small, "auto", 4000),
         }
         for name, rate in turn.items():
             found.setdefault(name, []).append(rate)
     results.add("pipeline", {name: figure(each, "images/s") for name, each in found.items()})
-    velox = results.median("pipeline", "velox, 224")
-    results.bar(
-        "pipeline",
-        "pipeline 224 / bare onnxruntime",
-        velox / results.median("pipeline", "onnxruntime alone, 224"),
-        0.8,
-    )
-    results.bar(
-        "pipeline",
-        "pipeline 224 / straightforward consumer",
-        velox / results.median("pipeline", "straightforward, 224"),
-        6,
-    )
-    results.bar(
-        "pipeline", "default model / 224", results.median("pipeline", "velox, 96") / velox, 3
-    )
+    compare(results, "velox fp32, 224", YARDSTICK, 0.8)
+    compare(results, "velox fp32, 224", "straightforward, 224", 6)
+    compare(results, "velox int8, 224", YARDSTICK, 1.5)
+    compare(results, "velox auto, 224", YARDSTICK, 1.5)
+    compare(results, "velox auto, 96", "velox auto, 224", 3)
     sleeping(results, stack)
+
+
+def compare(results: Results, name: str, other: str, goal: float) -> None:
+    """A bar for the ratio of two medians."""
+    ratio = results.median("pipeline", name) / results.median("pipeline", other)
+    results.bar("pipeline", f"{name} / {other}", ratio, goal)
 
 
 def bare(checkpoint: Checkpoint) -> float:
@@ -75,11 +75,11 @@ def bare(checkpoint: Checkpoint) -> float:
     return found["bare"].median
 
 
-def drained(stack: Stack, paths: dict[str, str], count: int) -> float:
+def drained(stack: Stack, paths: dict[str, str], precision: str, count: int) -> float:
     """Images a second of consumer.py on a full topic."""
     topic = stack.topic(partitions=PARTITIONS)
     stack.fill(topic, shapes(512), count, partitions=PARTITIONS)
-    with stack.consumer(stack.environment(topic, **paths, **FAST)) as running:
+    with stack.consumer(stack.environment(topic, **paths, **FAST, PRECISION=precision)) as running:
         return drain_rate([running], count)
 
 

@@ -2,6 +2,7 @@
 
     python -m bench.run                       # everything, about 20 minutes on 2 cores
     python -m bench.run --only decode engine  # some of it; the rest of results.json stays
+    python -m bench.run --only gpu            # on a GPU of this machine
 
 It needs what `make test` needs for its real servers, and requirements-bench.txt.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from bench import (
     decode_case,
     engine_case,
+    gpu_case,
     growth_case,
     latency_case,
     pipeline_case,
@@ -33,6 +35,7 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "latency": latency_case.run,
     "growth": growth_case.run,
 }
+ON_A_GPU = {"gpu": gpu_case.run}
 CASES = ("decode", "engine", *WITH_SERVERS)
 
 
@@ -41,7 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, help="cases to run")
+    parser.add_argument(
+        "--only", nargs="+", choices=(*CASES, *ON_A_GPU), default=CASES, help="cases to run"
+    )
     parser.add_argument("--output", type=Path, default=HERE, help="folder of results.json")
     parser.add_argument("--models", type=Path, help="folder in which the checkpoints stay")
     chosen = parser.parse_args()
@@ -54,10 +59,11 @@ def main() -> None:
             decode_case.run(results)
         if "engine" in chosen.only:
             engine_case.run(results, checkpoints)
-        if with_servers := [name for name in WITH_SERVERS if name in chosen.only]:
+        on_servers = WITH_SERVERS | ON_A_GPU
+        if wanted := [name for name in on_servers if name in chosen.only]:
             with stack(folder) as servers:
-                for name in with_servers:
-                    WITH_SERVERS[name](results, servers, checkpoints)
+                for name in wanted:
+                    on_servers[name](results, servers, checkpoints)
     results.write(path)
     plot(results, path.with_suffix(".png"))
     bars = results.bars()

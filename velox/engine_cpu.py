@@ -148,7 +148,9 @@ class _Choice:
         if not engine_int8.supported():
             raise Refused("this CPU has no instructions for it")
         plain = Classifier(self._network, self._checkpoint)
-        samples = plain.normalised(self._sample_pixels()[:_CALIBRATION_IMAGES])
+        pixels = self._sample_pixels()
+        every = max(1, len(pixels) // _CALIBRATION_IMAGES)
+        samples = plain.normalised(pixels[::every][:_CALIBRATION_IMAGES])
         network = engine_int8.int8(self._network, samples)
         return Form("frozen", INT8, _traced(Classifier(network, self._checkpoint), self._pixels))
 

@@ -211,8 +211,10 @@ def _as_tensor(data: bytes) -> Tensor:
 
 
 def _samples(content: Any) -> Samples:
-    images = tuple(bytes(each.numpy()) for each in content.get("images", ()))
-    return Samples(images, tuple(map(int, content.get("targets", ()))))
+    parts = dict(content)
+    images = (torch.as_tensor(each, dtype=torch.uint8) for each in parts.get("images", ()))
+    targets = map(int, parts.get("targets", ()))
+    return Samples(tuple(each.numpy().tobytes() for each in images), tuple(targets))
 
 
 def _three(values: Any) -> tuple[float, float, float]:
