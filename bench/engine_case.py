@@ -18,7 +18,7 @@ SIZES = (224, 96)
 BATCHES = (1, 8, 32)
 PRECISIONS = ("fp32", "bf16", "int8", "auto")
 CPU = torch.device("cpu")
-SECONDS = 15.0
+SECONDS = 10.0
 
 
 def run(results: Results, checkpoints: Checkpoints) -> None:

@@ -99,22 +99,24 @@ class _Choice:
         self._samples: Tensor | None = None
 
     def best(self, precision: str) -> Form:
-        """The fastest form of a precision, of float32 where that precision is refused."""
+        """The fastest form of a precision, of float32 where that precision is refused.
+
+        `auto` stops at the first that is not refused: where a CPU has both, 8 bits are faster.
+        """
         single = self._fastest(self._float32_forms())
-        others = {BFLOAT16: self._bfloat16, INT8: self._int8}
-        wanted = others if precision == AUTO else {precision: others.get(precision)}
-        accepted = []
-        for name, make in wanted.items():
-            if make is None:
+        makers = {INT8: self._int8, BFLOAT16: self._bfloat16}
+        wanted = list(makers) if precision == AUTO else [precision]
+        for name in wanted:
+            if name == FLOAT32:
                 continue
             try:
-                accepted.append(self._checked(make, single, patient=precision != AUTO))
+                narrow = self._checked(makers[name], single, patient=precision != AUTO)
             except Refused as reason:
                 level = logging.INFO if precision == AUTO else logging.WARNING
-                log.log(level, "precision=%s is refused, fp32 stays: %s", name, reason)
-        if precision == AUTO:
-            return self._fastest([single, *accepted])
-        return accepted[0] if accepted else single
+                log.log(level, "precision=%s is refused: %s", name, reason)
+            else:
+                return self._fastest([single, narrow]) if precision == AUTO else narrow
+        return single
 
     def _float32_forms(self) -> list[Form]:
         plain = Form("plain", FLOAT32, Classifier(self._network, self._checkpoint))
