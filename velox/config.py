@@ -126,6 +126,14 @@ def choices(*names: str) -> Parser:
     return Parser(convert, "a comma-separated list of " + ", ".join(names))
 
 
+def some(*names: str) -> Parser:
+    """As `choices`, or nothing."""
+    listed = choices(*names)
+    return Parser(
+        lambda value: listed.convert(value) if value else (), f"{listed.allowed}, or empty"
+    )
+
+
 def _labels(value: str) -> frozenset[str]:
     parts = [part.strip() for part in value.split(",")] if value else []
     if any(not part for part in parts):
@@ -187,6 +195,7 @@ OPTIONAL_TOPIC = text(
     r"|(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "1 to 249 of a-z A-Z 0-9 . _ -, or empty"
 )
 NAME = text(r"[^\s\0/\\.$\"]{1,63}", '1 to 63 characters without spaces or / \\ . $ "')
+OPTIONAL_PATH = Parser(lambda value: _path(value) if value else None, "a path, or empty")
 SERVERS = text(r"[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*", "host:port, separated by commas")
 MONGO = text(r"|mongodb(\+srv)?://\S+", "a mongodb:// or mongodb+srv:// address, or empty")
 DEVICE = text(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:N")
@@ -331,7 +340,7 @@ class ShapeSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings(Settings):
-    """Where the model lies and what it runs on."""
+    """Where the model lies, what it runs on, and what images it takes."""
 
     model_path: Path = setting("MODEL_PATH", "model.pth", PATH, "Path to model weights")
     classes_path: Path = setting("CLASSES_PATH", "classes.json", PATH, "Path to class labels")
@@ -343,6 +352,12 @@ class ModelSettings(Settings):
         "1",
         number(0.01, 1),
         "Share of the GPU's memory that one process may take; time slices do not divide it",
+    )
+    max_image_pixels: int = setting(
+        "MAX_IMAGE_PIXELS",
+        "50000000",
+        integer(1, 2**30),
+        "Pixels above which an image is refused as a decompression bomb",
     )
 
 
@@ -397,12 +412,50 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "MODEL_ARCH", "mobilenet_v2", IDENTIFIER, "Architecture, a classifier of torchvision.models"
     )
     input_size: int = setting(
-        "INPUT_SIZE", "96", integer(32, 1024), "Height and width of the model's input in pixels"
+        "INPUT_SIZE", "64", integer(32, 1024), "Height and width of the model's input in pixels"
     )
     samples_per_class: int = setting(
         "SAMPLES_PER_CLASS", "400", integer(10, 1_000_000), "Synthetic training images per class"
     )
-    epochs: int = setting("EPOCHS", "2", integer(1, 10_000), "Passes over the training images")
+    dataset_path: Path | None = setting(
+        "DATASET_PATH",
+        "",
+        OPTIONAL_PATH,
+        "Folder of own images to train on, one folder a label; empty for synthetic shapes",
+    )
+    hold_out: float = setting(
+        "HOLD_OUT",
+        "0.2",
+        number(0.02, 0.8),
+        "Share of DATASET_PATH's images kept from training, to validate and to test",
+    )
+    augment: tuple[str, ...] = setting(
+        "AUGMENT",
+        "rotate,zoom,shift,light",
+        some("rotate", "zoom", "shift", "flip", "light"),
+        "Random changes to DATASET_PATH's images in training",
+    )
+    init_weights: Path | None = setting(
+        "INIT_WEIGHTS",
+        "",
+        OPTIONAL_PATH,
+        "File of weights to start from, all but the last layer's; empty for random ones",
+    )
+    epochs: int = setting(
+        "EPOCHS",
+        "0",
+        integer(0, 10_000),
+        "Passes over the training images at most; 0 for 6 over shapes, 40 over DATASET_PATH",
+    )
+    patience: int = setting(
+        "PATIENCE",
+        "10",
+        integer(0, 10_000),
+        "Passes without a better one after which training ends; 0 for never",
+    )
+    resume: bool = setting(
+        "RESUME", "1", SWITCH, "Keep each pass's state beside MODEL_PATH and go on from it"
+    )
     train_batch_size: int = setting(
         "TRAIN_BATCH_SIZE", "16", integer(1, 4096), "Images in one training step"
     )
@@ -411,7 +464,7 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "MIN_ACCURACY",
         "0.95",
         number(0, 1),
-        "Hold-out accuracy below which no checkpoint is written; 0 accepts any",
+        "Test accuracy below which no checkpoint is written; 0 accepts any",
     )
 
 
@@ -483,12 +536,6 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
     )
     decode_threads: int = setting(
         "DECODE_THREADS", "0", integer(0, 256), "Threads that decode images; 0 for one a core"
-    )
-    max_image_pixels: int = setting(
-        "MAX_IMAGE_PIXELS",
-        "50000000",
-        integer(1, 2**30),
-        "Pixels above which an image is refused as a decompression bomb",
     )
     confidence_threshold: float = setting(
         "CONFIDENCE_THRESHOLD", "0.90", number(0, 1), "Minimum confidence for detection"

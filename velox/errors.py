@@ -21,6 +21,10 @@ class AccuracyTooLow(VeloxError):
     """Training ended below the accuracy floor, so no checkpoint was written."""
 
 
+class TrainingFailed(VeloxError):
+    """Training cannot go on, so no checkpoint was written."""
+
+
 class BadImage(VeloxError):
     """One record's bytes are not an image that can be classified."""
 

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Train a classifier and save its checkpoint.
+
+    python train.py                         # on synthetic shapes, from scratch, within a minute
+    python train.py --if-missing            # the same, unless there is a usable checkpoint
+    DATASET_PATH=photos python train.py     # on own images: photos/LABEL/*.jpg
+    python train.py --help                  # every variable, its default and its meaning
+
+The model is judged by images that decided nothing in training. One that gets fewer of them right
+than MIN_ACCURACY is not written. Processes that share MODEL_PATH train one after the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from velox import entry, model
+from velox.config import TrainSettings
+from velox.dataset import Splits, split
+from velox.dataset_folder import read_folder
+from velox.dataset_shapes import Shapes
+from velox.engine import select_device
+from velox.errors import AccuracyTooLow, CheckpointError
+from velox.model import Checkpoint
+from velox.train_calibration import fit_temperature
+from velox.train_fit import fit
+from velox.train_init import start_from
+from velox.train_lock import alone
+from velox.train_progress import Progress
+from velox.train_report import Judgement, as_png, as_text, judge
+from velox.train_state import StateFile
+from velox.training import Recipe, Trainer, make_deterministic, outputs, require_trainable
+from velox.whole_file import write_whole
+
+SHAPES_EPOCHS, FOLDER_EPOCHS = 6, 40
+VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
+
+log = logging.getLogger("train")
+
+
+def main() -> int:
+    """Train; returns the exit code."""
+    parser = entry.parser(TrainSettings, __doc__)
+    parser.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")
+    arguments = parser.parse_args()
+    return entry.run(TrainSettings, __doc__, partial(train, arguments.if_missing), argv=())
+
+
+def train(if_missing: bool, settings: TrainSettings, stop: threading.Event) -> int:
+    """Get the data, fit, judge, save."""
+    if if_missing and usable(settings):
+        return 0
+    device = select_device(settings.device)
+    with alone(settings.model_path, stop):
+        # Another process may have trained while this one waited.
+        if if_missing and usable(settings):
+            return 0
+        run(settings, device, stop)
+    return 0
+
+
+def usable(settings: TrainSettings) -> bool:
+    """Whether there is a checkpoint that a consumer could use."""
+    if not settings.model_path.exists():
+        return False
+    try:
+        checkpoint = model.load(settings.model_path, settings.classes_path)
+    except CheckpointError as error:
+        log.warning("training anew: %s", error)
+        return False
+    log.info(
+        "keeping model=%s digest=%s labels=%s",
+        settings.model_path,
+        checkpoint.digest,
+        ",".join(checkpoint.labels),
+    )
+    return True
+
+
+def run(settings: TrainSettings, device: torch.device, stop: threading.Event) -> None:
+    """Train and save, whatever is there already.
+
+    Raises:
+        AccuracyTooLow: when too few of the test images are right.
+        Stopped: when told to stop.
+    """
+    started = time.monotonic()
+    make_deterministic(settings.seed)
+    progress = Progress(sys.stderr)
+    splits, skipped = read_data(settings, progress, stop)
+    network = network_of(settings, len(splits.training.labels), device)
+    recipe = recipe_of(settings)
+    state_file = state_file_of(settings, recipe, splits)
+    trainer = Trainer(network, splits.training, recipe=recipe, device=device, stop=stop)
+    best_epoch = fit(
+        trainer,
+        splits.validation,
+        recipe=recipe,
+        device=device,
+        state_file=state_file if settings.resume else None,
+        progress=progress,
+        stop=stop,
+    )
+    found = judged(network, splits, device, stop)
+    log_judgement(found)
+    if found.accuracy >= settings.min_accuracy:
+        facts = {
+            "images": ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items()),
+            "best epoch": f"{best_epoch} of {recipe.epochs}",
+            "seconds": f"{time.monotonic() - started:.1f}",
+        }
+        save(settings, network, found, facts, skipped)
+    state_file.remove()
+    if found.accuracy < settings.min_accuracy:
+        raise AccuracyTooLow(
+            f"test accuracy {found.accuracy:.4f} is below MIN_ACCURACY={settings.min_accuracy:g}; "
+            "no model was written"
+        )
+
+
+def read_data(
+    settings: TrainSettings, progress: Progress, stop: threading.Event
+) -> tuple[Splits, Mapping[Path, str]]:
+    """The images that the settings ask for, and the files that were skipped with why."""
+    if settings.dataset_path is None:
+        return draw(settings, progress, stop), {}
+    data, skipped = read_folder(
+        settings.dataset_path,
+        size=settings.input_size,
+        max_pixels=settings.max_image_pixels,
+        stop=stop,
+        on_progress=partial(progress.show, "reading"),
+    )
+    return split(data, hold_out=settings.hold_out, seed=settings.seed), skipped
+
+
+def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> Splits:
+    """Drawn shapes; each part has a stream of the seed of its own."""
+    shapes = Shapes(
+        colors=settings.colors,
+        shapes=settings.shapes,
+        height=settings.img_height,
+        width=settings.img_width,
+        quality=settings.jpeg_quality,
+        size=settings.input_size,
+        seed=settings.seed,
+    )
+    counts = (settings.samples_per_class, VALIDATION_PER_CLASS, TEST_PER_CLASS)
+    return Splits(
+        *(
+            shapes.draw(
+                count, stream, stop=stop, on_progress=partial(progress.show, f"drawing {stream}/3")
+            )
+            for stream, count in enumerate(counts, start=1)
+        )
+    )
+
+
+def network_of(settings: TrainSettings, classes: int, device: torch.device) -> nn.Module:
+    """The network to train, known to take the images."""
+    network = model.build(settings.model_arch, classes)
+    if settings.init_weights is not None:
+        taken = start_from(
+            network, settings.init_weights, architecture=settings.model_arch, classes=classes
+        )
+        log.info("starting from weights=%s tensors=%d", settings.init_weights, taken)
+    require_trainable(
+        network,
+        settings.model_arch,
+        size=settings.input_size,
+        batch_size=settings.train_batch_size,
+        device=device,
+    )
+    return network
+
+
+def recipe_of(settings: TrainSettings) -> Recipe:
+    """How to train."""
+    own = settings.dataset_path is not None
+    return Recipe(
+        epochs=settings.epochs or (FOLDER_EPOCHS if own else SHAPES_EPOCHS),
+        patience=settings.patience,
+        batch_size=settings.train_batch_size,
+        learning_rate=settings.learning_rate,
+        augment=settings.augment if own else (),
+        seed=settings.seed,
+    )
+
+
+def state_file_of(settings: TrainSettings, recipe: Recipe, splits: Splits) -> StateFile:
+    """Where the state of this training is kept; another training's is not used."""
+    decisive = (settings.model_arch, settings.input_size, settings.init_weights, recipe)
+    found = hashlib.sha256(repr(decisive).encode())
+    for part in splits:
+        found.update(repr(part.labels).encode() + part.rows.tobytes() + part.targets.tobytes())
+        found.update(part.images.take(part.rows[:1]).tobytes())
+    path = settings.model_path.with_name(f".{settings.model_path.name}.resume")
+    return StateFile(path, found.hexdigest())
+
+
+def judged(
+    network: nn.Module, splits: Splits, device: torch.device, stop: threading.Event
+) -> Judgement:
+    """Fit the temperature on the validation images and judge by the test images."""
+    validation, test = (
+        outputs(network, part, device=device, stop=stop)
+        for part in (splits.validation, splits.test)
+    )
+    temperature = fit_temperature(validation, torch.from_numpy(splits.validation.targets))
+    return judge(
+        test,
+        torch.from_numpy(splits.test.targets),
+        labels=splits.test.labels,
+        temperature=temperature,
+    )
+
+
+def log_judgement(found: Judgement) -> None:
+    """Log the figures that matter most."""
+    before, after = found.calibration_error
+    log.info(
+        "test images=%d accuracy=%.4f temperature=%.3f calibration_error=%.4f before=%.4f",
+        found.images,
+        found.accuracy,
+        found.temperature,
+        after,
+        before,
+    )
+
+
+def save(
+    settings: TrainSettings,
+    network: nn.Module,
+    found: Judgement,
+    facts: Mapping[str, str],
+    skipped: Mapping[Path, str],
+) -> None:
+    """Write the report, the confusion matrix, and last the checkpoint."""
+    checkpoint = Checkpoint(
+        architecture=settings.model_arch,
+        labels=found.labels,
+        input_size=settings.input_size,
+        state_dict=network.state_dict(),
+        metrics={"accuracy": found.accuracy, "calibration_error": found.calibration_error[1]},
+        temperature=found.temperature,
+    )
+    saved = model.save(checkpoint, settings.model_path, settings.classes_path)
+    head = {"model": f"{settings.model_path} ({saved.digest})", **facts}
+    report = settings.model_path.with_suffix(".report.txt")
+    write_whole(report, as_text(found, facts=head, skipped=skipped).encode())
+    write_whole(settings.model_path.with_suffix(".confusion.png"), as_png(found))
+    log.info(
+        "saved model=%s digest=%s labels=%s report=%s",
+        settings.model_path,
+        saved.digest,
+        ",".join(saved.labels),
+        report,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
