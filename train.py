@@ -34,6 +34,7 @@ from velox.errors import AccuracyTooLow, CheckpointError
 from velox.model import Checkpoint
 from velox.train_calibration import fit_temperature
 from velox.train_fit import fit
+from velox.train_heads import Heads
 from velox.train_init import start_from
 from velox.train_lock import alone
 from velox.train_progress import Progress
@@ -65,6 +66,8 @@ def train(if_missing: bool, settings: TrainSettings, stop: threading.Event) -> i
         # Another process may have trained while this one waited.
         if if_missing and usable(settings):
             return 0
+        if if_missing and settings.model_path.exists():
+            set_aside(settings.model_path)
         run(settings, device, stop)
     return 0
 
@@ -76,7 +79,7 @@ def usable(settings: TrainSettings) -> bool:
     try:
         checkpoint = model.load(settings.model_path, settings.classes_path)
     except CheckpointError as error:
-        log.warning("training anew: %s", error)
+        log.warning("%s", error)
         return False
     log.info(
         "keeping model=%s digest=%s labels=%s",
@@ -85,6 +88,13 @@ def usable(settings: TrainSettings) -> bool:
         ",".join(checkpoint.labels),
     )
     return True
+
+
+def set_aside(path: Path) -> None:
+    """Keep a file that is no usable checkpoint: it may be somebody's work."""
+    kept = path.with_name(path.name + ".unusable")
+    path.rename(kept)
+    log.warning("kept the unusable model as=%s", kept)
 
 
 def run(settings: TrainSettings, device: torch.device, stop: threading.Event) -> None:
@@ -101,7 +111,12 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     network = network_of(settings, len(splits.training.labels), device)
     recipe = recipe_of(settings)
     state_file = state_file_of(settings, recipe, splits)
-    trainer = Trainer(network, splits.training, recipe=recipe, device=device, stop=stop)
+    heads = None
+    if settings.init_weights is None:
+        heads = Heads(network, size=settings.input_size, classes=len(splits.training.labels))
+    trainer = Trainer(
+        network, splits.training, recipe=recipe, device=device, stop=stop, heads=heads
+    )
     best_epoch = fit(
         trainer,
         splits.validation,

@@ -24,10 +24,12 @@ from velox.errors import SettingError, TrainingFailed
 from velox.model import IMAGENET_MEAN, IMAGENET_STD
 from velox.retry import Stopped
 from velox.train_augment import augmented
+from velox.train_heads import Heads
 
 WARM_UP = 0.25
 WEIGHT_DECAY = 0.01
 EVALUATION_BATCH = 64
+HEADS_WEIGHT = 1.0
 
 OnStep = Callable[[int, int], None]
 
@@ -72,6 +74,7 @@ class Trainer:
         recipe: how.
         device: where.
         stop: ends it early.
+        heads: taught along with the network, where it starts from random weights.
     """
 
     def __init__(
@@ -82,14 +85,17 @@ class Trainer:
         recipe: Recipe,
         device: torch.device,
         stop: threading.Event,
+        heads: Heads | None = None,
     ) -> None:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._heads = heads.to(device) if heads else None
         self._data = data
         self._recipe = recipe
         self._device = device
         self._stop = stop
+        learned = [*network.parameters(), *(heads.parameters() if heads else ())]
         self._optimizer = torch.optim.AdamW(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY
+            learned, lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY
         )
         self._scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
         self._weights = class_weights(data).to(device)
@@ -135,10 +141,15 @@ class Trainer:
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.float16, enabled=self._scaler.is_enabled()):
             logits = self.network(images)
+            from_heads = self._heads() if self._heads else []
         truth = torch.from_numpy(targets).to(self._device)
         loss = functional.cross_entropy(logits.float(), truth, weight=self._weights)
+        taught = loss + HEADS_WEIGHT * sum(
+            functional.cross_entropy(each.float(), truth, weight=self._weights)
+            for each in from_heads
+        )
         self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(taught).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self._optimizer)
         self._scaler.update()
         return loss.detach()
@@ -152,6 +163,7 @@ class Trainer:
         """All that the next epoch depends on."""
         return {
             "network": self.network.state_dict(),
+            "heads": self._heads.state_dict() if self._heads else {},
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
         }
@@ -159,6 +171,8 @@ class Trainer:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state that `state` returned."""
         self.network.load_state_dict(state["network"])
+        if self._heads:
+            self._heads.load_state_dict(state["heads"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
 

@@ -1,0 +1,168 @@
+"""`train.py` as a process: what it writes, what it leaves alone, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.rig import digits
+from tests.rig.pictures import COLOURS, colour, encoded
+from tests.rig.processes import Child, script
+from velox import model
+
+LIMIT_S = 120
+
+# A small network on small images: what is tested here is the process, not the network.
+SMALL = {
+    "MODEL_PATH": "model.pth",
+    "CLASSES_PATH": "classes.json",
+    "DATASET_PATH": "pictures",
+    "MODEL_ARCH": "shufflenet_v2_x0_5",
+    "INPUT_SIZE": "32",
+    "EPOCHS": "3",
+    "AUGMENT": "",
+    "HOLD_OUT": "0.5",
+    "MIN_ACCURACY": "0",
+    "DEVICE": "cpu",
+}
+
+
+def pictures(folder: Path, count: int = 60) -> None:
+    """Noisy squares of three colours, one folder a colour."""
+    for name in COLOURS:
+        (folder / "pictures" / name).mkdir(parents=True)
+    for number in range(count):
+        path = folder / "pictures" / colour(number) / f"{number}.jpg"
+        path.write_bytes(encoded(number))
+
+
+def start(folder: Path, *arguments: str, log: str = "log", **settings: str) -> Child:
+    return script("train.py", env=SMALL | settings, log=folder / log, arguments=arguments)
+
+
+def trained(folder: Path, *arguments: str, log: str = "log", **settings: str) -> Child:
+    child = start(folder, *arguments, log=log, **settings)
+    assert child.wait(LIMIT_S) == 0, str(child)
+    return child
+
+
+def files(folder: Path) -> set[str]:
+    """What lies there beside the pictures and the logs."""
+    return {path.name for path in folder.iterdir() if "log" not in path.name} - {"pictures"}
+
+
+WRITTEN = {"model.pth", "classes.json", "model.report.txt", "model.confusion.png"}
+LOCK = ".model.pth.lock"
+
+
+def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    (tmp_path / "pictures" / "red" / "broken.jpg").write_bytes(encoded(0)[:200])
+    child = trained(tmp_path, EPOCHS="8")
+    assert files(tmp_path) - {path for path in files(tmp_path) if path.endswith("lock")} == WRITTEN
+    checkpoint = model.load(tmp_path / "model.pth", tmp_path / "classes.json")
+    assert checkpoint.labels == tuple(sorted(COLOURS))
+    assert checkpoint.temperature != 1.0
+    report = (tmp_path / "model.report.txt").read_text()
+    assert f"({checkpoint.digest})" in report
+    assert f"{checkpoint.metrics['accuracy']:.4f}" in report
+    assert "pictures/red/broken.jpg: the .jpg image is cut short" in report
+    assert "skipped files=1 of=61" in child.log
+    assert cv2.imread(str(tmp_path / "model.confusion.png")) is not None
+
+
+def test_two_at_once_train_once(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    both = [start(tmp_path, "--if-missing", log=f"{name}.log") for name in ("one", "other")]
+    assert [child.wait(LIMIT_S) for child in both] == [0, 0], "\n".join(map(str, both))
+    assert sum("saved model=" in child.log for child in both) == 1, "\n".join(map(str, both))
+    assert sum("keeping model=" in child.log for child in both) == 1
+
+
+def test_a_usable_model_is_kept_and_a_broken_one_set_aside(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    (tmp_path / "model.pth").write_bytes(b"no model")
+    child = trained(tmp_path, "--if-missing", EPOCHS="1")
+    assert "is no readable checkpoint" in child.log
+    assert (tmp_path / "model.pth.unusable").read_bytes() == b"no model"
+    before = (tmp_path / "model.pth").read_bytes()
+    again = trained(tmp_path, "--if-missing", log="again.log")
+    assert "keeping model=model.pth" in again.log
+    assert (tmp_path / "model.pth").read_bytes() == before
+
+
+def test_a_model_below_the_floor_is_not_written(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    child = start(tmp_path, EPOCHS="1", LEARNING_RATE="1e-8", MIN_ACCURACY="1")
+    assert child.wait(LIMIT_S) == 1, str(child)
+    errors = [line for line in child.log.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "is below MIN_ACCURACY=1; no model was written" in errors[0]
+    assert files(tmp_path) == {LOCK}
+
+
+def test_sigterm_ends_it_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    child = start(tmp_path, EPOCHS="10000", PATIENCE="0", RESUME="0")
+    child.wait_for_line(r"epoch=1/10000", LIMIT_S)
+    assert child.terminate(5) == 1, str(child)
+    assert child.log.splitlines()[-1] == "error: stopped in training; no model was written"
+    assert files(tmp_path) == {LOCK}
+
+
+def test_a_killed_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
+    for name in ("killed", "whole"):
+        pictures(tmp_path / name)
+    trained(tmp_path / "whole", EPOCHS="6")
+    child = start(tmp_path / "killed", EPOCHS="6")
+    child.wait_for_line("epoch=2/6", LIMIT_S)
+    child.signal(signal.SIGKILL)
+    child.kill()
+    resumed = trained(tmp_path / "killed", log="resumed.log", EPOCHS="6")
+    assert "resuming after epoch=" in resumed.log
+    assert files(tmp_path / "killed") >= WRITTEN
+    assert ".model.pth.resume" not in files(tmp_path / "killed")
+    one, other = (
+        model.load(tmp_path / name / "model.pth", tmp_path / name / "classes.json")
+        for name in ("killed", "whole")
+    )
+    assert one.digest == other.digest
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"DATASET_PATH": "nowhere"}, "DATASET_PATH='nowhere' cannot be used"),
+        ({"INIT_WEIGHTS": "nowhere.pth"}, "INIT_WEIGHTS='nowhere.pth' cannot be used"),
+        ({"AUGMENT": "melt"}, "AUGMENT='melt' is not allowed"),
+        ({"MODEL_ARCH": "vit_b_16"}, "MODEL_ARCH='vit_b_16'"),
+        ({"MODEL_PATH": "/proc/none/model.pth"}, "MODEL_PATH='/proc/none/model.pth'"),
+    ],
+)
+def test_what_cannot_work_is_named(tmp_path: Path, settings: dict[str, str], named: str) -> None:
+    pictures(tmp_path, 30)
+    child = start(tmp_path, **settings)
+    assert child.wait(LIMIT_S) == 2, str(child)
+    errors = [line for line in child.log.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, child.log
+    assert named in errors[0]
+    assert "Traceback" not in child.log
+
+
+def test_handwritten_digits_are_learned(tmp_path: Path) -> None:
+    assert digits.write(tmp_path / "digits", per_label=60) == 600
+    trained(
+        tmp_path,
+        DATASET_PATH="digits",
+        AUGMENT="shift,rotate",
+        EPOCHS="12",
+        HOLD_OUT="0.3",
+        LEARNING_RATE="0.01",
+        MIN_ACCURACY="0.8",
+    )
+    labels = json.loads((tmp_path / "classes.json").read_text())
+    assert list(labels.values()) == [str(digit) for digit in range(10)]
