@@ -17,6 +17,7 @@ from velox.dataset import Dataset, Held
 from velox.errors import SettingError, TrainingFailed
 from velox.retry import Stopped
 from velox.train_fit import fit
+from velox.train_heads import Heads
 from velox.train_init import start_from
 from velox.train_lock import alone
 from velox.train_progress import Progress
@@ -369,3 +370,20 @@ def test_the_auxiliary_outputs_of_a_file_are_passed_over(tmp_path: Path, archite
     started = model.build(architecture, 3)
     taken = start_from(started, tmp_path / "weights.pth", architecture=architecture, classes=3)
     assert taken == len(started.state_dict()) - 2
+
+
+def test_inner_maps_are_taught_once_each_and_leave_no_mark_on_the_network() -> None:
+    plain, taught = (model.build(ARCHITECTURE, 2) for _ in range(2))
+    heads = Heads(taught, size=64, classes=2)
+    taught.train()(torch.rand(2, 3, 64, 64))
+    assert [each.shape for each in heads()] == [(2, 2)] * 3, "maps of 16, 8 and 4 pixels"
+    assert taught.state_dict().keys() == plain.state_dict().keys()
+    with torch.inference_mode():
+        restored = model.build(ARCHITECTURE, 2)
+        restored.load_state_dict(taught.state_dict())
+        batch = torch.rand(1, 3, 64, 64)
+        assert torch.equal(taught.eval()(batch), restored.eval()(batch))
+
+
+def test_a_network_without_maps_has_no_heads() -> None:
+    assert Heads(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), size=8, classes=2)() == []
