@@ -15,6 +15,9 @@ from velox.train_progress import Progress
 from velox.train_state import State, StateFile
 from velox.training import Recipe, Trainer, class_weights, outputs
 
+# A validation loss at which the right label has a probability of 0.99 on average.
+GOOD_ENOUGH = 0.01
+
 log = logging.getLogger(__name__)
 
 
@@ -28,7 +31,7 @@ def fit(
     progress: Progress,
     stop: threading.Event,
 ) -> int:
-    """Train until the last epoch, or until none has been better for as long as patience lasts.
+    """Train until the last epoch, until patience ends, or until hardly anything is left to learn.
 
     The best epoch is the one with the least loss on the validation images; the trainer's network is
     left with its weights.
@@ -75,6 +78,9 @@ def fit(
 
 
 def _ended(state: State, recipe: Recipe) -> bool:
+    if state.best_loss <= GOOD_ENOUGH:
+        log.info("ending after epoch=%d: hardly anything is left to learn", state.epochs)
+        return True
     waited = state.epochs - 1 - state.best_epoch
     if recipe.patience and waited >= recipe.patience and state.epochs < recipe.epochs:
         log.info("ending after epoch=%d: no better one in %d", state.epochs, waited)

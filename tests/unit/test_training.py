@@ -244,6 +244,7 @@ class Scripted:
         ([5, 1, 3, 2, 4], 0, 2, 5),
         ([1, 2, 3, 4, 5], 1, 1, 2),
         ([3, 4, 2, 3, 1], 2, 5, 5),
+        ([3, 4, 0.01, 3, 1], 9, 3, 3),
     ],
 )
 def test_it_ends_when_patience_does_and_keeps_the_best(
