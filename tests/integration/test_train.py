@@ -63,7 +63,7 @@ def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
     pictures(tmp_path)
     (tmp_path / "pictures" / "red" / "broken.jpg").write_bytes(encoded(0)[:200])
     child = trained(tmp_path, EPOCHS="8")
-    assert files(tmp_path) - {path for path in files(tmp_path) if path.endswith("lock")} == WRITTEN
+    assert files(tmp_path) == {*WRITTEN, LOCK}
     checkpoint = model.load(tmp_path / "model.pth", tmp_path / "classes.json")
     assert checkpoint.labels == tuple(sorted(COLOURS))
     assert checkpoint.temperature != 1.0
@@ -107,7 +107,7 @@ def test_a_model_below_the_floor_is_not_written(tmp_path: Path) -> None:
 
 def test_sigterm_ends_it_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     pictures(tmp_path)
-    child = start(tmp_path, EPOCHS="10000", PATIENCE="0", RESUME="0")
+    child = start(tmp_path, EPOCHS="10000", LEARNING_RATE="1e-8", RESUME="0")
     child.wait_for_line(r"epoch=1/10000", LIMIT_S)
     assert child.terminate(5) == 1, str(child)
     assert child.log.splitlines()[-1] == "error: stopped in training; no model was written"
@@ -117,12 +117,13 @@ def test_sigterm_ends_it_and_leaves_nothing_half_written(tmp_path: Path) -> None
 def test_a_killed_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
     for name in ("killed", "whole"):
         pictures(tmp_path / name)
-    trained(tmp_path / "whole", EPOCHS="6")
-    child = start(tmp_path / "killed", EPOCHS="6")
+    settings = {"EPOCHS": "6", "LEARNING_RATE": "0.001"}
+    trained(tmp_path / "whole", **settings)
+    child = start(tmp_path / "killed", **settings)
     child.wait_for_line("epoch=2/6", LIMIT_S)
     child.signal(signal.SIGKILL)
     child.kill()
-    resumed = trained(tmp_path / "killed", log="resumed.log", EPOCHS="6")
+    resumed = trained(tmp_path / "killed", log="resumed.log", **settings)
     assert "resuming after epoch=" in resumed.log
     assert files(tmp_path / "killed") >= WRITTEN
     assert ".model.pth.resume" not in files(tmp_path / "killed")
@@ -138,9 +139,6 @@ def test_a_killed_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
     [
         ({"DATASET_PATH": "nowhere"}, "DATASET_PATH='nowhere' cannot be used"),
         ({"INIT_WEIGHTS": "nowhere.pth"}, "INIT_WEIGHTS='nowhere.pth' cannot be used"),
-        ({"AUGMENT": "melt"}, "AUGMENT='melt' is not allowed"),
-        ({"MODEL_ARCH": "vit_b_16"}, "MODEL_ARCH='vit_b_16'"),
-        ({"MODEL_PATH": "/proc/none/model.pth"}, "MODEL_PATH='/proc/none/model.pth'"),
     ],
 )
 def test_what_cannot_work_is_named(tmp_path: Path, settings: dict[str, str], named: str) -> None:
