@@ -107,7 +107,7 @@ def test_a_model_below_the_floor_is_not_written(tmp_path: Path) -> None:
 
 def test_sigterm_ends_it_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     pictures(tmp_path)
-    child = start(tmp_path, EPOCHS="10000", LEARNING_RATE="1e-8", RESUME="0")
+    child = start(tmp_path, EPOCHS="10000", PATIENCE="0", LEARNING_RATE="1e-8", RESUME="0")
     child.wait_for_line(r"epoch=1/10000", LIMIT_S)
     assert child.terminate(5) == 1, str(child)
     assert child.log.splitlines()[-1] == "error: stopped in training; no model was written"
