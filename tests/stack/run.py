@@ -50,7 +50,7 @@ def main() -> int:
 def put_to_the_test(stack: Stack, checkout: Path) -> None:
     """The promises, in the order of a stack's life."""
     with promise("docker build"):
-        run("docker", "build", "--tag", IMAGE, ".", cwd=checkout)
+        build(IMAGE, checkout)
     say(f"image_gb={image_bytes() / 1e9:.2f}")
     with promise("up --wait: all healthy, the trainer ended with 0"):
         comes_up(stack)
@@ -74,6 +74,12 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
         assert leftovers() == []
 
 
+def build(image: str, checkout: Path) -> None:
+    """Build as the README says; the environment may name other package indexes."""
+    indexes = [f"--build-arg={name}" for name in ("PIP_INDEX_URL", "TORCH_INDEX_URL")]
+    run("docker", "build", *indexes, "--tag", image, ".", cwd=checkout)
+
+
 def image_bytes() -> int:
     """The size of the image as Docker counts it."""
     return int(run("docker", "image", "inspect", "--format", "{{.Size}}", IMAGE))
@@ -84,7 +90,7 @@ def code_change(checkout: Path) -> None:
     changed = f"{IMAGE}-changed"
     script = checkout / "consumer.py"
     script.write_text(script.read_text() + "# changed\n")
-    run("docker", "build", "--tag", changed, ".", cwd=checkout)
+    build(changed, checkout)
     pairs = list(zip(layers(IMAGE), layers(changed), strict=True))
     run("docker", "image", "rm", changed)
     rebuilt = sum(before != after for before, after in pairs)
