@@ -33,14 +33,14 @@ _SHADE_JITTER = 12
 
 _GROUND = (15, 135)
 _GROUND_TINT = 14
-_CLUTTER = 4
+_CLUTTER = 3
 
 # Of the circle around the shape, relative to the image's shorter side.
-_RADII = (0.14, 0.40)
+_RADII = (0.25, 0.42)
 
 _NOISE_TILE = 512
 _NOISE_SHIFT = 64
-_NOISE_DEVIATIONS = (0.0, 10.0)
+_NOISE_DEVIATIONS = (0.0, 6.0)
 # The deviation that the stored noise has, in its own 8 bits around 128.
 _NOISE_STORED = 32.0
 
