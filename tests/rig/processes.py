@@ -157,7 +157,7 @@ def module(name: str, *, env: Mapping[str, str], log: Path) -> Child:
 
 def bare_environment() -> dict[str, str]:
     """A script's environment without any setting; its libraries keep to one thread each."""
-    kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_CONFIG")
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
         "PYTHONPATH": str(ROOT),
