@@ -6,7 +6,7 @@
     python demo.py --help          # every variable, its default and its meaning
 
 The parts are the ordinary scripts, each a process. They read their own variables too, so that
-SHAPES=circle,star or BATCH_SIZE=32 can be tried here.
+SHAPES=circle,star, BATCH_SIZE=32 or SOURCE=photos can be tried here.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from velox.config import DemoSettings
 from velox.demo_parts import Consumer, Producer
 from velox.demo_text import live_line, rate, summary
 from velox.display import Display
-from velox.errors import VeloxError
+from velox.errors import SettingError, VeloxError
 from velox.figures import Figures
 from velox.reader import SQLiteReader
 from velox.report_page import write_report
 from velox.retry import Stopped
+from velox.source_place import Kind, locate
 from velox.stores import SQLITE_FILE
 
 STORAGE = "discoveries"
@@ -53,6 +54,7 @@ def main() -> int:
 
 def run(settings: DemoSettings, stop: threading.Event) -> int:
     """Start the parts one after the other, show what they do, end them, sum up."""
+    check_source(settings)
     display = Display(sys.stderr)
     signal.signal(signal.SIGHUP, lambda *_: stop.set())
     port = free_port(settings.metrics_port)
@@ -80,6 +82,17 @@ def run(settings: DemoSettings, stop: threading.Event) -> int:
     report = report_of(storage, settings.demo_path / REPORT)
     print(summary(last, producer.acknowledged, storage, report), flush=True)
     return 0 if last.finished >= producer.acknowledged and not producer.failed else 1
+
+
+def check_source(settings: DemoSettings) -> None:
+    """Refuse a SOURCE that cannot be read before a model is trained for it.
+
+    Raises:
+        SettingError: naming what is wrong with it.
+    """
+    places = locate(settings.source, loop=settings.source_loop)
+    if any(place.kind is Kind.TAR and not place.location for place in places):
+        raise SettingError("SOURCE=- is not allowed in the demo: unpack the archive, or name it")
 
 
 def environment_of_parts(settings: DemoSettings, bootstrap: str, port: int) -> dict[str, str]:

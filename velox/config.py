@@ -362,8 +362,8 @@ class ModelSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProducerSettings(KafkaSettings, ShapeSettings):
-    """What `producer.py` reads."""
+class SourceSettings(Settings):
+    """Where images come from."""
 
     source: tuple[str, ...] = setting(
         "SOURCE",
@@ -381,6 +381,12 @@ class ProducerSettings(KafkaSettings, ShapeSettings):
         number(0, 1000),
         "Frames per second of each camera, stream or video, the others are left out; 0 for all",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
+    """What `producer.py` reads."""
+
     producer_interval: float = setting(
         "PRODUCER_INTERVAL",
         "0.1",
@@ -584,7 +590,7 @@ class LagSettings(GroupSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoSettings(Settings):
+class DemoSettings(SourceSettings):
     """What `demo.py` reads; its processes read theirs, with paths and addresses that it sets."""
 
     images: int = setting(

@@ -153,3 +153,19 @@ def test_a_port_in_use_is_no_hindrance(trained: Path) -> None:
         demo.child.wait_for_line("^metrics ", START_LIMIT_S)
         assert get(f"{address}/readyz")[0] == 200
         demo.end_with(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("gone", "SOURCE names 'gone': No such file or directory"),
+        ("-", "SOURCE=- is not allowed in the demo"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_before_anything_starts(
+    source: str, reason: str, tmp_path: Path
+) -> None:
+    demo = Demo(tmp_path, SOURCE=source)
+    assert demo.child.wait(END_LIMIT_S) == 2, str(demo.child)
+    (line,) = demo.child.log.splitlines()
+    assert line.startswith(f"error: {reason}")
