@@ -48,7 +48,7 @@ FAULTS: dict[str, tuple[Change, Change]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["refuses", pytest.param("deleted", marks=pytest.mark.long)])
 def test_nothing_is_committed_past_the_record(scenario: Scenario, fault: str) -> None:
     begin, end = FAULTS[fault]
     consumer = scenario.joined_consumer(STALL_TIMEOUT_S=2, BATCH_SIZE=1)

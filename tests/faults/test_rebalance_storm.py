@@ -47,7 +47,8 @@ def test_no_partition_is_stuck(make_scenario: MakeScenario, protocol: str, secon
         scenario.stop(consumer)
 
 
-@pytest.mark.parametrize("protocol", ["classic", pytest.param("consumer", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_partition_that_left_paused_flows_when_it_comes_back(
     make_scenario: MakeScenario, protocol: str
 ) -> None:
