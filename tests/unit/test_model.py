@@ -12,6 +12,7 @@ import torch
 from velox import model, whole_file
 from velox.errors import CheckpointError, SettingError
 from velox.model import Checkpoint
+from velox.samples import Samples
 
 LABELS = ("red_circle", "red_square", "green_circle")
 # The smallest architecture that torchvision has.
@@ -29,6 +30,7 @@ def untrained(labels: tuple[str, ...] = LABELS, architecture: str = ARCHITECTURE
         state_dict=model.build(architecture, len(labels)).state_dict(),
         metrics={"accuracy": 0.5},
         temperature=1.25,
+        samples=Samples((b"one image", b"another"), (2, 0)),
     )
 
 
@@ -93,6 +95,21 @@ def test_the_new_labels_are_in_place_before_the_new_model(
     monkeypatch.setattr(model, "write_whole", write)
     model.save(untrained(), files.model, files.classes)
     assert written == [files.classes, files.model]
+
+
+def test_a_checkpoint_without_samples_loads(files: Files) -> None:
+    files.change(lambda content: content.pop("samples"))
+    assert files.load().samples == Samples((), ())
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [[1], {"images": ["text"], "targets": [0]}, {"images": [], "targets": [0]}, {"images": 5}],
+)
+def test_samples_that_are_none_make_no_checkpoint(files: Files, samples: object) -> None:
+    files.change(lambda content: content.update(samples=samples))
+    with pytest.raises(CheckpointError, match="is no usable checkpoint"):
+        files.load()
 
 
 def test_a_failed_write_leaves_the_old_model_and_no_rest(
