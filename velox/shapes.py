@@ -36,11 +36,11 @@ _GROUND_TINT = 14
 _CLUTTER = 3
 
 # Of the circle around the shape, relative to the image's shorter side.
-_RADII = (0.25, 0.42)
+_RADII = (0.24, 0.40)
 
 _NOISE_TILE = 512
 _NOISE_SHIFT = 64
-_NOISE_DEVIATIONS = (0.0, 6.0)
+_NOISE_DEVIATIONS = (0.0, 8.0)
 # The deviation that the stored noise has, in its own 8 bits around 128.
 _NOISE_STORED = 32.0
 
