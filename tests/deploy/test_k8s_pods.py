@@ -223,8 +223,9 @@ def test_probed_ports_are_named_and_nothing_is_killed_while_it_starts(pod: Pod) 
     for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
         probe = pod.main[kind]
         assert (probe.get("httpGet") or probe["tcpSocket"])["port"] in names
-    patience = pod.main["startupProbe"]
-    assert patience["periodSeconds"] * patience["failureThreshold"] >= 180
+    for kind, seconds in (("startup", 180), ("liveness", 60)):
+        patience = pod.main[f"{kind}Probe"]
+        assert patience["periodSeconds"] * patience["failureThreshold"] >= seconds
 
 
 def test_consumers_have_time_to_drain() -> None:

@@ -1,7 +1,9 @@
 """Put the manifests through their promises in the cluster of the current kubectl context.
 
-    python -m tests.k8s.run                           # KUBECTL may name a wrapper of kubectl
-    python -m tests.k8s.run --set SAMPLES_PER_CLASS=40 --set MIN_ACCURACY=0    # on a slow machine
+    python -m tests.k8s.run      # KUBECTL may name a wrapper of kubectl
+    python -m tests.k8s.run --set EPOCHS=1 --set MIN_ACCURACY=0 --set CONFIDENCE_THRESHOLD=0
+
+The second form is for a slow machine: it trains a poor model whose every answer counts as a match.
 
 All is made in a namespace of its own that goes at the end. On a node that kwok simulates the
 promises of the control plane are tried: validation, scheduling, eviction, scaling. On a real node

@@ -32,7 +32,7 @@ def comes_up(cluster: Cluster) -> None:
     """One command on an empty namespace brings everything up; a second changes nothing."""
     cluster.apply()
     for name in deployments():
-        cluster.kubectl("wait", "--for=condition=Available", f"deployment/{name}", "--timeout=120s")
+        cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s")
     cluster.kubectl("wait", "--for=condition=Complete", "job/model-trainer", "--timeout=120s")
     cluster.kubectl("rollout", "status", "statefulset/kafka", "--timeout=120s")
     claims = cluster.items("persistentvolumeclaims")
