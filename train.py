@@ -45,7 +45,7 @@ from velox.train_state import StateFile
 from velox.training import Recipe, Trainer, make_deterministic, outputs, require_trainable
 from velox.whole_file import write_whole
 
-SHAPES_EPOCHS, FOLDER_EPOCHS = 10, 40
+SHAPES_EPOCHS, FOLDER_EPOCHS = 6, 40
 VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
 # That travel with the checkpoint: enough to see a loss of 0.2 points.
 SAMPLES = 500

@@ -451,7 +451,7 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "EPOCHS",
         "0",
         integer(0, 10_000),
-        "Passes over the training images at most; 0 for 10 over shapes, 40 over DATASET_PATH",
+        "Passes over the training images at most; 0 for 6 over shapes, 40 over DATASET_PATH",
     )
     patience: int = setting(
         "PATIENCE",

@@ -15,8 +15,8 @@ from velox.train_progress import Progress
 from velox.train_state import State, StateFile
 from velox.training import Recipe, Trainer, class_weights, outputs
 
-# A validation loss at which the right label has a probability of 0.98 on average.
-GOOD_ENOUGH = 0.02
+# A validation loss at which the right label has a probability of 0.99 on average.
+GOOD_ENOUGH = 0.01
 
 log = logging.getLogger(__name__)
 
