@@ -24,7 +24,7 @@ LOOK_AT_BACKLOG_EVERY = 2_000
 # load. Small ones let a growth be seen that is none of them.
 SMALL_FETCHES = "queued.max.messages.kbytes=4096,max.partition.fetch.bytes=262144"
 GROWTH_LIMIT = 16 * 2**20
-CATCH_UP_LIMIT_S = 60.0
+CATCH_UP_LIMIT_S = 180.0
 
 
 class FullLoad:
