@@ -66,7 +66,7 @@ def test_every_action_is_pinned_by_the_digest_of_a_named_version() -> None:
     used = re.findall(r"uses: (.*)", TEXT)
     assert used
     for each in used:
-        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} +# v\d+\.\d+\.\d+", each), each
 
 
 @pytest.mark.parametrize("name", JOBS)
