@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sys
 import threading
 import time
@@ -31,7 +32,7 @@ from velox.dataset import Dataset, Splits, split
 from velox.dataset_folder import read_folder
 from velox.dataset_shapes import Shapes
 from velox.engine import select_device
-from velox.errors import AccuracyTooLow, CheckpointError
+from velox.errors import AccuracyTooLow, CheckpointError, SettingError, TrainingFailed
 from velox.model import Checkpoint
 from velox.samples import Samples
 from velox.train_calibration import fit_temperature
@@ -66,14 +67,29 @@ def train(if_missing: bool, settings: TrainSettings, stop: threading.Event) -> i
     if if_missing and usable(settings):
         return 0
     device = select_device(settings.device)
+    if device.type == "cuda":
+        torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_fraction, device)
     with alone(settings.model_path, stop):
         # Another process may have trained while this one waited.
         if if_missing and usable(settings):
             return 0
         if if_missing and settings.model_path.exists():
             set_aside(settings.model_path)
-        run(settings, device, stop)
+        require_writable(settings.classes_path)
+        try:
+            run(settings, device, stop)
+        except OSError as error:
+            raise TrainingFailed(f"{error.strerror}; no model was written") from error
     return 0
+
+
+def require_writable(classes_path: Path) -> None:
+    """Refuse a place for the labels that cannot be written, before anything takes long."""
+    if not os.access(classes_path.parent, os.W_OK | os.X_OK):
+        raise SettingError(
+            f"CLASSES_PATH={str(classes_path)!r} cannot be used: "
+            "its folder must be one that can be written to"
+        )
 
 
 def usable(settings: TrainSettings) -> bool:
