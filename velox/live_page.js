@@ -145,35 +145,6 @@ async function poll() {
   else showState("no connection", "The consumer does not answer; trying again.");
 }
 
-element("pause").dataset.paused === "true") return;
-  const wall = element("wall");
-  const there = new Set([...wall.children].map((each) => each.dataset.key));
-  wall.prepend(...matches.filter((each) => !there.has(each.key)).map(tile));
-  while (wall.children.length > SHOWN) wall.lastChild.remove();
-}
-
-function show(now) {
-  showState(now.state.word, now.state.reason);
-  showModel(now.model);
-  showFigures(now);
-  showCurve(now.curve);
-  showBars("labels", now.labels);
-  showBars("reasons", now.reasons);
-  showMatches(now.matches);
-}
-
-async function poll() {
-  const started = Date.now();
-  try {
-    const answer = await fetch("live.json", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    show(await answer.json());
-  } catch {
-    showState("no connection", "The consumer does not answer; trying again.");
-  }
-  setTimeout(poll, Math.max(100, EVERY_MS - (Date.now() - started)));
-}
-
 element("pause").addEventListener("click", ({ currentTarget: button }) => {
   const paused = button.dataset.paused !== "true";
   button.dataset.paused = String(paused);
