@@ -171,6 +171,33 @@ def test_an_avif_is_as_large_as_its_container_or_its_frames(claims: int, frames:
     assert header == image_header.Header(".avif", SIDE, SIDE)
 
 
+def sequence_header(*, timing: int = 0, delays: int = 0) -> bytes:
+    """A sequence header of 600 x 300 pixels in its long form, as an open bitstream unit."""
+    fields = [(0, 3), (1, 1), (0, 1), (timing, 1), (delays, 1), (0, 5), (0, 12), (8, 5), (0, 1)]
+    fields += [(1, 1), (0, 4)] if delays else []
+    fields += [(15, 4), (15, 4), (SIDE - 1, 16), (SIDE // 2 - 1, 16), (0, 7)]
+    bits = "".join(f"{value:0{width}b}" for value, width in fields)
+    content = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    return b"\x12\0\x0a" + bytes([len(content)]) + content
+
+
+@pytest.mark.parametrize("delays", [0, 1])
+def test_the_long_form_of_a_sequence_header_is_read(delays: int) -> None:
+    header = image_header.read(avif_of_one_item(sequence_header(delays=delays)))
+    assert header == image_header.Header(".avif", SIDE, SIDE // 2)
+
+
+def test_a_film_is_no_image() -> None:
+    assert image_header.read(avif_of_one_item(sequence_header(timing=1))) is None
+
+
+def test_a_box_may_give_its_length_in_64_bits() -> None:
+    data = encoded(".avif")
+    long_box = struct.pack(">I4sQ", 1, b"free", 20) + bytes(4)
+    assert image_header.read(data + long_box) == image_header.Header(".avif", SIDE, SIDE)
+    assert image_header.read(data + long_box[:-1]) is None
+
+
 @pytest.mark.parametrize("box", [b"moov", b"mini", b"meta"])
 def test_an_avif_with_frames_elsewhere_is_refused(box: bytes) -> None:
     data = encoded(".avif")
