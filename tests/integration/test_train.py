@@ -161,7 +161,7 @@ def test_handwritten_digits_are_learned(tmp_path: Path) -> None:
         EPOCHS="12",
         HOLD_OUT="0.3",
         LEARNING_RATE="0.01",
-        MIN_ACCURACY="0.8",
+        MIN_ACCURACY="0.7",
     )
     labels = json.loads((tmp_path / "classes.json").read_text())
     assert list(labels.values()) == [str(digit) for digit in range(10)]
