@@ -21,6 +21,8 @@ EVERY_S = 1.0
 # Throughput and latency are of the last so many seconds, the curve of a longer while.
 WINDOW_S = 10
 CURVE_S = 120
+# Every batch waits for the store for a moment; so long a wait is one to tell of.
+WAITING_AFTER_S = 3.0
 MOST_ROWS = 12
 LONGEST_TEXT = 120
 CLOSE_TIMEOUT_S = 2.0
@@ -141,7 +143,7 @@ def _state(health: Health) -> dict[str, str]:
     ready, ready_reason = health.ready()
     if not live:
         return {"word": "stuck", "reason": live_reason}
-    if health.starting is None and live_reason != "ok":
+    if live_reason != "ok" and health.idle is not None and health.idle() > WAITING_AFTER_S:
         return {"word": "waiting", "reason": live_reason}
     if not ready:
         return {"word": "starting", "reason": ready_reason}

@@ -90,22 +90,23 @@ def test_long_texts_of_strangers_are_clipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("poll_age", "excuse", "joined", "expected"),
+    ("poll_age", "idle", "excuse", "joined", "expected"),
     [
-        (1.0, None, False, ("starting", "waiting for the consumer group's assignment")),
-        (1.0, None, True, ("running", "")),
-        (1.0, "waiting for mongodb", True, ("waiting", "waiting for mongodb")),
-        (1.0, "waiting for the broker", False, ("waiting", "waiting for the broker")),
-        (99.0, None, True, ("stuck", "poll loop has not turned for 99 s")),
+        (1.0, 0.0, None, False, ("starting", "waiting for the consumer group's assignment")),
+        (1.0, 9.0, None, True, ("running", "")),
+        (1.0, 0.1, "waiting for mongodb", True, ("running", "")),
+        (1.0, 9.0, "waiting for mongodb", True, ("waiting", "waiting for mongodb")),
+        (1.0, 9.0, "waiting for the broker", False, ("waiting", "waiting for the broker")),
+        (99.0, 9.0, None, True, ("stuck", "poll loop has not turned for 99 s")),
     ],
 )
 def test_the_state_in_a_word(
-    poll_age: float, excuse: str | None, joined: bool, expected: tuple[str, str]
+    poll_age: float, idle: float, excuse: str | None, joined: bool, expected: tuple[str, str]
 ) -> None:
     page = Page()
     page.health.starting = None
     page.health.poll_age = lambda: poll_age
-    page.health.idle = lambda: 0.0
+    page.health.idle = lambda: idle
     page.health.excuse = lambda: excuse
     page.health.joined = lambda: joined
     state = page.after(1)["state"]
