@@ -66,6 +66,7 @@ def train(if_missing: bool, settings: TrainSettings, stop: threading.Event) -> i
     """Get the data, fit, judge, save."""
     if if_missing and usable(settings):
         return 0
+    model.require_architecture(settings.model_arch)
     device = select_device(settings.device)
     if device.type == "cuda":
         torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_fraction, device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -41,7 +42,8 @@ class ImageFiles:
     ) -> None:
         self._folder = folder
         self._prefix = os.path.join(folder, "")
-        self._pid = os.getpid()
+        # Not the process's number: containers that share the folder count from 1 each.
+        self._writer = secrets.token_hex(4)
         self._keep = keep
         self._clock = clock
         # Oldest first; a record that comes again moves to the end.
@@ -64,7 +66,7 @@ class ImageFiles:
             return None
         name = file_name(record)
         path = f"{self._prefix}{name}"
-        temporary = f"{self._prefix}.{name}.{self._pid}{TEMPORARY}"
+        temporary = f"{self._prefix}.{name}.{self._writer}{TEMPORARY}"
         try:
             with open(temporary, "wb") as file:
                 file.write(record.value or b"")

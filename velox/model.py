@@ -68,16 +68,25 @@ def architectures() -> list[str]:
     return models.list_models(module=models)  # type: ignore[no-any-return]
 
 
+def require_architecture(name: str) -> None:
+    """Refuse a name that is no classifier's.
+
+    Raises:
+        SettingError: when torchvision has no classifier of that name.
+    """
+    if name not in architectures():
+        raise SettingError(
+            f"MODEL_ARCH={name!r} is not allowed: one of {', '.join(architectures())}"
+        )
+
+
 def build(architecture: str, classes: int) -> nn.Module:
     """Make a classifier with so many outputs and random weights.
 
     Raises:
         SettingError: when torchvision has no classifier of that name.
     """
-    if architecture not in architectures():
-        raise SettingError(
-            f"MODEL_ARCH={architecture!r} is not allowed: one of {', '.join(architectures())}"
-        )
+    require_architecture(architecture)
     # The auxiliary outputs of these two serve a training on ImageNet and change what is returned.
     extra = {"googlenet": {"aux_logits": False}, "inception_v3": {"aux_logits": False}}
     options: dict[str, Any] = extra.get(architecture, {})

@@ -71,6 +71,22 @@ def test_a_file_that_cannot_be_written_leaves_nothing(
     assert files.write(record(1, value=JPEG)) is not None
 
 
+def test_two_writers_of_one_record_do_not_take_each_others_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = ImageFiles(tmp_path, keep=5), ImageFiles(tmp_path, keep=5)
+    rename = os.rename
+
+    def write_meanwhile(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "rename", rename)
+        other.write(record(1))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", write_meanwhile)
+    assert one.write(record(1)) is not None
+    assert len(names(tmp_path)) == 1
+
+
 def test_the_newest_stay(tmp_path: Path) -> None:
     files = ImageFiles(tmp_path, keep=3)
     all_names = written(files, range(8))
