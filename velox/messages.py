@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
+from operator import methodcaller
 from typing import cast
 
 from confluent_kafka import Message
 
 from velox.records import Headers, Record
+
+# A name that is not UTF-8 makes the client return a value and leave an exception behind. A direct
+# call, once the interpreter has specialised it, does not look for one, and something else fails
+# later on; a call through C always looks, and raises SystemError here.
+_read_headers = methodcaller("headers")
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +46,7 @@ def record_of(message: Message, *, topic: str, epoch: int, received: float) -> R
 def _headers(message: Message) -> Headers:
     """All headers, or none where the client cannot read a name because it is not UTF-8."""
     try:
-        return cast(Headers, tuple(message.headers() or ()))
+        return cast(Headers, tuple(_read_headers(message) or ()))
     except (SystemError, UnicodeDecodeError):
         log.warning("headers dropped partition=%s offset=%s", message.partition(), message.offset())
         return ()
