@@ -216,7 +216,7 @@ function stop_velox {
     need minikube kubectl
     if (running) {
         say 'Remove what start made, but for the data'
-        kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$Ours" --cascade foreground
+        kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$Ours" '--cascade=foreground'
         kube delete 'services,configmaps,serviceaccounts,roles,rolebindings' "--selector=$Ours"
         kube delete priorityclasses "--selector=$Ours"
         if (-not $Purge) { mini stop }

@@ -210,7 +210,7 @@ stop_velox() {
   need minikube kubectl
   if running; then
     say "Remove what start made, but for the data"
-    kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$OURS" --cascade foreground
+    kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$OURS" --cascade=foreground
     kube delete 'services,configmaps,serviceaccounts,roles,rolebindings' "--selector=$OURS"
     kube delete priorityclasses "--selector=$OURS"
     if ! $purge; then mini stop; fi

@@ -261,7 +261,7 @@ def test_stop_removes_all_kinds_but_the_data(k8s: Run) -> None:
     assert ran.calls[-1] == mini("stop")
     deletions = [call for call in ran.calls if " delete " in call]
     assert all(
-        call.endswith("--cascade foreground") or "part-of=velox" in call for call in deletions
+        call.endswith("--cascade=foreground") or "part-of=velox" in call for call in deletions
     )
     deleted = {kind for call in deletions for kind in call.split()[4].split(",")}
     short = {"hpa": "horizontalpodautoscalers", "pdb": "poddisruptionbudgets"}
