@@ -109,6 +109,7 @@ class Results:
             }
             for name, case in self.cases.items()
         }
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(_rounded({"bars": bars, "cases": cases}), indent=2) + "\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from bench.checkpoints import Checkpoints
 from bench.images import shapes
@@ -51,11 +51,18 @@ def once(stack: Stack, paths: dict[str, str]) -> tuple[float, float]:
     settings = {"bootstrap.servers": stack.kafka.bootstrap, "group.id": group}
     with closing(Consumer(settings)) as reader:
 
-        def committed() -> int:
-            (found,) = reader.committed([TopicPartition(topic, 0)], timeout=ANSWER_LIMIT_S)
+        def answer() -> int | None:
+            # The group's coordinator may still be on its way.
+            try:
+                (found,) = reader.committed([TopicPartition(topic, 0)], timeout=ANSWER_LIMIT_S)
+            except KafkaException:
+                return None
             return max(0, found.offset)
 
-        committed()
+        def committed() -> int:
+            return answer() or 0
+
+        eventually(lambda: answer() is not None, LIMIT_S, "an answer of the group's coordinator")
         start = time.monotonic()
         child = script("consumer.py", env=environment, log=stack.folder / topic / "log")
         try:
