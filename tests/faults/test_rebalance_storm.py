@@ -59,7 +59,7 @@ def test_a_partition_that_left_paused_flows_when_it_comes_back(
     scenario.send(mixture(range(80)))
     stays.wait_for_line("polling=paused", 30)
     passes_by = scenario.joined_consumer()
-    stays.wait_for_line("revoked before done", 30)
+    stays.wait_for_line(r"partitions revoked=\[\d", 30)
     stays.wait_for_line("polling=resumed", 30)
     scenario.stop(passes_by)
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
