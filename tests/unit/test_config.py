@@ -218,3 +218,48 @@ def test_help_tells_every_variable(settings: type[Settings]) -> None:
     for declared in settings.declared().values():
         assert f"  {declared.variable} (default: {declared.default or 'empty'})" in text
         assert f"{declared.meaning}.\n      Allowed: {declared.parser.allowed}." in text
+
+
+def test_text_is_taken_as_it_is_written() -> None:
+    settings = ConsumerSettings.load({"KAFKA_TOPIC": "mine", "DEVICE": "cuda:1"})
+    assert (settings.kafka_topic, settings.device) == ("mine", "cuda:1")
+
+
+def test_a_switch_is_on_or_off() -> None:
+    assert ProducerSettings.load({"SOURCE_LOOP": "1"}).source_loop is True
+    assert ProducerSettings.load({"SOURCE_LOOP": "0"}).source_loop is False
+    with pytest.raises(SettingError, match=r"^SOURCE_LOOP='yes' is not allowed: 0 or 1"):
+        ProducerSettings.load({"SOURCE_LOOP": "yes"})
+
+
+def test_sources_are_a_list_that_may_name_commas() -> None:
+    assert ProducerSettings.load({"SOURCE": r"photos, a\,b,synthetic"}).source == (
+        "photos",
+        "a,b",
+        "synthetic",
+    )
+
+
+@pytest.mark.parametrize("bad", ["", "a,,b", "a,", "a\0b"])
+def test_a_source_without_a_name_is_refused(bad: str) -> None:
+    with pytest.raises(SettingError, match=r"^SOURCE="):
+        ProducerSettings.load({"SOURCE": bad})
+
+
+def test_spaces_before_a_property_do_not_count() -> None:
+    given = {"KAFKA_CONFIG": "client.rack=a, fetch.min.bytes=1"}
+    assert ConsumerSettings.load(given).kafka_config == {
+        "client.rack": "a",
+        "fetch.min.bytes": "1",
+    }
+
+
+def test_settings_are_read_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("KAFKA_TOPIC=of-the-file\nBATCH_SIZE=16\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KAFKA_TOPIC", "of-the-environment")
+    monkeypatch.delenv("BATCH_SIZE", raising=False)
+    settings = ConsumerSettings.from_environment()
+    assert (settings.kafka_topic, settings.batch_size) == ("of-the-environment", 16)
