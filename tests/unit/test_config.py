@@ -221,8 +221,8 @@ def test_help_tells_every_variable(settings: type[Settings]) -> None:
 
 
 def test_text_is_taken_as_it_is_written() -> None:
-    settings = ConsumerSettings.load({"KAFKA_TOPIC": "mine", "DEVICE": "cuda:1"})
-    assert (settings.kafka_topic, settings.device) == ("mine", "cuda:1")
+    settings = ConsumerSettings.load({"KAFKA_TOPIC": "mine", "LOG_LEVEL": "DEBUG"})
+    assert (settings.kafka_topic, settings.log_level) == ("mine", "DEBUG")
 
 
 def test_a_switch_is_on_or_off() -> None:
