@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from velox.decode import decode
@@ -46,6 +47,33 @@ def test_a_reduced_jpeg_stays_close_to_the_whole_one(side: int) -> None:
     assert full is not None
     whole = cv2.resize(full, (96, 96), interpolation=cv2.INTER_AREA)[:, :, ::-1]
     assert np.abs(small(data).astype(int) - whole).mean() < 3
+
+
+@pytest.mark.parametrize("extension", [".png", ".jpg"])
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(50, 60), (96, 96), (110, 110), (140, 180), (192, 192), (210, 330), (400, 1000)],
+)
+def test_every_pixel_counts_as_in_an_antialiased_resize(
+    height: int, width: int, extension: str
+) -> None:
+    """Pillow's resize is the reference."""
+    rng = np.random.default_rng(1)
+    texture = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 2.5)
+    data = bytes(cv2.imencode(extension, texture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+    full = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert full is not None
+    reference = np.asarray(
+        PIL.Image.fromarray(full).resize((96, 96), PIL.Image.Resampling.BILINEAR), np.float64
+    )
+
+    def distance(image: np.ndarray) -> float:
+        return float(np.sqrt(((image - reference) ** 2).mean()))
+
+    assert distance(small(data)) < 1.5
+    if height * width == 400_000:
+        plain = cv2.resize(full, (96, 96), interpolation=cv2.INTER_LINEAR)
+        assert distance(plain) > 4, "the texture is fine enough to tell"
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 4)])
