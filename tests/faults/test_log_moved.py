@@ -85,3 +85,42 @@ def test_a_topic_created_anew_is_read_from_its_start(
     assert len(ids) == 30 + images
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.stop(consumer)
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_commit_of_a_topic_that_is_gone_misleads_nobody(
+    make_scenario: MakeScenario, protocol: str
+) -> None:
+    """The consumer that made it never saw that the topic is another one, and is gone too."""
+    scenario = make_scenario(partitions=1, protocol=protocol)
+    first = scenario.joined_consumer({"blind": True}, QUEUE_SIZE=30)
+    scenario.mongod.freeze()
+    scenario.send(in_one_partition(range(30)))
+    eventually(lambda: metric(first, "velox_in_flight_images") == 30, 30, "a full queue")
+    scenario.delete_topic(scenario.topic)
+    scenario.create_topic(scenario.topic, 1)
+    scenario.send([picture(number) for number in range(30, 80)])
+    scenario.mongod.thaw()
+    eventually(
+        lambda: len(scenario.stored.documents()) >= 30,
+        CATCH_UP_LIMIT_S,
+        lambda: f"the images that were in flight: {first}",
+    )
+    if protocol == "classic":
+        # A newer group commits by the topic's identity, and such a commit is refused.
+        eventually(
+            lambda: scenario.oracle.committed().get(0, 0) >= 30, 30, lambda: f"a commit: {first}"
+        )
+    first.kill()
+
+    second = scenario.consumer()
+    eventually(
+        lambda: len(scenario.stored.documents()) == 30 + 50,
+        CATCH_UP_LIMIT_S,
+        lambda: f"both topics' images: {len(scenario.stored.documents())} {second}",
+    )
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    if protocol == "classic":
+        assert metric(second, 'velox_offset_gaps_total{kind="recreated"}') == 1
+        second.wait_for_line("ERROR offset gap kind=recreated partitions=.0.", 5)
+    scenario.stop(second)

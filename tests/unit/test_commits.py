@@ -25,10 +25,12 @@ class FakeConsumer:
         self.calls: list[tuple[dict[int, int], bool]] = []
         self.fails: KafkaError | None = None
         self.topics: set[str] = set()
+        self.metadata: dict[int, str] = {}
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any:
         self.calls.append(({each.partition: each.offset for each in offsets}, asynchronous))
         self.topics |= {each.topic for each in offsets}
+        self.metadata.update({each.partition: each.metadata or "" for each in offsets})
         if self.fails is not None:
             raise KafkaException(self.fails)
         return None if asynchronous else [answer(each.partition, each.offset) for each in offsets]
@@ -50,6 +52,7 @@ class Parts:
             self.consumer,  # type: ignore[arg-type]
             topic="image_data",
             ledger=self.ledger,
+            metadata=lambda partition: f"of {partition}",
             metrics=self.metrics,
             clock=self.clock,
         )
@@ -75,6 +78,7 @@ def test_what_is_done_is_committed_without_waiting(parts: Parts) -> None:
     parts.commits.commit_when_due()
     assert parts.consumer.calls == [({0: 6, 1: 10}, True)]
     assert parts.consumer.topics == {"image_data"}
+    assert parts.consumer.metadata == {0: "of 0", 1: "of 1"}
 
 
 def test_nothing_done_is_no_commit(parts: Parts) -> None:

@@ -23,6 +23,7 @@ from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.poller import TROUBLE_LASTS_S, Poller
 from velox.records import Record
+from velox.topic_watch import TopicWatch
 
 DRAIN_S = 5.0
 NOW = 1000.0
@@ -40,6 +41,8 @@ class FakeConsumer:
         prefetched: what `consume` finds, messages and, as in librdkafka, rebalances in between.
         calls: what it was told, in order.
         offsets: committed offset by partition, before the test.
+        metadata: of these commits, by partition.
+        carried: metadata of the commits that it made, by partition.
         watermarks: log start and end by partition.
     """
 
@@ -51,6 +54,8 @@ class FakeConsumer:
         self.prefetched: deque[Step] = deque()
         self.calls: list[tuple[Any, ...]] = []
         self.offsets: dict[int, int] = {}
+        self.metadata: dict[int, str] = {}
+        self.carried: list[dict[int, str | None]] = []
         self.watermarks: dict[int, tuple[int, int]] = {}
         self.unreachable = False
         self.not_fetched: set[int] = set()
@@ -79,6 +84,7 @@ class FakeConsumer:
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any:
         self.calls.append(("commit", {each.partition: each.offset for each in offsets}))
+        self.carried.append({each.partition: each.metadata for each in offsets})
         if asynchronous:
             return None
         return [
@@ -90,7 +96,12 @@ class FakeConsumer:
         if self.unreachable:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         return [
-            TopicPartition(each.topic, each.partition, self.offsets.get(each.partition, -1001))
+            TopicPartition(
+                each.topic,
+                each.partition,
+                self.offsets.get(each.partition, OFFSET_INVALID),
+                self.metadata.get(each.partition, ""),
+            )
             for each in partitions
         ]
 
@@ -140,7 +151,8 @@ class Parts:
         monkeypatch.setattr(poller, "Consumer", FakeConsumer)
         monkeypatch.setattr(poller, "PATIENCE_S", 0)
         self.clock, self.metrics, self.stop = Clock(NOW), Metrics(), threading.Event()
-        self.recreations = 0
+        self.identity = "first"
+        self.topic_watch = TopicWatch(lambda: self.identity)
         self.intake: SimpleQueue[Record | End] = SimpleQueue()
         self.ledger = TimedLedger(self.clock)
         self.poller = Poller(
@@ -149,7 +161,7 @@ class Parts:
             ledger=self.ledger,
             intake=self.intake,
             metrics=self.metrics,
-            recreations=lambda: self.recreations,
+            topic_watch=self.topic_watch,
             drain_timeout=DRAIN_S,
             clock=self.clock,
         )
@@ -180,6 +192,11 @@ class Parts:
             assert isinstance(record, Record)
             found.append(record)
         return found
+
+    def recreate(self) -> None:
+        """Another topic of the same name is there, and is noticed."""
+        self.identity += "'"
+        self.topic_watch.look()
 
     def second(self) -> None:
         """A poll that takes a second."""
@@ -396,13 +413,13 @@ def test_a_topic_created_anew_is_read_from_its_start_and_said(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is in flight of the old topic must not move the offsets of the new one."""
-
-    def recreate() -> None:
-        parts.recreations += 1
-
-    parts.consumer.not_fetched = {0}
     parts.run(
-        parts.rebalance("assign", 0, 1), found(30, 1), recreate, nothing, parts.finish, parts.second
+        parts.rebalance("assign", 0, 1),
+        found(30, 1),
+        parts.recreate,
+        nothing,
+        parts.finish,
+        parts.second,
     )
     assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING), (1, OFFSET_BEGINNING)]
     assert parts.consumer.told("commit") == []
@@ -411,12 +428,48 @@ def test_a_topic_created_anew_is_read_from_its_start_and_said(
 
 
 def test_the_first_record_of_a_topic_created_anew_is_no_gap(parts: Parts) -> None:
-    def recreate() -> None:
-        parts.recreations += 1
-
-    parts.run(parts.rebalance("assign", 0), found(30), recreate, nothing, found(0), found(1))
+    parts.run(parts.rebalance("assign", 0), found(30), parts.recreate, nothing, found(0), found(1))
     assert value(parts.metrics, "velox_offset_gaps_total", kind="rewound") == 0
     assert [each.offset for each in parts.taken()] == [30, 0, 1]
+
+
+def test_a_start_that_cannot_be_sought_yet_is_sought_again(parts: Parts) -> None:
+    def fetched() -> None:
+        parts.consumer.not_fetched.clear()
+
+    parts.consumer.not_fetched = {0}
+    parts.run(parts.rebalance("assign", 0, 1), parts.recreate, nothing, fetched, nothing, nothing)
+    assert [number for number, _ in parts.consumer.told("seek")] == [0, 1, 0, 0]
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="recreated") == 2
+
+
+def test_a_commit_says_of_which_topic_it_is(parts: Parts) -> None:
+    def one_more() -> None:
+        parts.second()
+        parts.finish()
+
+    parts.run(
+        parts.rebalance("assign", 0),
+        found(0),
+        one_more,
+        parts.recreate,
+        found(0),
+        one_more,
+        parts.second,
+    )
+    carried = parts.consumer.carried
+    assert (carried[0], carried[-1]) == ({0: "topic-id=first"}, {0: "topic-id=first'"})
+
+
+def test_a_commit_of_a_topic_that_is_gone_is_no_place_to_go_on_from(parts: Parts) -> None:
+    """The topic is looked at anew for each assignment, so that this is known at once."""
+    parts.consumer.offsets = {0: 30, 1: 5, 2: 7}
+    parts.consumer.metadata = {0: "topic-id=first", 1: "topic-id=first'", 2: ""}
+    parts.topic_watch.look()
+    parts.identity = "first'"
+    parts.run(parts.rebalance("assign", 0, 1, 2), nothing)
+    assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING)]
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="recreated") == 1
 
 
 # Backpressure.
@@ -546,7 +599,7 @@ def test_a_property_that_librdkafka_refuses_is_named(monkeypatch: pytest.MonkeyP
             ledger=Ledger(max_images=1, max_bytes=1),
             intake=SimpleQueue(),
             metrics=Metrics(),
-            recreations=lambda: 0,
+            topic_watch=TopicWatch(str),
             drain_timeout=1,
         )
 

@@ -20,31 +20,49 @@ class Topic:
         return found
 
 
-def changes(*identities: str | None) -> list[int]:
-    """How many changes are known after each look."""
+def known(*identities: str | None) -> list[str]:
+    """What is known after each look."""
     watch, seen = TopicWatch(Topic(*identities).identity), []
     for _ in identities:
         watch.look()
-        seen.append(watch.changes)
+        seen.append(watch.known)
     return seen
 
 
-def test_a_topic_that_stays_is_no_change() -> None:
-    assert changes("a", "a", "a") == [0, 0, 0]
+def test_each_look_may_find_another_topic() -> None:
+    assert known("a", "a", "b", "c") == ["a", "a", "b", "c"]
 
 
-def test_each_other_identity_is_a_change() -> None:
-    assert changes("a", "b", "b", "c") == [0, 1, 1, 2]
+def test_what_is_known_stays_while_the_broker_does_not_say() -> None:
+    assert known(None, "a", None, "b") == ["", "a", "a", "b"]
 
 
-def test_a_topic_that_is_away_in_between_is_no_change_by_itself() -> None:
-    assert changes(None, "a", None, "a", None, "b") == [0, 0, 0, 0, 0, 1]
+def test_a_late_answer_does_not_replace_a_later_one() -> None:
+    asked, answer = threading.Event(), threading.Event()
+    answers = iter(("old", "new"))
+
+    def identity() -> str:
+        found = next(answers)
+        if found == "old":
+            asked.set()
+            answer.wait(LIMIT_S)
+        return found
+
+    watch = TopicWatch(identity)
+    looks = [threading.Thread(target=watch.look) for _ in range(2)]
+    looks[0].start()
+    asked.wait(LIMIT_S)
+    looks[1].start()
+    answer.set()
+    for look in looks:
+        look.join(LIMIT_S)
+    assert watch.known == "new"
 
 
 def test_it_looks_until_it_is_closed() -> None:
     watch = TopicWatch(Topic("a", "b").identity, interval=0.001)
     watch.start()
-    eventually(lambda: watch.changes == 1, LIMIT_S, "a change noticed")
+    eventually(lambda: watch.known == "b", LIMIT_S, "a change noticed")
     watch.close()
     eventually(lambda: not watches(), LIMIT_S, "the end of the thread")
 
