@@ -217,7 +217,7 @@ def join_stages(
         ledger=ledger,
         intake=intake,
         metrics=metrics,
-        recreations=lambda: topic_watch.changes,
+        topic_watch=topic_watch,
         # The broker evicts a consumer whose callback waits longer than the poll interval.
         drain_timeout=min(settings.drain_timeout, settings.max_poll_interval / 2),
     )

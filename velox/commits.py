@@ -25,6 +25,7 @@ class Commits:
         consumer: of the group whose offsets these are.
         topic: whose offsets they are.
         ledger: says what may be committed, and is told what was.
+        metadata: what a partition's commit carries besides its offset.
         metrics: updated as it goes.
         clock: monotonic seconds.
     """
@@ -35,12 +36,14 @@ class Commits:
         *,
         topic: str,
         ledger: Ledger,
+        metadata: Callable[[int], str],
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._consumer = consumer
         self._topic = topic
         self._ledger = ledger
+        self._metadata = metadata
         self._metrics = metrics
         self._clock = clock
         self._last = self._due = clock()
@@ -101,4 +104,7 @@ class Commits:
         log.warning("commit failed reason=%r", error.str())
 
     def _partitions(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, *item) for item in sorted(offsets.items())]
+        return [
+            TopicPartition(self._topic, number, offset, self._metadata(number))
+            for number, offset in sorted(offsets.items())
+        ]

@@ -22,15 +22,18 @@ class Origins:
     def __init__(self, identity: Callable[[], str]) -> None:
         self._identity = identity
         self._origins: dict[int, str] = {}
+        self._last = ""
 
     def assign(self, partitions: Iterable[int], metadata: Mapping[int, str]) -> None:
         """Take partitions with the metadata of the group's commits, where there are any.
 
-        A commit that names no topic, of another program or of none, is taken for one of this topic.
+        A partition whose commit names no topic, or that has none (the broker deletes a topic's
+        commits with it), counts as of the topic that was last seen here.
         """
         for partition in partitions:
             found = metadata.get(partition, "")
-            self._origins[partition] = found.removeprefix(_PREFIX) if _PREFIX in found else ""
+            named = found.startswith(_PREFIX)
+            self._origins[partition] = found.removeprefix(_PREFIX) if named else self._last
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Drop partitions that are no longer assigned."""
@@ -52,4 +55,5 @@ class Origins:
             return set()
         for partition, origin in self._origins.items():
             self._origins[partition] = origin or now
+        self._last = now
         return {partition for partition, origin in self._origins.items() if origin != now}

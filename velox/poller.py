@@ -33,7 +33,9 @@ from velox.ledger import Ledger
 from velox.messages import record_of
 from velox.metrics import Metrics
 from velox.offset_gaps import OffsetGaps
+from velox.origins import Origins
 from velox.records import Record
+from velox.topic_watch import TopicWatch
 
 POLL_TIMEOUT_S = 0.1
 # How long a full queue may hold the poll loop before polling pauses: each pause throws the
@@ -64,7 +66,7 @@ class Poller:
         ledger: admits the records and says what may be committed.
         intake: where the records go; the ledger bounds it.
         metrics: updated as it goes.
-        recreations: how often the topic was found deleted and created anew.
+        topic_watch: says which topic it is; looks again at each assignment.
         drain_timeout: seconds to let records in flight finish before partitions are given up.
         clock: monotonic seconds.
 
@@ -83,7 +85,7 @@ class Poller:
         ledger: Ledger,
         intake: SimpleQueue[Record | End],
         metrics: Metrics,
-        recreations: Callable[[], int],
+        topic_watch: TopicWatch,
         drain_timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -91,8 +93,8 @@ class Poller:
         self._ledger = ledger
         self._intake = intake
         self._metrics = metrics
-        self._recreations = recreations
-        self._recreated = 0
+        self._topic_watch = topic_watch
+        self._origins = Origins(lambda: topic_watch.known)
         self._drain_timeout = drain_timeout
         self._clock = clock
         self._gaps = OffsetGaps(metrics)
@@ -119,7 +121,12 @@ class Poller:
         except KafkaException as error:
             raise refused(error) from None
         self._commits = Commits(
-            self._consumer, topic=topic, ledger=ledger, metrics=metrics, clock=clock
+            self._consumer,
+            topic=topic,
+            ledger=ledger,
+            metadata=self._origins.metadata,
+            metrics=metrics,
+            clock=clock,
         )
 
     def poll_age(self) -> float:
@@ -167,9 +174,8 @@ class Poller:
             self._pause()
         elif self._new:
             self._settle()
-        if (recreated := self._recreations()) != self._recreated:
-            self._recreated = recreated
-            self._begin_anew()
+        if foreign := self._origins.foreign():
+            self._begin_anew(foreign)
         self._take(self._poll())
         self._commits.commit_when_due()
         self._lag.measure_when_due(self._assigned)
@@ -231,17 +237,22 @@ class Poller:
         settle(self._partitions(self._new & self._assigned))
         self._new.clear()
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, numbers: set[int]) -> None:
         """Read the new log from its start; what is in flight of the old one is not committed."""
-        self._ledger.assign(self._assigned)
-        self._gaps.begin_anew(self._assigned)
-        for each in self._partitions(self._assigned):
-            each.offset = OFFSET_BEGINNING
-            try:
-                self._consumer.seek(each)
-            except KafkaException as error:
-                # Not fetched yet, so it begins where the group says: at the start of a new log.
-                log.warning("no seek partition=%d reason=%r", each.partition, error.args[0].str())
+        begun = {number for number in numbers if self._sought_start(number)}
+        if begun:
+            self._ledger.assign(begun)
+            self._gaps.begin_anew(begun)
+            self._origins.begin_anew(begun)
+
+    def _sought_start(self, number: int) -> bool:
+        try:
+            self._consumer.seek(TopicPartition(self._topic, number, OFFSET_BEGINNING))
+        except KafkaException as error:
+            # Its fetcher has not started yet: the next turn tries again.
+            log.debug("no seek yet partition=%d reason=%r", number, error.args[0].str())
+            return False
+        return True
 
     # Rebalances: callbacks run inside poll(), must not raise and must not close.
 
@@ -251,7 +262,12 @@ class Poller:
         self._assigned |= numbers
         self._ledger.assign(numbers)
         self._metrics.rebalances.labels("assigned").inc(len(numbers))
-        self._gaps.expect(self._committed_offsets(numbers))
+        committed = self._committed(numbers)
+        self._gaps.expect({number: each.offset for number, each in committed.items()})
+        self._topic_watch.look()
+        self._origins.assign(
+            numbers, {number: each.metadata or "" for number, each in committed.items()}
+        )
         log.info("partitions assigned=%s now=%s", sorted(numbers), sorted(self._assigned))
         self._new |= numbers
 
@@ -270,17 +286,19 @@ class Poller:
         self._assigned -= numbers
         self._ledger.revoke(numbers)
         self._gaps.forget(numbers)
+        self._origins.forget(numbers)
         self._metrics.rebalances.labels(event).inc(len(numbers))
         self._lag.forget(numbers)
         log.info("partitions %s=%s now=%s", event, sorted(numbers), sorted(self._assigned))
 
-    def _committed_offsets(self, numbers: set[int]) -> dict[int, int]:
+    def _committed(self, numbers: set[int]) -> dict[int, TopicPartition]:
+        """The group's commits by partition, where there are any."""
         try:
             found = self._consumer.committed(self._partitions(numbers), timeout=COMMITTED_TIMEOUT_S)
         except KafkaException as error:
             log.warning("committed offsets unknown reason=%r", error.args[0].str())
             return {}
-        return {each.partition: each.offset for each in found if each.offset != OFFSET_INVALID}
+        return {each.partition: each for each in found if each.offset != OFFSET_INVALID}
 
     # The end.
 

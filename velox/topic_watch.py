@@ -19,22 +19,22 @@ log = logging.getLogger(__name__)
 
 
 class TopicWatch:
-    """Looks at the topic's identity from time to time, in a thread.
+    """Looks at the topic's identity from time to time, in a thread, and when it is told to.
 
     Args:
         identity: of the topic as it is now; raises BrokerUnavailable while that is not known.
         interval: seconds between two looks.
 
     Attributes:
-        changes: how often the topic was found to be another one.
+        known: the identity as it was when last seen, empty before that.
     """
 
     def __init__(self, identity: Callable[[], str], *, interval: float = EVERY_S) -> None:
-        self.changes = 0
+        self.known = ""
         self._identity = identity
         self._interval = interval
-        self._known: str | None = None
         self._stop = threading.Event()
+        self._looking = threading.Lock()
         self._thread = threading.Thread(target=self._watch, name="topic-watch", daemon=True)
 
     def start(self) -> None:
@@ -51,12 +51,10 @@ class TopicWatch:
             self.look()
 
     def look(self) -> None:
-        """Compare with the last identity that is known."""
-        try:
-            found = self._identity()
-        except BrokerUnavailable as error:
-            log.debug("topic identity unknown reason=%r", str(error))
-            return
-        if self._known not in (None, found):
-            self.changes += 1
-        self._known = found
+        """See which topic it is now; what is known stays while the broker does not say."""
+        # One at a time: an answer that was long on its way must not replace a later one.
+        with self._looking:
+            try:
+                self.known = self._identity()
+            except BrokerUnavailable as error:
+                log.debug("topic identity unknown reason=%r", str(error))

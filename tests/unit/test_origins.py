@@ -52,6 +52,17 @@ def test_while_the_topic_is_unknown_nothing_is_foreign_and_commits_are_kept() ->
     assert topic.origins.metadata(1) == "topic-id=b"
 
 
+def test_partitions_without_a_commit_are_of_the_topic_that_was_last_seen() -> None:
+    """Whoever held them: after a topic's deletion, the group hands them out anew."""
+    topic = Topic("a")
+    topic.origins.assign([0], {})
+    assert topic.origins.foreign() == set()
+    topic.origins.forget([0])
+    topic.identity = "b"
+    topic.origins.assign([1], {})
+    assert topic.origins.foreign() == {1}
+
+
 def test_a_partition_that_is_gone_is_forgotten() -> None:
     origins = Topic("a").origins
     origins.assign([0], {0: "topic-id=b"})
