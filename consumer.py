@@ -19,6 +19,7 @@ from contextlib import ExitStack, closing
 from queue import SimpleQueue
 
 from velox import entry, logs
+from velox.allocator import keep_large_buffers
 from velox.batcher import End
 from velox.config import ConsumerSettings
 from velox.dead_letter import SUFFIX, DeadLetters
@@ -54,6 +55,7 @@ log = logging.getLogger("consumer")
 
 def main() -> int:
     """Run the consumer; returns the exit code."""
+    keep_large_buffers()
     logs.capture_native_stderr()
     return entry.run(ConsumerSettings, __doc__, consume)
 

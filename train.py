@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from velox import entry, model
+from velox.allocator import keep_large_buffers
 from velox.config import TrainSettings
 from velox.dataset import Dataset, Splits, split
 from velox.dataset_folder import read_folder
@@ -56,6 +57,7 @@ log = logging.getLogger("train")
 
 def main() -> int:
     """Train; returns the exit code."""
+    keep_large_buffers()
     parser = entry.parser(TrainSettings, __doc__)
     parser.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")
     arguments = parser.parse_args()

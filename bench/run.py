@@ -27,6 +27,7 @@ from bench.checkpoints import Checkpoints
 from bench.plot import plot
 from bench.results import Results
 from bench.stack import Stack, stack
+from velox.allocator import keep_large_buffers
 
 HERE = Path(__file__).parent
 WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
@@ -41,6 +42,7 @@ CASES = ("decode", "engine", *WITH_SERVERS)
 
 def main() -> None:
     """Run the cases."""
+    keep_large_buffers()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

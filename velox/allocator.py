@@ -1,15 +1,18 @@
-"""The C allocator, told to keep large buffers instead of returning them to the kernel."""
+"""The C allocator, told when to keep large buffers and when to return them to the kernel."""
 
 from __future__ import annotations
 
 import ctypes
-
-# Parameters of mallopt(3) in glibc's malloc.h.
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_THRESHOLD = -3
-_M_ARENA_MAX = -8
+import os
+from collections.abc import Callable
 
 _KEPT_BYTES = 2**30
+# Parameters of mallopt(3) in glibc's malloc.h, by the variable that sets them from outside.
+_SETTINGS = {
+    "MALLOC_ARENA_MAX": (-8, 1),
+    "MALLOC_MMAP_THRESHOLD_": (-3, _KEPT_BYTES),
+    "MALLOC_TRIM_THRESHOLD_": (-1, _KEPT_BYTES),
+}
 
 
 def keep_large_buffers() -> bool:
@@ -17,16 +20,24 @@ def keep_large_buffers() -> bool:
 
     glibc maps each buffer above 32 MiB at most afresh and unmaps it when freed, so a model's
     activations are paged in and zeroed by the kernel again for every batch. Threads get arenas of
-    64 MiB, which cannot hold them either: those that start from now on share the main one.
+    64 MiB, which cannot hold them either: they are to share the main one, so this must come before
+    there are threads. What the environment sets stays.
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    return all(
-        [
-            mallopt(_M_ARENA_MAX, 1),
-            mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES),
-            mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES),
-        ]
+    mallopt = _function("mallopt")
+    return mallopt is not None and all(
+        mallopt(*setting) for name, setting in _SETTINGS.items() if name not in os.environ
     )
+
+
+def release_free_memory() -> bool:
+    """Return all that is free now to the kernel; False where the C library is another."""
+    trim = _function("malloc_trim")
+    return trim is not None and bool(trim(0))
+
+
+def _function(name: str) -> Callable[..., int] | None:
+    try:
+        found: Callable[..., int] = getattr(ctypes.CDLL(None), name)
+    except (OSError, AttributeError):
+        return None
+    return found

@@ -2,11 +2,13 @@
 
 PyTorch's own threads meet after every operation of a network, hundreds of times a batch. Where the
 cores are shared with decoding, all of them wait each time for the one that was interrupted. Parts
-of a batch meet once, at its end.
+of a batch meet once, at its end. A single image has no parts: whether all cores are faster for it
+than one depends on the model and on the machine, so that is found by trying.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,9 +19,11 @@ from torch import Tensor
 Answer = tuple[Tensor, Tensor]
 Classify = Callable[[Tensor], Answer]
 
+_TRIALS = 5
+
 
 class Workers:
-    """Two pools: one thread a core for parts of batches, and one thread for a single image.
+    """A pool with one thread a core for parts of batches, and one that runs a single image.
 
     Args:
         cores: how many to use.
@@ -28,21 +32,70 @@ class Workers:
     def __init__(self, cores: int) -> None:
         self.cores = cores
         self._parts = _pool(cores, threads_each=1)
-        self._single = _pool(1, threads_each=cores)
+        self._single = self._parts
 
-    def run(self, classify: Classify, pixels: Tensor) -> Answer:
-        """Classify uint8 [N, 3, S, S]; returns indices int64 [N] and probabilities float32 [N]."""
+    def run(self, classify: Classify, pixels: Tensor, most: int) -> Answer:
+        """Classify a batch.
+
+        Args:
+            classify: may be called by several threads at once.
+            pixels: uint8 [N, 3, S, S].
+            most: images in a part at most.
+
+        Returns:
+            Indices int64 [N] and probabilities float32 [N].
+        """
         if len(pixels) == 1:
             return self._single.submit(_inferring, classify, pixels).result()
-        parts = pixels.tensor_split(min(self.cores, len(pixels)))
+        parts = pixels.tensor_split(parts_of(len(pixels), self.cores, most))
         answers = list(self._parts.map(partial(_inferring, classify), parts))
         indices, confidences = zip(*answers, strict=True)
         return torch.cat(indices), torch.cat(confidences)
+
+    def settle_single(self, classify: Classify, image: Tensor) -> int:
+        """Let single images have all cores from now on if that is faster; returns their number.
+
+        Args:
+            classify: what will run.
+            image: uint8 [1, 3, S, S].
+        """
+        if self.cores == 1:
+            return 1
+        together = _pool(1, threads_each=self.cores)
+        if _seconds(together, classify, image) < _seconds(self._parts, classify, image):
+            self._single = together
+            return self.cores
+        together.shutdown(wait=False)
+        return 1
 
     def close(self) -> None:
         """End the threads."""
         for pool in (self._parts, self._single):
             pool.shutdown(wait=False)
+
+
+def parts_of(count: int, cores: int, most: int) -> int:
+    """Into how many parts to cut a batch, so that no core waits for another's last part.
+
+    Args:
+        count: images in the batch.
+        cores: that work on it.
+        most: images in a part at most.
+    """
+    rounds = -(-count // (cores * most))
+    return min(count, cores * rounds)
+
+
+def _seconds(pool: ThreadPoolExecutor, classify: Classify, image: Tensor) -> float:
+    """The best time of a single image: what else the machine does can only add to it."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        pool.submit(_inferring, classify, image).result()
+        return time.perf_counter() - start
+
+    once()
+    return min(once() for _ in range(_TRIALS))
 
 
 def _pool(size: int, *, threads_each: int) -> ThreadPoolExecutor:
