@@ -102,11 +102,11 @@ def between(before: Figures, after: Figures) -> Figures:
 
 
 def stage_seconds(after: str, before: str) -> float:
-    """Mean seconds of a batch in decode, infer and store, between two metrics pages."""
+    """Mean seconds of a batch in decode, infer, files and store, between two metrics pages."""
     return sum(
         (_stage(after, stage, "sum") - _stage(before, stage, "sum"))
         / max(1.0, _stage(after, stage, "count") - _stage(before, stage, "count"))
-        for stage in ("decode", "infer", "store")
+        for stage in ("decode", "infer", "files", "store")
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from types import ModuleType
 
@@ -29,10 +30,12 @@ class SleepingEngine:
 
     def __init__(self, *_: object, **__: object) -> None:
         """Take what a real engine takes."""
+        self._device = threading.Lock()
 
     def predict(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Sleep as long as the batch is to take."""
-        time.sleep(A_BATCH + AN_IMAGE * len(batch))
+        """Sleep as long as the batch is to take; a device does one thing at a time."""
+        with self._device:
+            time.sleep(A_BATCH + AN_IMAGE * len(batch))
         return np.zeros(len(batch), np.int64), np.full(len(batch), 0.99, np.float32)
 
     def memory(self) -> dict[str, int]:

@@ -43,7 +43,7 @@ class Engine(Protocol):
     device: str
 
     def predict(self, batch: Images) -> tuple[Indices, Confidences]:
-        """Classify a batch.
+        """Classify a batch; several threads may come at the same time.
 
         Args:
             batch: uint8 RGB [N, input_size, input_size, 3].

@@ -13,7 +13,7 @@ class Classifier(nn.Module):
 
     Args:
         network: takes `dtype` [N, 3, S, S] and returns [N, labels].
-        checkpoint: whose normalisation and temperature apply.
+        checkpoint: whose normalisation, temperature and input size S apply.
         dtype: in which the network computes; the probabilities are float32.
     """
 
@@ -23,16 +23,18 @@ class Classifier(nn.Module):
         super().__init__()
         self.network = network
         self.temperature = checkpoint.temperature
-        mean = torch.tensor(checkpoint.mean).reshape(1, 3, 1, 1)
-        std = torch.tensor(checkpoint.std).reshape(1, 3, 1, 1)
-        self.register_buffer("scale", (1 / (255 * std)).to(dtype))
-        self.register_buffer("shift", (-mean / std).to(dtype))
+        mean, std = torch.tensor(checkpoint.mean), torch.tensor(checkpoint.std)
+        # For a row of pixels: a loop over the three channels alone would be too short to be fast.
+        self.register_buffer("scale", (1 / (255 * std)).repeat(checkpoint.input_size).to(dtype))
+        self.register_buffer("shift", (-mean / std).repeat(checkpoint.input_size).to(dtype))
         self.scale: Tensor
         self.shift: Tensor
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """What the network takes, of uint8 [N, 3, S, S]."""
-        return torch.addcmul(self.shift, pixels.to(self.scale.dtype), self.scale)
+        """What the network takes, of uint8 [N, 3, S, S], channels last."""
+        rows = pixels.permute(0, 2, 3, 1).flatten(2)
+        values = torch.addcmul(self.shift, rows.to(self.scale.dtype), self.scale)
+        return values.unflatten(2, (-1, 3)).permute(0, 3, 1, 2)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Classify uint8 [N, 3, S, S]; returns int64 [N] and float32 [N]."""

@@ -9,6 +9,7 @@ all memory is taken at the start, within the share that the process may have.
 from __future__ import annotations
 
 import logging
+import threading
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class CudaBackend:
-    """Runs a checkpoint on one CUDA device. For one thread at a time.
+    """Runs a checkpoint on one CUDA device; threads that come at the same time take turns.
 
     Args:
         checkpoint: what to run.
@@ -65,6 +66,7 @@ class CudaBackend:
         # Sizes of batch are few and recorded once, so the search for algorithms pays.
         torch.backends.cudnn.benchmark = True
         self._device = device
+        self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             # A thread that waits must leave its core to those that decode.
@@ -115,7 +117,7 @@ class CudaBackend:
         """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
         index = torch.empty(len(pixels), dtype=torch.int64)
         confidence = torch.empty(len(pixels), dtype=torch.float32)
-        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+        with self._turn, torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             for rows, rung in pieces(len(pixels), list(self._graphs)):
                 self._run(pixels[rows], rung)
                 index[rows], confidence[rows] = self._buffers.results(rows.stop - rows.start)

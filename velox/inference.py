@@ -25,7 +25,7 @@ class BisectingPredictor:
 
     Out of memory, the halves are tried as well, and later batches start no larger than what fit,
     growing back one image at a time. All images are of one size by now, so no image is at fault
-    where not even one of them fits.
+    where not even one of them fits. Threads may come at the same time.
 
     Args:
         engine: what predicts.

@@ -18,7 +18,7 @@ _SECONDS = (
 )
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
-STAGES = ("queue", "decode", "infer", "store")
+STAGES = ("queue", "decode", "infer", "files", "store")
 OUTCOMES = ("match", "no_match", "dead_letter")
 MEMORY_KINDS = ("allocated", "reserved", "total")
 
@@ -56,7 +56,7 @@ class Metrics:
             "velox_end_to_end_seconds", "From the record's timestamp to durable.", _SECONDS
         )
         self.stage_seconds = histogram(
-            "velox_stage_seconds", "Time of one batch in a stage.", _SECONDS, "stage"
+            "velox_stage_seconds", "Time that a stage works on one batch.", _SECONDS, "stage"
         )
         self.batch_size = histogram("velox_batch_size", "Images in a batch.", _BATCH)
 

@@ -1,11 +1,12 @@
 """The pipeline: one direction, in order.
 
-    poll thread -> bounded queue -> batch -> decode -> infer -> store -> commit
+    poll thread -> bounded queue -> batch -> decode -> infer -> files -> store -> commit
 
 Each stage is a thread, joined to the next by a short queue, so that one batch is decoded while the
-one before it is in the model and the one before that is being stored. Batches finish in the order
-they were formed. When a stage fails, or the drain runs out of time, the stages discard what comes:
-it is not committed, so it comes again.
+one before it is in the model and the one before that is being stored. The model has two threads:
+cores that are done with one batch start on the next. Batches finish in the order they were formed.
+When a stage fails, or the drain runs out of time, the stages discard what comes: it is not
+committed, so it comes again.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.model_slot import ModelSlot
 from velox.poller import Poller
-from velox.recorder import Outcome, Recorder
+from velox.recorder import Findings, Outcome, Recorder
 from velox.records import DeadLetter, Prediction, Record
 from velox.retry import Stopped
 
 BATCHES_BETWEEN_STAGES = 2
+BATCHES_IN_THE_MODEL = 2
 STAGES_END_TIMEOUT_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ class Batch:
     images: Image = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
     predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    inferred: threading.Event = field(default_factory=threading.Event)
+    findings: Findings = field(init=False)
 
 
 class Pipeline:
@@ -91,7 +95,10 @@ class Pipeline:
         self._failure: BaseException | None = None
         self._stop = threading.Event()
         self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_store: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._in_order = threading.Lock()
+        self._ended: dict[str, float] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Run until told to stop; then drain, commit and leave the group.
@@ -102,7 +109,11 @@ class Pipeline:
         self._stop = stop
         threads = [
             threading.Thread(target=self._batches, name="decode", daemon=True),
-            threading.Thread(target=self._inference, name="infer", daemon=True),
+            *(
+                threading.Thread(target=self._inference, name="infer", daemon=True)
+                for _ in range(BATCHES_IN_THE_MODEL)
+            ),
+            threading.Thread(target=self._filing, name="files", daemon=True),
             threading.Thread(target=self._storing, name="store", daemon=True),
         ]
         polling = threading.Thread(target=self._poll, name="poll", daemon=True)
@@ -130,37 +141,58 @@ class Pipeline:
             if records is None:
                 break
             batch = Batch(records, self._models.current)
-            self._through("decode", self._decode, batch, self._to_infer.put)
-        self._to_infer.put(END)
+            if self._through("decode", self._decode, batch):
+                self._to_infer.put(batch)
+        for _ in range(BATCHES_IN_THE_MODEL):
+            self._to_infer.put(END)
 
     def _inference(self) -> None:
-        while not isinstance(batch := self._to_infer.get(), End):
-            self._through("infer", self._infer, batch, self._to_store.put)
+        while not isinstance(batch := self._next_to_infer(), End):
+            self._through("infer", self._infer, batch)
+            batch.inferred.set()
+
+    def _next_to_infer(self) -> Batch | End:
+        """The next batch, which is handed on before it is inferred: so batches keep their order."""
+        with self._in_order:
+            batch = self._to_infer.get()
+            self._to_files.put(batch)
+            return batch
+
+    def _filing(self) -> None:
+        while not isinstance(batch := self._to_files.get(), End):
+            batch.inferred.wait()
+            if self._through("files", self._write_files, batch):
+                self._to_store.put(batch)
         self._to_store.put(END)
 
     def _storing(self) -> None:
         while not isinstance(batch := self._to_store.get(), End):
-            self._through("store", self._store, batch, self._finish)
+            if self._through("store", self._store, batch):
+                self._ledger.finish(batch.records)
 
-    def _through(
-        self,
-        stage: str,
-        work: Callable[[Batch], None],
-        batch: Batch,
-        hand_on: Callable[[Batch], None],
-    ) -> None:
-        """One batch through one stage; once anything has failed, batches are discarded."""
+    def _through(self, stage: str, work: Callable[[Batch], None], batch: Batch) -> bool:
+        """One batch through one stage; whether it may go on.
+
+        Once anything has failed, batches are discarded.
+        """
         if self._abort.is_set():
-            return
+            return False
         started = time.monotonic()
         try:
             work(batch)
-            self._metrics.stage_seconds.labels(stage).observe(time.monotonic() - started)
-            hand_on(batch)
         except Stopped:
-            return
+            return False
         except Exception as error:
             self._fail(error)
+            return False
+        self._observe(stage, started, time.monotonic())
+        return True
+
+    def _observe(self, stage: str, started: float, ended: float) -> None:
+        """Measure a stage's work: what two batches share in time counts once."""
+        since = max(started, self._ended.get(stage, started))
+        self._ended[stage] = ended
+        self._metrics.stage_seconds.labels(stage).observe(max(0.0, ended - since))
 
     def _decode(self, batch: Batch) -> None:
         self._metrics.batch_size.observe(len(batch.records))
@@ -182,12 +214,13 @@ class Pipeline:
                 label = labels[int(indices[row])]
                 batch.predictions.append((record, Prediction(label, float(confidences[row]))))
 
-    def _store(self, batch: Batch) -> None:
+    def _write_files(self, batch: Batch) -> None:
         engine = batch.predictor.engine
-        self._recorder.record(Outcome(batch.predictions, batch.dead, engine.digest, engine.labels))
+        outcome = Outcome(batch.predictions, batch.dead, engine.digest, engine.labels)
+        batch.findings = self._recorder.write_files(outcome)
 
-    def _finish(self, batch: Batch) -> None:
-        self._ledger.finish(batch.records)
+    def _store(self, batch: Batch) -> None:
+        self._recorder.record(batch.findings)
 
     def _fail(self, error: BaseException) -> None:
         """Remember the first failure, discard all that is in flight, and stop."""

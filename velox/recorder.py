@@ -1,9 +1,10 @@
-"""The store stage: makes all that a batch came to durable, in the order that loses nothing.
+"""The last two stages: make all that a batch came to durable, in the order that loses nothing.
 
 Image files first, then documents that name them, then results for other systems, then dead
 letters. Only when all are acknowledged may the batch's offsets be committed. What the store or the
 broker cannot take now is tried again for as long as it takes; what the store refuses for good
-becomes a dead letter.
+becomes a dead letter. Files are a stage of their own, so that those of one batch are written while
+the database takes the documents of the one before.
 """
 
 from __future__ import annotations
@@ -51,6 +52,19 @@ class Outcome:
     dead: Sequence[DeadLetter]
     model: str
     labels: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """An outcome whose image files are written.
+
+    Attributes:
+        outcome: all that the batch came to.
+        matches: its detections with their records, in order.
+    """
+
+    outcome: Outcome
+    matches: Sequence[tuple[Record, Detection]]
 
 
 T = TypeVar("T")
@@ -113,16 +127,27 @@ class Recorder:
         self._trouble_log = ThinnedLog(log, per_second=0.1)
         self.waiting_for: str | None = None
 
-    def record(self, outcome: Outcome) -> None:
-        """Make an outcome durable.
+    def write_files(self, outcome: Outcome) -> Findings:
+        """Find the matches and write their images."""
+        return Findings(
+            outcome,
+            [
+                (record, self._detection(record, prediction, outcome.model))
+                for record, prediction in outcome.predictions
+                if self._is_match(prediction)
+            ],
+        )
+
+    def record(self, findings: Findings) -> None:
+        """Make all else durable.
 
         Raises:
             Stopped: when told to abort before it was durable.
         """
-        matches = [each for each in outcome.predictions if self._is_match(each[1])]
-        detections = [self._detection(*each, outcome.model) for each in matches]
+        outcome = findings.outcome
+        detections = [detection for _, detection in findings.matches]
         refused = self._write(detections) if detections else []
-        records = {record.id: record for record, _ in matches}
+        records = {record.id: record for record, _ in findings.matches}
         dead = [
             *outcome.dead,
             *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),

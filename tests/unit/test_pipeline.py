@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -17,7 +18,7 @@ from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.model_slot import ModelSlot
 from velox.pipeline import Pipeline
-from velox.recorder import Outcome
+from velox.recorder import Findings, Outcome
 from velox.records import Record
 from velox.retry import Stopped
 
@@ -68,16 +69,22 @@ class FakeRecorder:
     """Keeps outcomes.
 
     Attributes:
+        at_files: happens before each is recorded; may raise.
         at_record: happens at each; may raise.
     """
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
+        self.at_files: Callable[[Outcome], None] = lambda _outcome: None
         self.at_record: Callable[[Outcome], None] = lambda _outcome: None
 
-    def record(self, outcome: Outcome) -> None:
-        self.at_record(outcome)
-        self.outcomes.append(outcome)
+    def write_files(self, outcome: Outcome) -> Findings:
+        self.at_files(outcome)
+        return Findings(outcome, [])
+
+    def record(self, findings: Findings) -> None:
+        self.at_record(findings.outcome)
+        self.outcomes.append(findings.outcome)
 
 
 class Parts:
@@ -191,7 +198,7 @@ def assert_set(event: threading.Event) -> None:
     assert event.wait(LIMIT_S)
 
 
-@pytest.mark.parametrize("stage", ["decode", "infer", "store"])
+@pytest.mark.parametrize("stage", ["decode", "infer", "files", "store"])
 def test_a_stage_that_fails_ends_the_pipeline_and_commits_nothing_more(
     parts: Parts, stage: str
 ) -> None:
@@ -199,6 +206,7 @@ def test_a_stage_that_fails_ends_the_pipeline_and_commits_nothing_more(
     owner, method = {
         "decode": (parts.decoder, "decode"),
         "infer": (parts.models.current, "predict"),
+        "files": (parts.recorder, "at_files"),
         "store": (parts.recorder, "at_record"),
     }[stage]
     works = getattr(owner, method)
@@ -265,7 +273,7 @@ def test_what_the_poller_has_given_up_is_discarded(
 
 
 def stages() -> list[str]:
-    return [each.name for each in threading.enumerate() if each.name in ("infer", "store")]
+    return [each.name for each in threading.enumerate() if each.name in ("infer", "files", "store")]
 
 
 def test_a_poller_that_fails_ends_the_pipeline(parts: Parts) -> None:
@@ -305,5 +313,29 @@ def test_a_stage_that_hangs_does_not_hold_up_the_end(
 
 def test_time_is_measured_by_stage(parts: Parts) -> None:
     parts.run(1, 2)
-    for stage in ("queue", "decode", "infer", "store"):
+    for stage in ("queue", "decode", "infer", "files", "store"):
         assert value(parts.metrics, "velox_stage_seconds_count", stage=stage) >= 1  # type: ignore[operator]
+
+
+def test_a_batch_that_is_inferred_first_waits_for_the_one_before(parts: Parts) -> None:
+    """Two are in the model at the same time, which its time counts once."""
+    first_may_end = threading.Event()
+    predict, times = parts.models.current.predict, []
+
+    def overtaken(images: NDArray[np.uint8]) -> Any:
+        started = time.monotonic()
+        if images.flat[0] == 0:
+            assert_set(first_may_end)
+        found = predict(images)
+        first_may_end.set()
+        times.append((started, time.monotonic()))
+        return found
+
+    parts.models.current.predict = overtaken  # type: ignore[method-assign]
+    parts.run(*range(2 * BATCH_SIZE))
+    assert parts.predicted() == list(range(2 * BATCH_SIZE))
+    (_, first_end), (second_start, _) = times[1], times[0]
+    assert second_start < first_end
+    measured = value(parts.metrics, "velox_stage_seconds_sum", stage="infer")
+    assert measured is not None
+    assert measured < sum(end - start for start, end in times)

@@ -121,6 +121,10 @@ class Parts:
             **{**usual, **settings},
         )
 
+    def record(self, one: Outcome) -> None:
+        """As the last two stages do."""
+        self.recorder.record(self.recorder.write_files(one))
+
     def count(self, name: str, **labels: str) -> float | None:
         return value(self.metrics, name, **labels)
 
@@ -170,7 +174,7 @@ def outcome(
 def test_a_match_is_stored_with_its_file(parts: Parts, tmp_path: Path) -> None:
     headers = (("label", b"green"), ("source", b"camera-1"))
     one = record(7, partition=3, headers=headers)
-    parts.recorder.record(outcome(predicted(0.97, of=[one])))
+    parts.record(outcome(predicted(0.97, of=[one])))
     path = str(tmp_path / f"image_data-3-7-{CAPTURED_MS}.bin")
     assert parts.store.documents[one.id].document() == {
         "_id": f"image_data:3:7:{CAPTURED_MS}",
@@ -187,7 +191,7 @@ def test_a_match_is_stored_with_its_file(parts: Parts, tmp_path: Path) -> None:
 
 
 def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts) -> None:
-    parts.recorder.record(outcome(predicted(0.9, 0.899)))
+    parts.record(outcome(predicted(0.9, 0.899)))
     assert list(parts.store.documents) == [record(0).id]
     assert parts.outcomes() == (1, 1, 0)
 
@@ -195,13 +199,13 @@ def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts
 def test_only_target_labels_are_a_match_where_there_are_some(tmp_path: Path) -> None:
     parts = Parts(tmp_path, targets=frozenset({"green"}))
     both = predicted(1.0, of=[record(0)]) + predicted(1.0, of=[record(1)], label="green")
-    parts.recorder.record(outcome(both))
+    parts.record(outcome(both))
     assert list(parts.store.documents) == [record(1).id]
 
 
 def test_without_matches_nothing_is_written(parts: Parts) -> None:
-    parts.recorder.record(outcome(predicted(0.1, 0.2)))
-    parts.recorder.record(outcome([]))
+    parts.record(outcome(predicted(0.1, 0.2)))
+    parts.record(outcome([]))
     assert parts.journal.lines == []
     assert parts.outcomes() == (0, 2, 0)
 
@@ -220,7 +224,7 @@ def test_odd_timestamps_give_no_negative_latency(
     parts: Parts, timestamp_ms: int, latency_ms: float, text: str
 ) -> None:
     one = record(0, timestamp_ms=timestamp_ms)
-    parts.recorder.record(outcome(predicted(1.0, of=[one])))
+    parts.record(outcome(predicted(1.0, of=[one])))
     (document,) = parts.store.documents.values()
     assert (document.latency_ms, document.timestamp) == (latency_ms, text)
     assert document.id.endswith(f":{timestamp_ms}")
@@ -232,7 +236,7 @@ def test_odd_timestamps_give_no_negative_latency(
 
 def test_files_come_before_documents_before_results_before_dead_letters(tmp_path: Path) -> None:
     parts = Parts(tmp_path, with_results=True)
-    parts.recorder.record(outcome(predicted(1.0, 0.2), [dead(5)]))
+    parts.record(outcome(predicted(1.0, 0.2), [dead(5)]))
     ids = [record(number).id for number in (0, 1, 5)]
     assert parts.journal.lines == [
         ("file", ids[:1]),
@@ -255,7 +259,7 @@ def test_a_store_that_is_away_is_tried_until_it_is_back(
     seen = []
     parts.store.away = 3
     parts.store.at_write = lambda: seen.append(parts.recorder.waiting_for)
-    parts.recorder.record(outcome(predicted(1.0)))
+    parts.record(outcome(predicted(1.0)))
     assert list(parts.store.documents) == [record(0).id]
     assert parts.count("velox_store_retries_total") == 3
     assert seen == ["fake:store"] * 4
@@ -268,7 +272,7 @@ def test_what_is_not_durable_is_neither_finished_nor_counted(parts: Parts) -> No
     parts.store.away = 10**9
     parts.abort.set()
     with pytest.raises(Stopped):
-        parts.recorder.record(outcome(predicted(1.0), [dead(5)]))
+        parts.record(outcome(predicted(1.0), [dead(5)]))
     assert parts.outcomes() == (0, 0, 0)
     assert parts.dead.sent == []
     assert parts.count("velox_end_to_end_seconds_count") == 0
@@ -276,7 +280,7 @@ def test_what_is_not_durable_is_neither_finished_nor_counted(parts: Parts) -> No
 
 def test_a_document_that_is_refused_becomes_a_dead_letter_alone(parts: Parts) -> None:
     parts.store.rejects = {record(1).id}
-    parts.recorder.record(outcome(predicted(1.0, 1.0, 1.0)))
+    parts.record(outcome(predicted(1.0, 1.0, 1.0)))
     assert set(parts.store.documents) == {record(0).id, record(2).id}
     (letter,) = parts.dead.sent
     assert (letter.record, letter.stage, str(letter.error)) == (record(1), "store", "error 121")
@@ -288,7 +292,7 @@ def test_a_document_that_is_refused_becomes_a_dead_letter_alone(parts: Parts) ->
 
 def test_dead_letters_that_were_acknowledged_are_not_sent_again(parts: Parts) -> None:
     parts.dead.takes = [2, None, 0, 1]
-    parts.recorder.record(outcome([], [dead(number) for number in range(4)]))
+    parts.record(outcome([], [dead(number) for number in range(4)]))
     assert [each.record.offset for each in parts.dead.sent] == [0, 1, 2, 3]
     assert parts.count("velox_dead_letter_retries_total") == 4
     assert parts.outcomes() == (0, 0, 4)
@@ -298,14 +302,14 @@ def test_dead_letters_that_nobody_takes_hold_up_the_batch(parts: Parts) -> None:
     parts.dead.takes = [None] * 1000
     parts.abort.set()
     with pytest.raises(Stopped):
-        parts.recorder.record(outcome(predicted(1.0), [dead(5)]))
+        parts.record(outcome(predicted(1.0), [dead(5)]))
     assert parts.outcomes() == (0, 0, 0)
 
 
 def test_results_that_nobody_takes_hold_up_the_batch(tmp_path: Path) -> None:
     parts = Parts(tmp_path, with_results=True)
     parts.results.takes = [0, None]
-    parts.recorder.record(outcome(predicted(1.0, 0.5)))
+    parts.record(outcome(predicted(1.0, 0.5)))
     assert [each.record.offset for each in parts.results.sent] == [0, 1]
     assert all(isinstance(each, Result) for each in parts.results.sent)
     assert parts.count("velox_result_retries_total") == 2
@@ -315,7 +319,7 @@ def test_without_space_a_document_goes_on_without_its_file(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts.files.full = {1}
-    parts.recorder.record(outcome(predicted(1.0, 1.0)))
+    parts.record(outcome(predicted(1.0, 1.0)))
     paths = {each: found.file_path for each, found in parts.store.documents.items()}
     assert paths[record(1).id] is None
     assert paths[record(0).id] is not None
@@ -330,19 +334,19 @@ def test_without_space_a_document_goes_on_without_its_file(
 def test_predictions_are_counted_by_label_and_truth(parts: Parts) -> None:
     truths = [b"red", b"green", b"ufo", None]
     records = [record(number, headers=(("label", each),)) for number, each in enumerate(truths)]
-    parts.recorder.record(outcome(predicted(0.1, 0.2, 0.3, 0.4, of=records)))
+    parts.record(outcome(predicted(0.1, 0.2, 0.3, 0.4, of=records)))
     for truth in ("red", "green", "other", ""):
         assert parts.count("velox_predictions_total", label="red", truth=truth) == 1
 
 
 def test_the_mean_confidence_is_that_of_the_last_batch_with_predictions(parts: Parts) -> None:
-    parts.recorder.record(outcome(predicted(0.2, 0.4)))
-    parts.recorder.record(outcome([], [dead(1)]))
+    parts.record(outcome(predicted(0.2, 0.4)))
+    parts.record(outcome([], [dead(1)]))
     assert parts.count("batch_avg_confidence") == pytest.approx(0.3)
 
 
 def test_latency_is_measured_of_every_prediction_with_a_usable_time(parts: Parts) -> None:
     records = [record(0), replace(record(1), timestamp_ms=0)]
-    parts.recorder.record(outcome(predicted(0.1, 1.0, of=records)))
+    parts.record(outcome(predicted(0.1, 1.0, of=records)))
     assert parts.count("velox_end_to_end_seconds_count") == 1
     assert parts.count("velox_end_to_end_seconds_sum") == pytest.approx(2.5)
