@@ -32,9 +32,9 @@ class Classifier(nn.Module):
 
     def normalised(self, pixels: Tensor) -> Tensor:
         """What the network takes, of uint8 [N, 3, S, S], channels last."""
-        rows = pixels.permute(0, 2, 3, 1).flatten(2)
-        values = torch.addcmul(self.shift, rows.to(self.scale.dtype), self.scale)
-        return values.unflatten(2, (-1, 3)).permute(0, 3, 1, 2)
+        last = pixels.permute(0, 2, 3, 1)
+        rows = last.flatten(2).to(self.scale.dtype)
+        return torch.addcmul(self.shift, rows, self.scale).reshape(last.shape).permute(0, 3, 1, 2)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Classify uint8 [N, 3, S, S]; returns int64 [N] and float32 [N]."""
