@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from tests.rig.processes import script
 from velox.model import Checkpoint, load
 
 ROUNDS = 3
+DEFAULT_SIZE = 64
 PARTITIONS = 8
 YARDSTICK = "onnxruntime alone, 224"
 PRECISIONS = ("fp32", "int8", "auto")
@@ -24,6 +26,7 @@ YARDSTICK_BATCH = 8
 YARDSTICK_SECONDS = 6.0
 STRAIGHTFORWARD_LIMIT_S = 600.0
 SMALL_IMAGE_BYTES = 10_000
+SLEEPING_COUNT = 20_000
 FAST = {"BATCH_SIZE": str(BATCH), "QUEUE_SIZE": "400"}
 
 
@@ -32,7 +35,7 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
     model = checkpoints.of_size(224)
     checkpoint = load(model.path, model.classes)
     paths = model.settings()
-    small = checkpoints.of_size(96).settings()
+    default = checkpoints.of_size(DEFAULT_SIZE).settings()
     found: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         turn = {
@@ -42,7 +45,10 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
                 for precision in PRECISIONS
             },
             "straightforward, 224": straightforward(stack, paths, 160),
-            "velox auto, 96": drained(stack, small, "auto", 4000),
+            **{
+                f"velox {precision}, {DEFAULT_SIZE}": drained(stack, default, precision, 4000)
+                for precision in ("fp32", "auto")
+            },
         }
         for name, rate in turn.items():
             found.setdefault(name, []).append(rate)
@@ -51,7 +57,8 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
     compare(results, "velox fp32, 224", "straightforward, 224", 6)
     compare(results, "velox int8, 224", YARDSTICK, 1.5)
     compare(results, "velox auto, 224", YARDSTICK, 1.5)
-    compare(results, "velox auto, 96", "velox auto, 224", 3)
+    for precision in ("fp32", "auto"):
+        compare(results, f"velox {precision}, {DEFAULT_SIZE}", f"velox {precision}, 224", 3)
     sleeping(results, stack)
 
 
@@ -102,15 +109,22 @@ def straightforward(stack: Stack, paths: dict[str, str], count: int) -> float:
 def sleeping(results: Results, stack: Stack) -> None:
     """What the pipeline itself can move, with an engine that does nothing."""
     images = of_size(SMALL_IMAGE_BYTES)
-    count = 20_000
-    settings = {**FAST, "BATCH_SIZE": "64", "QUEUE_SIZE": "1000"}
-    moved = []
-    for _ in range(ROUNDS):
-        topic = stack.topic(partitions=PARTITIONS)
-        stack.fill(topic, images, count, partitions=PARTITIONS)
-        environment = stack.environment(topic, **settings)
-        with stack.consumer(environment, "bench/sleeping_consumer.py") as running:
-            moved.append(drain_rate([running], count))
     name = f"sleeping engine, {sum(map(len, images)) // len(images)} bytes"
-    results.add("pipeline", {name: figure(moved, "images/s")})
-    results.bar("pipeline", "sleeping engine, images/s", results.median("pipeline", name), 5000)
+    moved: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):
+        for files, keep in (("documents", "0"), ("documents and files", "100")):
+            rate = moved_by_sleeping(stack, images, MAX_STORED_FILES=keep)
+            moved.setdefault(f"{name}, {files}", []).append(rate)
+    results.add("pipeline", {each: figure(rates, "images/s") for each, rates in moved.items()})
+    for files in ("documents", "documents and files"):
+        rate = results.median("pipeline", f"{name}, {files}")
+        results.bar("pipeline", f"sleeping engine, {files}, images/s", rate, 5000)
+
+
+def moved_by_sleeping(stack: Stack, images: Sequence[bytes], **settings: str) -> float:
+    """Images a second from Kafka to the store, each of them a match."""
+    topic = stack.topic(partitions=PARTITIONS)
+    stack.fill(topic, images, SLEEPING_COUNT, partitions=PARTITIONS)
+    environment = stack.environment(topic, BATCH_SIZE="64", QUEUE_SIZE="1000", **settings)
+    with stack.consumer(environment, "bench/sleeping_consumer.py") as running:
+        return drain_rate([running], SLEEPING_COUNT)

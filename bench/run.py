@@ -59,14 +59,16 @@ def main() -> None:
         checkpoints = Checkpoints(chosen.models or folder / "models")
         if "decode" in chosen.only:
             decode_case.run(results)
+            results.write(path)
         if "engine" in chosen.only:
             engine_case.run(results, checkpoints)
+            results.write(path)
         on_servers = WITH_SERVERS | ON_A_GPU
         if wanted := [name for name in on_servers if name in chosen.only]:
             with stack(folder) as servers:
                 for name in wanted:
                     on_servers[name](results, servers, checkpoints)
-    results.write(path)
+                    results.write(path)
     plot(results, path.with_suffix(".png"))
     bars = results.bars()
     missed = [name for name, bar in bars.items() if not bar.met]

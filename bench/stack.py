@@ -100,7 +100,7 @@ class Stack:
         )
 
     def environment(self, topic: str, **settings: str) -> dict[str, str]:
-        """A consumer's settings: this stack, every image a match, a database of its own."""
+        """A consumer's settings: this stack, every image a match, stores of its own."""
         return {
             **ALL_CORES,
             "KAFKA_BOOTSTRAP_SERVER": self.kafka.bootstrap,
@@ -109,6 +109,7 @@ class Stack:
             "KAFKA_GROUP_PROTOCOL": "consumer",
             "MONGO_URI": self.mongod.uri,
             "DB_NAME": topic,
+            "STORAGE_PATH": str(self.folder / topic / "discoveries"),
             "METRICS_PORT": "0",
             "LOG_LEVEL": "INFO",
             "CONFIDENCE_THRESHOLD": "0",
