@@ -194,11 +194,11 @@ class Poller:
         return [first, *(self._consumer.consume(more, 0) if more > 0 else ())]
 
     def _take(self, messages: list[Message]) -> None:
-        records = []
+        records, received = [], self._clock()
         for message in messages:
             error = message.error()
             if error is None:
-                records.append(self._record(message))
+                records.append(self._record(message, received))
             else:
                 self._on_error(error)
         # A rebalance inside consume() may have taken the partition of the record before it.
@@ -209,9 +209,9 @@ class Poller:
         for record in records:
             self._intake.put(record)
 
-    def _record(self, message: Message) -> Record:
+    def _record(self, message: Message, received: float) -> Record:
         epoch = self._ledger.epoch(cast(int, message.partition()))
-        return record_of(message, topic=self._topic, epoch=epoch, received=self._turned)
+        return record_of(message, topic=self._topic, epoch=epoch, received=received)
 
     # Backpressure.
 

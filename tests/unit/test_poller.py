@@ -249,6 +249,11 @@ def test_a_message_becomes_a_record_of_its_assignment(parts: Parts) -> None:
     assert record.epoch > 0
 
 
+def test_a_record_is_received_when_its_poll_ends(parts: Parts) -> None:
+    parts.run(parts.rebalance("assign", 0), both(parts.second, found(7)))
+    assert [each.received for each in parts.taken()] == [NOW + 1]
+
+
 def test_it_takes_what_there_is_but_no_more_than_there_is_room_for(parts: Parts) -> None:
     parts.consumer.prefetched.extend(found(offset) for offset in range(1, 10))
     parts.run(parts.rebalance("assign", 0), found(0))
