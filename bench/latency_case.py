@@ -12,6 +12,7 @@ from bench.images import shapes
 from bench.measure import Figure, figure, rates
 from bench.results import Results
 from bench.stack import Stack, drain_rate
+from tests.rig.model import Model
 from velox.decode import decode
 from velox.engine import TorchEngine, select_device
 from velox.figures import Figures
@@ -49,14 +50,27 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
                 1,
                 at_least=False,
             )
-    engine = TorchEngine(load(model.path, model.classes), device=select_device("auto"))
-    alone = one_image(engine)
-    quantiles, _ = at(stack, settings | {"BATCH_SIZE": "1"}, 0.1 * full)
-    results.add("latency", {f"BATCH_SIZE=1, {name}": q for name, q in quantiles.items()})
-    results.add("latency", {"decode + model, batch 1": alone})
+    for size, precision in ((224, "fp32"), (SIZE, "auto")):
+        one_by_one(results, stack, checkpoints.of_size(size), f"{precision}, {size}", precision)
+
+
+def one_by_one(results: Results, stack: Stack, model: Model, name: str, precision: str) -> None:
+    """The setting for the lowest latency, at a quarter of what one image at a time allows."""
+    checkpoint = load(model.path, model.classes)
+    alone = one_image(TorchEngine(checkpoint, device=select_device("auto"), precision=precision))
+    settings = {**model.settings(), "PRECISION": precision, "BATCH_SIZE": "1"}
+    quantiles, stages = at(stack, settings, 250 / alone.median)
+    results.add("latency", {f"{name}, BATCH_SIZE=1, {each}": q for each, q in quantiles.items()})
+    results.add(
+        "latency",
+        {
+            f"{name}, BATCH_SIZE=1, all stages": figure([1000 * stages], "ms"),
+            f"{name}, decode + model alone": alone,
+        },
+    )
     results.bar(
         "latency",
-        "BATCH_SIZE=1 p50 / (decode + model)",
+        f"{name}, BATCH_SIZE=1, p50 / (decode + model)",
         quantiles["p50"].median / alone.median,
         1.5,
         at_least=False,

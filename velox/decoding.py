@@ -58,7 +58,12 @@ class Decoder:
         """
         images = np.empty((len(records), size, size, 3), np.uint8)
         errors: list[BadImage | None] = [None] * len(records)
-        list(self._pool.map(self._chunk(records, images, errors), range(self._threads)))
+        decode_every_nth = self._chunk(records, images, errors)
+        if len(records) == 1:
+            # To wake a thread takes longer than to hand over one image gains.
+            decode_every_nth(0)
+        else:
+            list(self._pool.map(decode_every_nth, range(self._threads)))
         good = [row for row, error in enumerate(errors) if error is None]
         dead = [
             DeadLetter(record, STAGE, error)
