@@ -18,9 +18,9 @@ EOF
 }
 
 # A batch's tensors are larger than glibc keeps for reuse: by default it maps them from the kernel
-# and zeroes them anew for every batch. Only the main arena can hold blocks this large.
+# and zeroes them anew for every batch. velox/allocator.py has the reasons of each.
 use_memory_again() {
-  export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
+  export MALLOC_TOP_PAD_="${MALLOC_TOP_PAD_:-67108864}"
   export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-1073741824}"
   export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-4294967296}"
 }

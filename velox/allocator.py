@@ -7,21 +7,23 @@ import os
 from collections.abc import Callable
 
 _KEPT_BYTES = 2**30
+_HEAP_BYTES = 2**26
 # Parameters of mallopt(3) in glibc's malloc.h, by the variable that sets them from outside.
 _SETTINGS = {
-    "MALLOC_ARENA_MAX": (-8, 1),
-    "MALLOC_MMAP_THRESHOLD_": (-3, _KEPT_BYTES),
     "MALLOC_TRIM_THRESHOLD_": (-1, _KEPT_BYTES),
+    "MALLOC_TOP_PAD_": (-2, _HEAP_BYTES),
+    "MALLOC_MMAP_THRESHOLD_": (-3, _KEPT_BYTES),
 }
 
 
 def keep_large_buffers() -> bool:
-    """Let freed buffers up to a GiB be used again; returns False where the C library is another.
+    """Let freed buffers be used again; returns False where the C library is another.
 
     glibc maps each buffer above 32 MiB at most afresh and unmaps it when freed, so a model's
-    activations are paged in and zeroed by the kernel again for every batch. Threads get arenas of
-    64 MiB, which cannot hold them either: they are to share the main one, so this must come before
-    there are threads. What the environment sets stays.
+    activations are paged in and zeroed by the kernel again for every batch. A thread's arena is made
+    of heaps of 64 MiB, each of which it unmaps once it is free unless the padding is as large. (One
+    arena for all threads would need no such care, but they would wait for its lock: small models
+    took twice as long.) What the environment sets stays.
     """
     mallopt = _function("mallopt")
     return mallopt is not None and all(

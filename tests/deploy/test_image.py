@@ -20,7 +20,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 START = ROOT / "start.sh"
 
 FAKE_PYTHON = """#!/usr/bin/env bash
-echo "$* MALLOC_ARENA_MAX=$MALLOC_ARENA_MAX"
+echo "$* MALLOC_TOP_PAD_=$MALLOC_TOP_PAD_"
 [[ "$1" != train.py ]] || eval "${TRAIN:-true}"
 """
 SLOW_TRAINING = "trap 'echo stopping; exit 0' TERM; echo training; while :; do sleep 0.05; done"
@@ -93,7 +93,7 @@ def test_argument_chooses_the_script(
     start: Callable[..., subprocess.Popen[str]], part: str
 ) -> None:
     process = start(part, "--option", "value")
-    assert lines(process) == [f"{part}.py --option value MALLOC_ARENA_MAX=1"]
+    assert lines(process) == [f"{part}.py --option value MALLOC_TOP_PAD_=67108864"]
     assert process.returncode == 0
 
 
@@ -129,7 +129,7 @@ def test_sigterm_during_training_reaches_it_and_starts_no_consumer(
 def test_allocator_settings_of_the_environment_win(
     start: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    assert lines(start("consumer", MALLOC_ARENA_MAX="4")) == ["consumer.py MALLOC_ARENA_MAX=4"]
+    assert lines(start("consumer", MALLOC_TOP_PAD_="4")) == ["consumer.py MALLOC_TOP_PAD_=4"]
 
 
 @pytest.mark.parametrize(
