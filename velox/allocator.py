@@ -20,8 +20,8 @@ def keep_large_buffers() -> bool:
     """Let freed buffers be used again; returns False where the C library is another.
 
     glibc maps each buffer above 32 MiB at most afresh and unmaps it when freed, so a model's
-    activations are paged in and zeroed by the kernel again for every batch. A thread's arena is made
-    of heaps of 64 MiB, each of which it unmaps once it is free unless the padding is as large. (One
+    activations are paged in and zeroed by the kernel again for every batch. A thread's arena is
+    made of heaps of 64 MiB, each unmapped once it is free unless the padding is as large. (One
     arena for all threads would need no such care, but they would wait for its lock: small models
     took twice as long.) What the environment sets stays.
     """
