@@ -1,6 +1,6 @@
 """Measure Velox on this machine: ratios within one run, as a table, JSON and a plot.
 
-    python -m bench.run                       # everything, about 20 minutes on 2 cores
+    python -m bench.run                       # everything, about 12 minutes on 2 cores
     python -m bench.run --only decode engine  # some of it; the rest of results.json stays
     python -m bench.run --only gpu            # on a GPU of this machine
 
