@@ -28,7 +28,7 @@ class Origins:
         """Take partitions with the metadata of the group's commits, where there are any.
 
         A partition whose commit names no topic, or that has none (the broker deletes a topic's
-        commits with it), counts as of the topic that was last seen here.
+        commits with it), counts as of the topic that was last read here.
         """
         for partition in partitions:
             found = metadata.get(partition, "")
@@ -55,5 +55,6 @@ class Origins:
             return set()
         for partition, origin in self._origins.items():
             self._origins[partition] = origin or now
-        self._last = now
+        if self._origins:
+            self._last = now
         return {partition for partition, origin in self._origins.items() if origin != now}

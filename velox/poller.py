@@ -264,9 +264,7 @@ class Poller:
         self._metrics.rebalances.labels("assigned").inc(len(numbers))
         committed = self._committed(numbers)
         self._gaps.expect({number: each.offset for number, each in committed.items()})
-        # A broker that has never said would only be waited for (the embedded one, or one just met).
-        if self._topic_watch.known:
-            self._topic_watch.look()
+        self._topic_watch.look()
         self._origins.assign(
             numbers, {number: each.metadata or "" for number, each in committed.items()}
         )

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    ClusterMetadata,
     NewPartitions,
     NewTopic,
 )
@@ -45,15 +46,18 @@ class Topics:
         Raises:
             BrokerUnavailable: when no broker answers.
         """
-        try:
-            found = self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
-        except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from None
+        found = self._metadata(topic).topics[topic]
         if found.error is None:
             return len(found.partitions)
         if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return 0
         raise BrokerUnavailable(f"topic {topic}: {found.error.str()}")
+
+    def _metadata(self, topic: str) -> ClusterMetadata:
+        try:
+            return self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from None
 
     def identity(self, topic: str) -> str:
         """What tells a topic from a later one of the same name.
@@ -61,6 +65,10 @@ class Topics:
         Raises:
             BrokerUnavailable: when there is no such topic now, or no broker says.
         """
+        cluster = self._metadata(topic)
+        if cluster.controller_id not in cluster.brokers:
+            # The client would wait for it. The embedded broker names one that there is not.
+            raise BrokerUnavailable(f"the cluster has no controller {cluster.controller_id} now")
         asked = self._admin.describe_topics(
             TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
         )

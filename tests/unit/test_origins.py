@@ -52,13 +52,14 @@ def test_while_the_topic_is_unknown_nothing_is_foreign_and_commits_are_kept() ->
     assert topic.origins.metadata(1) == "topic-id=b"
 
 
-def test_partitions_without_a_commit_are_of_the_topic_that_was_last_seen() -> None:
+def test_partitions_without_a_commit_are_of_the_topic_that_was_last_read() -> None:
     """Whoever held them: after a topic's deletion, the group hands them out anew."""
     topic = Topic("a")
     topic.origins.assign([0], {})
     assert topic.origins.foreign() == set()
     topic.origins.forget([0])
     topic.identity = "b"
+    assert topic.origins.foreign() == set(), "none is held"
     topic.origins.assign([1], {})
     assert topic.origins.foreign() == {1}
 

@@ -473,22 +473,8 @@ def test_a_commit_of_a_topic_that_is_gone_is_no_place_to_go_on_from(parts: Parts
     parts.consumer.metadata = {0: "topic-id=first", 1: "topic-id=first'", 2: ""}
     parts.identity = "first'"
     parts.run(parts.rebalance("assign", 0, 1, 2), nothing)
-    assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING), (2, OFFSET_BEGINNING)]
-    assert value(parts.metrics, "velox_offset_gaps_total", kind="recreated") == 2
-
-
-def test_an_assignment_does_not_wait_for_an_identity_that_was_never_told(parts: Parts) -> None:
-    """The embedded broker answers no such question; each would take seconds."""
-    asked: list[str] = []
-
-    def ask() -> str:
-        asked.append("again")
-        return ""
-
-    parts.topic_watch.known, parts.topic_watch._identity = "", ask
-    parts.run(parts.rebalance("assign", 0), found(0))
-    assert asked == []
-    assert [each.offset for each in parts.taken()] == [0]
+    assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING)]
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="recreated") == 1
 
 
 # Backpressure.

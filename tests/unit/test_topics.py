@@ -23,6 +23,7 @@ class FakeAdmin:
         refuses: answered to each request, if anything.
         problem: of every topic, if anything.
         away: no broker answers.
+        controller: the broker that is said to be it.
     """
 
     def __init__(self, config: dict[str, Any], logger: Any) -> None:
@@ -34,6 +35,7 @@ class FakeAdmin:
         self.refuses: KafkaError | None = None
         self.problem: KafkaError | None = None
         self.away = False
+        self.controller = 1
         self.someone_else: tuple[str, int] | None = None
 
     def list_topics(self, topic: str, timeout: float) -> Any:
@@ -43,7 +45,9 @@ class FakeAdmin:
         count = self.there.get(topic, 0)
         error = self.problem or (None if count else UNKNOWN)
         found = SimpleNamespace(error=error, partitions=dict.fromkeys(range(count)))
-        return SimpleNamespace(topics={topic: found})
+        return SimpleNamespace(
+            topics={topic: found}, controller_id=self.controller, brokers={1: "broker"}
+        )
 
     def create_topics(self, new: list[Any], **timeouts: float) -> dict[str, Future[None]]:
         (one,) = new
@@ -126,6 +130,15 @@ def test_a_topic_has_an_identity(made: Topics, admin: FakeAdmin) -> None:
     assert made.identity("t") == "id-of-t"
     with pytest.raises(BrokerUnavailable, match="topic other: "):
         made.identity("other")
+
+
+def test_no_identity_is_waited_for_where_there_is_no_controller(
+    made: Topics, admin: FakeAdmin
+) -> None:
+    admin.there = {"t": 1}
+    admin.controller = 0
+    with pytest.raises(BrokerUnavailable, match="no controller 0"):
+        made.identity("t")
 
 
 def test_a_missing_topic_is_created_as_asked_for(made: Topics, admin: FakeAdmin) -> None:
