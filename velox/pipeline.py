@@ -26,8 +26,9 @@ from velox.inference import BisectingPredictor
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.model_slot import ModelSlot
+from velox.outcomes import Outcome
 from velox.poller import Poller
-from velox.recorder import Findings, Outcome, Recorder
+from velox.recorder import Findings, Recorder
 from velox.records import DeadLetter, Prediction, Record
 from velox.retry import Stopped
 

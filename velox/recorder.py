@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from velox.errors import BrokerUnavailable, StoreUnavailable
 from velox.image_files import ImageFiles
 from velox.live_matches import LatestMatches
 from velox.metrics import Metrics
+from velox.outcomes import Outcome, count
 from velox.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
 from velox.results import Result
 from velox.retry import until_done
@@ -31,27 +31,8 @@ from velox.stores import Rejected, Store
 from velox.thinned_log import ThinnedLog
 
 STAGE = "store"
-NO_TRUTH = ""
-UNKNOWN_TRUTH = "other"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a batch came to.
-
-    Attributes:
-        predictions: in the order of their records.
-        dead: the records that could not be classified.
-        model: the digest of the checkpoint that predicted.
-        labels: that model's labels.
-    """
-
-    predictions: Sequence[tuple[Record, Prediction]]
-    dead: Sequence[DeadLetter]
-    model: str
-    labels: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,42 +221,14 @@ class Recorder:
     def _count(
         self, outcome: Outcome, detections: Sequence[Detection], dead: Sequence[DeadLetter]
     ) -> None:
-        metrics = self._metrics
-        total = len(outcome.predictions) + len(outcome.dead)
-        metrics.records.labels("match").inc(len(detections))
-        metrics.records.labels("dead_letter").inc(len(dead))
-        metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
-        truths = Counter(
-            (p.label, _truth(record, outcome.labels)) for record, p in outcome.predictions
-        )
-        for (label, truth), count in truths.items():
-            metrics.predictions.labels(label, truth).inc(count)
-        for label, count in Counter(each.predicted_label for each in detections).items():
-            metrics.matches.labels(label).inc(count)
+        count(self._metrics, outcome, detections, dead, self._wall_clock())
         for letter in dead:
-            reason = type(letter.error).__name__
-            metrics.dead_letters.labels(letter.stage, reason).inc()
             self._trouble_log.warning(
                 "dead letter id=%s stage=%s reason=%s: %s",
                 letter.record.id,
                 letter.stage,
-                reason,
+                type(letter.error).__name__,
                 letter.error,
             )
-        if outcome.predictions:
-            confidences = [prediction.confidence for _, prediction in outcome.predictions]
-            metrics.batch_confidence.set(sum(confidences) / len(confidences))
-        now = self._wall_clock()
-        for record, _ in outcome.predictions:
-            if usable_timestamp(record.timestamp_ms):
-                metrics.end_to_end.observe(max(0.0, now - record.timestamp_ms / 1000))
         for each in detections:
             self._match_log.info("MATCH: %s (Conf: %.2f)", each.predicted_label, each.confidence)
-
-
-def _truth(record: Record, labels: Sequence[str]) -> str:
-    """The record's ground truth as a metric's label; those the model does not know are one."""
-    truth = record.header("label")
-    if truth is None:
-        return NO_TRUTH
-    return truth if truth in labels else UNKNOWN_TRUTH

@@ -17,8 +17,9 @@ from velox.errors import PollerFailed, UndecodableImage
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.model_slot import ModelSlot
+from velox.outcomes import Outcome
 from velox.pipeline import Pipeline
-from velox.recorder import Findings, Outcome
+from velox.recorder import Findings
 from velox.records import Record
 from velox.retry import Stopped
 

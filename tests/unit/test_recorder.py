@@ -11,7 +11,8 @@ from velox import retry
 from velox.errors import BrokerUnavailable, DocumentRejected, StoreUnavailable, UndecodableImage
 from velox.image_files import ImageFiles
 from velox.metrics import Metrics
-from velox.recorder import Outcome, Recorder
+from velox.outcomes import Outcome
+from velox.recorder import Recorder
 from velox.records import DeadLetter, Detection, Prediction, Record
 from velox.results import Result
 from velox.retry import Stopped
