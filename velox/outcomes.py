@@ -51,10 +51,10 @@ def count(
     metrics.records.labels("dead_letter").inc(len(dead))
     metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
     truths = Counter((p.label, _truth(record, outcome.labels)) for record, p in outcome.predictions)
-    for (label, truth), count in truths.items():
-        metrics.predictions.labels(label, truth).inc(count)
-    for label, count in Counter(each.predicted_label for each in detections).items():
-        metrics.matches.labels(label).inc(count)
+    for (label, truth), times in truths.items():
+        metrics.predictions.labels(label, truth).inc(times)
+    for label, times in Counter(each.predicted_label for each in detections).items():
+        metrics.matches.labels(label).inc(times)
     for letter in dead:
         metrics.dead_letters.labels(letter.stage, type(letter.error).__name__).inc()
     if outcome.predictions:
