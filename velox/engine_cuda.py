@@ -2,14 +2,16 @@
 
 A batch goes as bytes: they are a quarter of what floats are on the way, and normalising them on the
 device costs next to nothing. A recorded graph runs with one launch instead of hundreds, which is
-most of the time of a small batch. Processes that share a GPU are not kept apart by the driver, so
-all memory is taken at the start, within the share that the process may have.
+most of the time of a small batch. While one batch is computed, the next is copied. Processes that
+share a GPU are not kept apart by the driver, so all memory is taken at the start, within the share
+that the process may have.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from queue import SimpleQueue
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from torch.fx.experimental.optimization import fuse
 
 from velox.engine_classifier import Classifier
 from velox.engine_ladder import ladder, pieces
+from velox.engine_lanes import Lane
 from velox.errors import SettingError
 from velox.model import Checkpoint, restore
 
@@ -31,11 +34,14 @@ NAMES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}
 # Runs before a recording: libraries choose their algorithms in the first ones.
 _WARM_UPS = 3
 
+# Batches on the device: one that is computed and one that is copied.
+_LANES = 2
+
 log = logging.getLogger(__name__)
 
 
 class CudaBackend:
-    """Runs a checkpoint on one CUDA device; threads that come at the same time take turns.
+    """Runs a checkpoint on one CUDA device, two batches at a time: of them, one is computed.
 
     Args:
         checkpoint: what to run.
@@ -69,10 +75,11 @@ class CudaBackend:
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            # A thread that waits must leave its core to those that decode.
-            self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
             self._classifier, dtype = _finite(checkpoint, DTYPES[precision], device)
             self._buffers = _Buffers(batch_size, checkpoint.input_size, device)
+            self._lanes: SimpleQueue[Lane] = SimpleQueue()
+            for _ in range(_LANES):
+                self._lanes.put(Lane(batch_size, checkpoint.input_size, device))
             self._graphs = self._record(ladder(batch_size))
         self.precision = NAMES[dtype]
 
@@ -117,22 +124,27 @@ class CudaBackend:
         """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
         index = torch.empty(len(pixels), dtype=torch.int64)
         confidence = torch.empty(len(pixels), dtype=torch.float32)
-        with self._turn, torch.cuda.device(self._device), torch.cuda.stream(self._stream):
-            for rows, rung in pieces(len(pixels), list(self._graphs)):
-                self._run(pixels[rows], rung)
-                index[rows], confidence[rows] = self._buffers.results(rows.stop - rows.start)
+        lane = self._lanes.get()
+        try:
+            with torch.cuda.device(self._device):
+                for rows, rung in pieces(len(pixels), list(self._graphs)):
+                    count = rows.stop - rows.start
+                    lane.send(pixels[rows])
+                    self._compute(lane, count, rung)
+                    index[rows], confidence[rows] = lane.results(count)
+        finally:
+            self._lanes.put(lane)
         return index, confidence
 
-    def _run(self, pixels: Tensor, rung: int) -> None:
-        """One piece; what the padding holds is computed and not read."""
-        buffers, count = self._buffers, len(pixels)
-        # The piece before is done, so nothing reads the pinned memory any more.
-        buffers.pinned_pixels[:count].copy_(pixels)
-        buffers.pixels[:count].copy_(buffers.pinned_pixels[:count], non_blocking=True)
-        self._graphs[rung].replay()
-        buffers.fetch(count)
-        self._done.record(self._stream)
-        self._done.synchronize()
+    def _compute(self, lane: Lane, count: int, rung: int) -> None:
+        """Begin with what the lane brings; what the padding holds is computed and not read."""
+        buffers = self._buffers
+        # Launches of two threads must not mix: the graphs share their buffers.
+        with self._turn, torch.cuda.stream(self._stream):
+            lane.arrive(self._stream)
+            buffers.pixels[:count].copy_(lane.pixels[:count], non_blocking=True)
+            self._graphs[rung].replay()
+            lane.fetch(buffers.index[:count], buffers.confidence[:count], self._stream)
 
     def memory(self) -> dict[str, int]:
         """Bytes by kind; see `velox.engine.Engine.memory`."""
@@ -144,9 +156,9 @@ class CudaBackend:
 
     def close(self) -> None:
         """Free the device's memory."""
-        self._stream.synchronize()
+        torch.cuda.synchronize(self._device)
         self._graphs.clear()
-        del self._classifier, self._buffers
+        del self._classifier, self._buffers, self._lanes
         torch.cuda.empty_cache()
 
 
@@ -154,22 +166,9 @@ class _Buffers:
     """Where graphs read and write: a graph keeps the addresses that it was recorded with."""
 
     def __init__(self, count: int, size: int, device: torch.device) -> None:
-        shape = (count, size, size, 3)
-        self.pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self.pixels = torch.zeros((count, size, size, 3), dtype=torch.uint8, device=device)
         self.index = torch.zeros(count, dtype=torch.int64, device=device)
         self.confidence = torch.zeros(count, dtype=torch.float32, device=device)
-        self.pinned_pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
-        self._pinned_index = torch.zeros(count, dtype=torch.int64, pin_memory=True)
-        self._pinned_confidence = torch.zeros(count, dtype=torch.float32, pin_memory=True)
-
-    def fetch(self, count: int) -> None:
-        """Begin to copy results to pinned memory."""
-        self._pinned_index[:count].copy_(self.index[:count], non_blocking=True)
-        self._pinned_confidence[:count].copy_(self.confidence[:count], non_blocking=True)
-
-    def results(self, count: int) -> tuple[Tensor, Tensor]:
-        """What was fetched; the next `fetch` writes over it."""
-        return self._pinned_index[:count], self._pinned_confidence[:count]
 
 
 def _finite(

@@ -1,0 +1,56 @@
+"""The way of a batch to a CUDA device and back; two of them keep the device busy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Lane:
+    """Buffers of one batch on its way, and a stream on which its pixels are copied.
+
+    The copy and the host's share of it overlap with the computing of what another lane brought.
+    One thread uses a lane at a time, up to the end of `results`.
+
+    Args:
+        count: the largest batch.
+        size: height and width S of its images in pixels.
+        device: where it is computed.
+
+    Attributes:
+        pixels: uint8 [count, S, S, 3] on the device.
+    """
+
+    def __init__(self, count: int, size: int, device: torch.device) -> None:
+        shape = (count, size, size, 3)
+        self.pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self._pinned_pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
+        self._pinned_index = torch.zeros(count, dtype=torch.int64, pin_memory=True)
+        self._pinned_confidence = torch.zeros(count, dtype=torch.float32, pin_memory=True)
+        self._upload = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        # A thread that waits must leave its core to those that decode.
+        self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+
+    def send(self, pixels: Tensor) -> None:
+        """Begin to copy uint8 [N, S, S, 3] from the host to the first N of `pixels`."""
+        count = len(pixels)
+        self._pinned_pixels[:count].copy_(pixels)
+        with torch.cuda.stream(self._upload):
+            self.pixels[:count].copy_(self._pinned_pixels[:count], non_blocking=True)
+            self._arrived.record(self._upload)
+
+    def arrive(self, stream: torch.cuda.Stream) -> None:
+        """Let the stream wait for what was sent."""
+        stream.wait_event(self._arrived)
+
+    def fetch(self, index: Tensor, confidence: Tensor, stream: torch.cuda.Stream) -> None:
+        """Begin to copy int64 [N] and float32 [N] to the host, on the current stream."""
+        self._pinned_index[: len(index)].copy_(index, non_blocking=True)
+        self._pinned_confidence[: len(confidence)].copy_(confidence, non_blocking=True)
+        self._done.record(stream)
+
+    def results(self, count: int) -> tuple[Tensor, Tensor]:
+        """Wait for what is fetched; the next use of the lane writes over it."""
+        self._done.synchronize()
+        return self._pinned_index[:count], self._pinned_confidence[:count]
