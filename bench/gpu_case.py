@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
+from torchvision.io import decode_jpeg
 
 from bench.checkpoints import Checkpoints
 from bench.images import shapes
-from bench.measure import Figure, figure, rates
+from bench.measure import figure, rates
 from bench.results import Results
 from bench.stack import Stack, drain_rate
 from tests.rig.model import Model
@@ -49,6 +52,7 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
     model = checkpoints.of_size(SIZE)
     checkpoint = load(model.path, model.classes)
     bare(results, checkpoint, device)
+    decoding(results, device)
     pipeline(results, stack, model)
     shared(results, model)
 
@@ -118,23 +122,51 @@ def pipeline(results: Results, stack: Stack, model: Model) -> None:
     )
     with stack.consumer(environment) as running:
         rate = figure([drain_rate([running], PIPELINE_COUNT)], "images/s")
-    decoding = decoded(images)
-    slower = min(decoding.median, results.median("gpu", f"batch {PIPELINE_BATCH}, velox"))
-    results.add("gpu", {"pipeline": rate, f"decode on {usable_cores()} cores": decoding})
-    results.bar("gpu", "pipeline / slower of decode and engine", rate.median / slower, 0.9)
+    decoded, engine = (
+        results.median("gpu", name)
+        for name in (f"decode on {usable_cores()} cores", f"batch {PIPELINE_BATCH}, velox")
+    )
+    results.add("gpu", {"pipeline": rate})
+    ratio = rate.median / min(decoded, engine)
+    results.bar("gpu", "pipeline / slower of decode and engine", ratio, 0.9)
 
 
-def decoded(images: tuple[bytes, ...]) -> Figure:
-    """Images a second that the pipeline's decoder makes with nothing beside it."""
+def decoding(results: Results, device: torch.device) -> None:
+    """The pipeline's decoder with nothing beside it, and the device's decoder of JPEG images."""
+    images = shapes(512)
     decoder = Decoder(decode, max_pixels=PIXELS)
     records = [
         Record("bench", 0, offset, 0, None, images[offset % len(images)], (), 0)
         for offset in range(PIPELINE_BATCH)
     ]
-    call = partial(decoder.decode, records, SIZE)
-    found = rates({"decode": call}, items=len(records), seconds=SECONDS, unit="images/s")
+    encoded = [
+        torch.frombuffer(bytearray(images[offset % len(images)]), dtype=torch.uint8)
+        for offset in range(PIPELINE_BATCH)
+    ]
+    candidates: dict[str, Callable[[], object]] = {
+        f"decode on {usable_cores()} cores": partial(decoder.decode, records, SIZE)
+    }
+    try:
+        decoded_there(encoded, device)
+        candidates["decode on the device"] = partial(decoded_there, encoded, device)
+    except RuntimeError as error:
+        print(f"  torchvision decodes no JPEG on the device: {error}", flush=True)
+    figures = rates(
+        candidates,
+        items=PIPELINE_BATCH,
+        seconds=SECONDS,
+        unit="images/s",
+    )
     decoder.close()
-    return found["decode"]
+    results.add("gpu", figures)
+
+
+@torch.inference_mode()
+def decoded_there(encoded: list[Tensor], device: torch.device) -> None:
+    """Decode on the device and resize there: the pixels stay where the model would take them."""
+    for image in decode_jpeg(encoded, mode="RGB", device=device):
+        interpolate(image.unsqueeze(0).half(), size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    torch.cuda.synchronize(device)
 
 
 def shared(results: Results, model: Model) -> None:
