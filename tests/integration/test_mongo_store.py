@@ -57,6 +57,25 @@ def test_writing_twice_leaves_one_and_the_later(store: MongoStore, database: Any
     )
 
 
+def test_of_a_batch_some_may_be_there_and_some_refused(store: MongoStore, database: Any) -> None:
+    store.write([detection(1), detection(2)])
+    database.command("collMod", "shapes_found", validator={"predicted_label": {"$ne": "ufo"}})
+    detections = [
+        detection(1, label="green_square"),
+        detection(2, label="ufo"),
+        detection(3, label="ufo"),
+        detection(4),
+    ]
+    refused = {each.id for each, _ in store.write(detections)}
+    assert refused == {detection(2).id, detection(3).id}
+    labels = {each["_id"]: each["predicted_label"] for each in database.shapes_found.find()}
+    assert labels == {
+        detection(1).id: "green_square",
+        detection(2).id: detection(2).predicted_label,
+        detection(4).id: detection(4).predicted_label,
+    }
+
+
 def test_writes_are_acknowledged_by_the_majority_and_its_journal(store: MongoStore) -> None:
     assert store._collection.write_concern.document == {"w": "majority", "j": True}
 
