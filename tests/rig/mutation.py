@@ -32,6 +32,7 @@ MODULES = {
     "velox/batcher.py": ["tests/unit/test_batcher.py"],
     "velox/commits.py": ["tests/unit/test_commits.py"],
     "velox/config.py": ["tests/unit/test_config.py"],
+    "velox/config_parsers.py": ["tests/unit/test_config.py"],
     "velox/ledger.py": ["tests/unit/test_ledger.py"],
 }
 # A mutant that makes a wait endless is noticed by this, in times of the unchanged module's tests.

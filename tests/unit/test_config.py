@@ -8,7 +8,6 @@ import pytest
 
 from velox.config import (
     COLOR_NAMES,
-    PROTECTED_PROPERTIES,
     SHAPE_NAMES,
     ConsumerSettings,
     DemoSettings,
@@ -17,6 +16,7 @@ from velox.config import (
     TrainSettings,
     environment,
 )
+from velox.config_parsers import PROTECTED_PROPERTIES
 from velox.errors import SettingError
 from velox.shapes import COLORS, SHAPES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from velox.config import PROTECTED_PROPERTIES
+from velox.config_parsers import PROTECTED_PROPERTIES
 from velox.kafka_client import Config, consumer_config, producer_config, refused
 
 
