@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.networks import images, reference, telling, with_samples
-from velox import engine_cpu, engine_int8
+from velox import engine_forms, engine_int8
 from velox.engine_cpu import CpuBackend
 from velox.model import Checkpoint
 from velox.samples import Samples
@@ -150,7 +150,7 @@ class BatchBound(nn.Module):
 def test_a_network_that_cannot_be_traced_runs_as_it_is(
     monkeypatch: pytest.MonkeyPatch, network: nn.Module
 ) -> None:
-    monkeypatch.setattr(engine_cpu, "restore", lambda _checkpoint: network.eval())
+    monkeypatch.setattr(engine_forms, "restore", lambda _checkpoint: network.eval())
     plain = Checkpoint(
         architecture="stubborn",
         labels=("red", "green", "blue"),
