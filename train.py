@@ -28,6 +28,7 @@ from torch import nn
 
 from velox import entry, model
 from velox.allocator import keep_large_buffers
+from velox.architectures import build, require_architecture
 from velox.config import TrainSettings
 from velox.dataset import Dataset, Splits, split
 from velox.dataset_folder import read_folder
@@ -68,7 +69,7 @@ def train(if_missing: bool, settings: TrainSettings, stop: threading.Event) -> i
     """Get the data, fit, judge, save."""
     if if_missing and usable(settings):
         return 0
-    model.require_architecture(settings.model_arch)
+    require_architecture(settings.model_arch)
     device = select_device(settings.device)
     if device.type == "cuda":
         torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_fraction, device)
@@ -206,7 +207,7 @@ def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> 
 
 def network_of(settings: TrainSettings, classes: int, device: torch.device) -> nn.Module:
     """The network to train, known to take the images."""
-    network = model.build(settings.model_arch, classes)
+    network = build(settings.model_arch, classes)
     if settings.init_weights is not None:
         taken = start_from(
             network, settings.init_weights, architecture=settings.model_arch, classes=classes

@@ -10,9 +10,10 @@ import torch
 
 from bench.images import shapes
 from tests.rig.model import LABELS, Model
+from velox.architectures import build
 from velox.decode import decode
 from velox.engine_classifier import Classifier
-from velox.model import Checkpoint, build, restore, save
+from velox.model import Checkpoint, restore, save
 from velox.samples import Samples
 
 PIXELS = 50_000_000

@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
+from velox.architectures import build
 from velox.errors import CheckpointError, SettingError
 from velox.samples import NO_SAMPLES, Samples
 from velox.whole_file import write_whole
@@ -61,39 +61,6 @@ class Checkpoint:
     temperature: float = 1.0
     samples: Samples = field(default=NO_SAMPLES, repr=False)
     digest: str = ""
-
-
-def architectures() -> list[str]:
-    """The names of the classifiers in `torchvision.models`."""
-    return models.list_models(module=models)  # type: ignore[no-any-return]
-
-
-def require_architecture(name: str) -> None:
-    """Refuse a name that is no classifier's.
-
-    Raises:
-        SettingError: when torchvision has no classifier of that name.
-    """
-    if name not in architectures():
-        raise SettingError(
-            f"MODEL_ARCH={name!r} is not allowed: one of {', '.join(architectures())}"
-        )
-
-
-def build(architecture: str, classes: int) -> nn.Module:
-    """Make a classifier with so many outputs and random weights.
-
-    Raises:
-        SettingError: when torchvision has no classifier of that name.
-    """
-    require_architecture(architecture)
-    # The auxiliary outputs of these two serve a training on ImageNet and change what is returned.
-    extra = {"googlenet": {"aux_logits": False}, "inception_v3": {"aux_logits": False}}
-    options: dict[str, Any] = extra.get(architecture, {})
-    if options:
-        options["init_weights"] = True
-    model: nn.Module = models.get_model(architecture, weights=None, num_classes=classes, **options)
-    return model
 
 
 def restore(checkpoint: Checkpoint) -> nn.Module:

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from velox.architectures import build
 from velox.errors import SettingError
-from velox.model import build
 
 # Outputs beside the last layer that serve a training on ImageNet and that Velox builds without.
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")

@@ -25,6 +25,7 @@ from tests.rig.prometheus import Prometheus
 from tests.rig.readme import typed
 from tests.rig.waiting import eventually
 from velox import embedded_broker, model
+from velox.architectures import build
 
 ROOT = Path(__file__).parents[2]
 RULES: list[dict[str, Any]] = [
@@ -95,7 +96,7 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
         architecture="mobilenet_v3_small",
         labels=labels,
         input_size=32,
-        state_dict=model.build("mobilenet_v3_small", len(labels)).state_dict(),
+        state_dict=build("mobilenet_v3_small", len(labels)).state_dict(),
     )
     paths = folder / "model.pth", folder / "classes.json"
     model.save(untrained, *paths)

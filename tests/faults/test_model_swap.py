@@ -17,6 +17,7 @@ from tests.rig.pictures import COLOURS
 from tests.rig.processes import Child
 from tests.rig.waiting import eventually
 from velox import model
+from velox.architectures import build
 
 CONSUMER = Path("consumer.py")
 ARCHITECTURE = "squeezenet1_1"
@@ -28,7 +29,7 @@ LIMIT_S = 60.0
 def write(files: Model, seed: int) -> str:
     """Write an untrained checkpoint, as training writes one; gives its digest."""
     torch.manual_seed(seed)
-    network = model.build(ARCHITECTURE, len(COLOURS))
+    network = build(ARCHITECTURE, len(COLOURS))
     checkpoint = model.Checkpoint(
         architecture=ARCHITECTURE, labels=COLOURS, input_size=32, state_dict=network.state_dict()
     )

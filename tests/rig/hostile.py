@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from velox import model
+from velox.architectures import build
 
 SCRIPT = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 QUOTES = "\"' onload='window.hacked=1' &amp; {{7*7}} \u202egnp.exe"
@@ -16,7 +17,7 @@ LABELS = (SCRIPT, QUOTES)
 def checkpoint(folder: Path) -> dict[str, str]:
     """Save an untrained model of these labels; returns the variables that name it."""
     torch.manual_seed(0)
-    network = model.build("mobilenet_v3_small", len(LABELS))
+    network = build("mobilenet_v3_small", len(LABELS))
     path, classes = folder / "model.pth", folder / "classes.json"
     model.save(
         model.Checkpoint(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from tests.rig.model import LABELS, Model
 from velox import model
+from velox.architectures import build
 
 
 def untrained(folder: Path) -> Model:
     """Write one; it takes a second, where training takes a minute."""
     made = Model(folder / "model.pth", folder / "classes.json")
-    weights = model.build("mobilenet_v2", len(LABELS)).state_dict()
+    weights = build("mobilenet_v2", len(LABELS)).state_dict()
     checkpoint = model.Checkpoint(
         architecture="mobilenet_v2", labels=LABELS, input_size=96, state_dict=weights
     )

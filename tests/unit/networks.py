@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from velox import model
+from velox.architectures import build
 from velox.model import Checkpoint
 from velox.samples import Samples
 
@@ -31,7 +32,7 @@ def telling(architecture: str = "shufflenet_v2_x0_5", last: str = "fc") -> Check
         last: the name of its last linear layer.
     """
     torch.manual_seed(0)
-    network = model.build(architecture, len(LABELS))
+    network = build(architecture, len(LABELS))
     pixels = torch.from_numpy(images(64)).permute(0, 3, 1, 2).float() / 64 - 2
     linear = network.get_submodule(last)
     with torch.no_grad():

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from velox.architectures import build
 from velox.engine_onednn import _Convolution, _ConvolutionPlus, onednn
-from velox.model import build
 
 SIZE = 64
 

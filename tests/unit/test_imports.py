@@ -32,7 +32,14 @@ KAFKA = {
     "producer.py",
 }
 MONGO = {"velox/mongo_store.py"}
-TORCH = ("velox/model.py", "velox/engine", "velox/train", "velox/dataset", "train.py")
+TORCH = (
+    "velox/architectures.py",
+    "velox/model.py",
+    "velox/engine",
+    "velox/train",
+    "velox/dataset",
+    "train.py",
+)
 
 
 def imported(module: str) -> set[str]:

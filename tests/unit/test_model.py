@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from velox import model, whole_file
+from velox.architectures import build
 from velox.errors import CheckpointError, SettingError
 from velox.model import Checkpoint
 from velox.samples import Samples
@@ -27,7 +28,7 @@ def untrained(labels: tuple[str, ...] = LABELS, architecture: str = ARCHITECTURE
         input_size=64,
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.3, 0.4),
-        state_dict=model.build(architecture, len(labels)).state_dict(),
+        state_dict=build(architecture, len(labels)).state_dict(),
         metrics={"accuracy": 0.5},
         temperature=1.25,
         samples=Samples((b"one image", b"another"), (2, 0)),
@@ -127,7 +128,7 @@ def test_a_failed_write_leaves_the_old_model_and_no_rest(
 
 
 def test_a_restored_model_computes_what_the_saved_one_did(files: Files) -> None:
-    original = model.build(ARCHITECTURE, 3)
+    original = build(ARCHITECTURE, 3)
     original.load_state_dict(dict(files.saved.state_dict))
     batch = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
@@ -138,7 +139,7 @@ def test_a_restored_model_computes_what_the_saved_one_did(files: Files) -> None:
 def test_a_bare_state_dict_is_a_mobilenet_v2_at_224(tmp_path: Path) -> None:
     path, classes = tmp_path / "model.pth", tmp_path / "classes.json"
     torch.manual_seed(0)
-    torch.save(model.build("mobilenet_v2", 2).state_dict(), path)
+    torch.save(build("mobilenet_v2", 2).state_dict(), path)
     classes.write_text('{"0": "red_circle", "1": "green_square"}')
     loaded = model.load(path, classes)
     assert (loaded.architecture, loaded.input_size) == ("mobilenet_v2", 224)
@@ -219,7 +220,7 @@ def test_a_list_of_labels_that_is_none_is_named(files: Files, text: str) -> None
      "googlenet", "inception_v3", "regnet_y_400mf", "shufflenet_v2_x0_5", "mnasnet0_5"],
 )  # fmt: skip
 def test_any_classifier_gets_the_asked_number_of_outputs(architecture: str) -> None:
-    classifier = model.build(architecture, 5).eval()
+    classifier = build(architecture, 5).eval()
     with torch.inference_mode():
         assert classifier(torch.rand(1, 3, 96, 96)).shape == (1, 5)
 
@@ -227,4 +228,4 @@ def test_any_classifier_gets_the_asked_number_of_outputs(architecture: str) -> N
 @pytest.mark.parametrize("name", ["resnet", "fcn_resnet50", "__init__", ""])
 def test_an_unknown_architecture_is_named(name: str) -> None:
     with pytest.raises(SettingError, match=f"MODEL_ARCH='{name}' is not allowed: one of alexnet"):
-        model.build(name, 3)
+        build(name, 3)

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from velox import model, train_fit
+from velox import train_fit
+from velox.architectures import build
 from velox.dataset import Dataset, Held
 from velox.errors import SettingError, TrainingFailed
 from velox.retry import Stopped
@@ -152,7 +153,7 @@ def test_images_that_a_network_cannot_take_are_named(
 ) -> None:
     with pytest.raises(SettingError, match=rf"INPUT_SIZE={size} or .*MODEL_ARCH='{architecture}'"):
         require_trainable(
-            model.build(architecture, 2), architecture, size=size, batch_size=batch, device=CPU
+            build(architecture, 2), architecture, size=size, batch_size=batch, device=CPU
         )
 
 
@@ -314,9 +315,9 @@ ARCHITECTURE = "shufflenet_v2_x0_5"
 
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_all_weights_but_the_last_layers_are_taken(tmp_path: Path, wrapped: bool) -> None:
-    given = model.build(ARCHITECTURE, 1000).state_dict()
+    given = build(ARCHITECTURE, 1000).state_dict()
     torch.save({"state_dict": given} if wrapped else given, tmp_path / "weights.pth")
-    started = model.build(ARCHITECTURE, 3)
+    started = build(ARCHITECTURE, 3)
     head = started.state_dict()["fc.weight"].clone()
     taken = start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
     own = started.state_dict()
@@ -326,20 +327,20 @@ def test_all_weights_but_the_last_layers_are_taken(tmp_path: Path, wrapped: bool
 
 
 def test_the_last_layer_is_not_taken_even_where_it_would_fit(tmp_path: Path) -> None:
-    torch.save(model.build(ARCHITECTURE, 3).state_dict(), tmp_path / "weights.pth")
-    started = model.build(ARCHITECTURE, 3)
+    torch.save(build(ARCHITECTURE, 3).state_dict(), tmp_path / "weights.pth")
+    started = build(ARCHITECTURE, 3)
     head = started.state_dict()["fc.weight"].clone()
     start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
     assert torch.equal(started.state_dict()["fc.weight"], head)
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    torch.save(model.build("squeezenet1_1", 1000).state_dict(), tmp_path / "weights.pth")
+    torch.save(build("squeezenet1_1", 1000).state_dict(), tmp_path / "weights.pth")
     with pytest.raises(
         SettingError, match=rf"^INIT_WEIGHTS=.*does not fit MODEL_ARCH='{ARCHITECTURE}': \d+ of"
     ):
         start_from(
-            model.build(ARCHITECTURE, 3),
+            build(ARCHITECTURE, 3),
             tmp_path / "weights.pth",
             architecture=ARCHITECTURE,
             classes=3,
@@ -357,7 +358,7 @@ def test_a_file_that_holds_no_weights_is_named(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingError, match=rf"^INIT_WEIGHTS=.*weights\.pth.*{reason}"):
-        start_from(model.build(ARCHITECTURE, 3), path, architecture=ARCHITECTURE, classes=3)
+        start_from(build(ARCHITECTURE, 3), path, architecture=ARCHITECTURE, classes=3)
 
 
 @pytest.mark.parametrize("architecture", ["inception_v3", "googlenet"])
@@ -368,19 +369,19 @@ def test_the_auxiliary_outputs_of_a_file_are_passed_over(tmp_path: Path, archite
         full = models.get_model(architecture, weights=None, aux_logits=True, init_weights=False)
     given = {name: torch.zeros(value.shape) for name, value in full.state_dict().items()}
     torch.save(given, tmp_path / "weights.pth")
-    started = model.build(architecture, 3)
+    started = build(architecture, 3)
     taken = start_from(started, tmp_path / "weights.pth", architecture=architecture, classes=3)
     assert taken == len(started.state_dict()) - 2
 
 
 def test_inner_maps_are_taught_once_each_and_leave_no_mark_on_the_network() -> None:
-    plain, taught = (model.build(ARCHITECTURE, 2) for _ in range(2))
+    plain, taught = (build(ARCHITECTURE, 2) for _ in range(2))
     heads = Heads(taught, size=64, classes=2)
     taught.train()(torch.rand(2, 3, 64, 64))
     assert [each.shape for each in heads()] == [(2, 2)] * 3, "maps of 16, 8 and 4 pixels"
     assert taught.state_dict().keys() == plain.state_dict().keys()
     with torch.inference_mode():
-        restored = model.build(ARCHITECTURE, 2)
+        restored = build(ARCHITECTURE, 2)
         restored.load_state_dict(taught.state_dict())
         batch = torch.rand(1, 3, 64, 64)
         assert torch.equal(taught.eval()(batch), restored.eval()(batch))
