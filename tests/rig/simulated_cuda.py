@@ -13,7 +13,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,22 +192,26 @@ class SimulatedCuda:
             stream = self._random.choice(self._streams)
             stream.run(self._random.randint(stream._done, stream.mark()))
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def at_work(self) -> AbstractContextManager[None]:
         """What this thread does is what streams were given."""
-        before, self._thread.working = self.working, True
-        try:
-            yield
-        finally:
-            self._thread.working = before
+        return self._meanwhile("working", True)
+
+    def _on(self, stream: Stream) -> AbstractContextManager[None]:
+        return self._meanwhile("stream", stream)
 
     @contextmanager
-    def _on(self, stream: Stream) -> Iterator[None]:
-        before, self._thread.stream = self.current, stream
+    def _meanwhile(self, name: str, value: object) -> Iterator[None]:
+        """This thread has another value of its own."""
+        missing = object()
+        before = getattr(self._thread, name, missing)
+        setattr(self._thread, name, value)
         try:
             yield
         finally:
-            self._thread.stream = before
+            if before is missing:
+                delattr(self._thread, name)
+            else:
+                setattr(self._thread, name, before)
 
     @contextmanager
     def _graph(
