@@ -31,7 +31,8 @@ RUN if [ -n "${TORCH_INDEX_URL:-}" ]; then \
       pip install --requirement requirements.txt; \
     fi
 
-COPY . .
+COPY start.sh producer.py train.py consumer.py lag.py demo.py ./
+COPY velox velox
 RUN python -m compileall -q .
 
 ARG VERSION=dev

@@ -106,12 +106,15 @@ function available($Name) {
 
 function start_velox {
     need minikube kubectl docker
-    if (-not $Cpu) { need nvidia-smi }
+    if (-not $Cpu) {
+        if ($PSVersionTable.PSVersion.Major -lt 6 -or -not $IsLinux) { fail 'minikube passes a GPU on to its pods on Linux alone: start with -Cpu' }
+        need nvidia-smi
+    }
     & docker info | Out-Null
     if ($LASTEXITCODE -ne 0) { fail 'docker does not answer: start it' }
 
     step 1 'Start minikube'
-    $options = @('--driver=docker', "--cpus=$Cpus", "--memory=$Memory")
+    $options = @('--driver=docker', '--container-runtime=docker', "--cpus=$Cpus", "--memory=$Memory")
     if (-not $Cpu) { $options += '--gpus=all' }
     mini start @options
     mini addons enable metrics-server
@@ -120,12 +123,7 @@ function start_velox {
     share_gpu
 
     step 3 'Build the image inside minikube'
-    $arguments = @('-t', 'ml-inference-app:latest')
-    foreach ($name in 'PIP_INDEX_URL', 'TORCH_INDEX_URL') {
-        $value = [Environment]::GetEnvironmentVariable($name)
-        if ($value) { $arguments += "--build-opt=build-arg=$name=$value" }
-    }
-    mini image build @arguments .
+    build
 
     step 4 'Deploy Kafka, MongoDB, the settings and the volumes'
     apply env-configmap discoveries-pvc mongo-data-persistentvolumeclaim mongo-service
@@ -162,6 +160,33 @@ function start_velox {
     available deployment/producer
 
     say "Velox runs. Grafana: kubectl --context $Cluster port-forward svc/grafana 3000:3000"
+}
+
+# By the cluster's own engine. `minikube image build` would exit with 0 when the build fails.
+function build {
+    $arguments = @('-t', 'ml-inference-app:latest')
+    # Not the builder of another engine that `docker buildx use` may have chosen.
+    $engine = @{ BUILDX_BUILDER = 'default' }
+    foreach ($line in @(mini docker-env --shell none --output text)) {
+        $name, $value = $line -split '=', 2
+        if ($name -like 'DOCKER_*') { $engine[$name] = $value }
+    }
+    foreach ($name in 'PIP_INDEX_URL', 'TORCH_INDEX_URL') {
+        $value = [Environment]::GetEnvironmentVariable($name)
+        if ($value) { $arguments += "--build-arg=$name=$value" }
+    }
+    # The variables are those of the whole session, so they are put back.
+    $before = @{}
+    foreach ($name in $engine.Keys) { $before[$name] = [Environment]::GetEnvironmentVariable($name) }
+    try {
+        foreach ($name in $engine.Keys) { Set-Item "env:$name" $engine[$name] }
+        & docker build @arguments .
+        if ($LASTEXITCODE -ne 0) { fail "$script:Doing failed with exit code ${LASTEXITCODE}: docker build $arguments ." }
+    } finally {
+        foreach ($name in $before.Keys) {
+            if ($null -eq $before[$name]) { Remove-Item "env:$name" } else { Set-Item "env:$name" $before[$name] }
+        }
+    }
 }
 
 function share_gpu {

@@ -101,11 +101,19 @@ available() {
 
 start_velox() {
   need minikube kubectl docker
-  if ! $cpu; then need nvidia-smi; fi
+  if ! $cpu; then
+    # https://minikube.sigs.k8s.io/docs/tutorials/nvidia/
+    case "$(uname -sr)" in
+      Linux*[Mm]icrosoft*) fail "minikube passes a GPU on to its pods on Linux itself, not in WSL: start --cpu" ;;
+      Linux*) ;;
+      *) fail "minikube passes a GPU on to its pods on Linux alone: start --cpu" ;;
+    esac
+    need nvidia-smi
+  fi
   docker info >/dev/null 2>&1 || fail "docker does not answer: start it, or join the group docker"
 
   step 1 "Start minikube"
-  local options=("--driver=docker" "--cpus=$cpus" "--memory=$memory")
+  local options=("--driver=docker" "--container-runtime=docker" "--cpus=$cpus" "--memory=$memory")
   if ! $cpu; then options+=("--gpus=all"); fi
   mini start "${options[@]}"
   mini addons enable metrics-server
@@ -114,11 +122,7 @@ start_velox() {
   share_gpu
 
   step 3 "Build the image inside minikube"
-  local arguments=(-t ml-inference-app:latest) name
-  for name in PIP_INDEX_URL TORCH_INDEX_URL; do
-    if [[ -n "${!name:-}" ]]; then arguments+=("--build-opt=build-arg=$name=${!name}"); fi
-  done
-  mini image build "${arguments[@]}" .
+  build
 
   step 4 "Deploy Kafka, MongoDB, the settings and the volumes"
   apply env-configmap discoveries-pvc mongo-data-persistentvolumeclaim mongo-service
@@ -155,6 +159,23 @@ start_velox() {
   available deployment/producer
 
   say "Velox runs. Grafana: kubectl --context $cluster port-forward svc/grafana 3000:3000"
+}
+
+# By the cluster's own engine. `minikube image build` would exit with 0 when the build fails.
+build() {
+  local engine name value arguments=(-t ml-inference-app:latest)
+  engine="$(mini docker-env --shell none --output text)"
+  for name in PIP_INDEX_URL TORCH_INDEX_URL; do
+    if [[ -n "${!name:-}" ]]; then arguments+=("--build-arg=$name=${!name}"); fi
+  done
+  (
+    while IFS='=' read -r name value; do
+      if [[ "$name" == DOCKER_* ]]; then export "$name=$value"; fi
+    done <<<"$engine"
+    # Not the builder of another engine that `docker buildx use` may have chosen.
+    export BUILDX_BUILDER=default
+    run docker build "${arguments[@]}" .
+  )
 }
 
 share_gpu() {

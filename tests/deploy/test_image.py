@@ -72,7 +72,7 @@ def test_base_image_is_pinned_and_named_in_the_label() -> None:
 
 def test_packages_are_installed_before_the_code_is_copied() -> None:
     """A change of the code then rebuilds without installing anything."""
-    assert DOCKERFILE.index("pip install") < DOCKERFILE.index("COPY . .")
+    assert DOCKERFILE.index("pip install") < DOCKERFILE.index("COPY velox")
 
 
 def test_no_package_index_is_named() -> None:
@@ -85,7 +85,36 @@ def test_context_holds_what_the_image_runs_and_nothing_else() -> None:
     kept = {rule[1:] for rule in rules if rule.startswith("!")}
     assert "*" in rules
     scripts = {f"{name}.py" for name in ("producer", "train", "consumer", "lag", "demo")}
-    assert kept == {"requirements.txt", "requirements.lock", "start.sh", "velox", *scripts}
+    assert kept == {
+        "Dockerfile",
+        "requirements.txt",
+        "requirements.lock",
+        "start.sh",
+        "velox",
+        *scripts,
+    }
+
+
+def test_minikube_image_build_finds_the_dockerfile() -> None:
+    """It sends by force only what `-f` names (minikube, third_party/go-dockerclient/tar.go).
+
+    Its rules are those of .dockerignore, where the last line that matches decides, and comments
+    count as patterns.
+    """
+    rules = (ROOT / ".dockerignore").read_text().split("\n")
+    matching = [rule for rule in rules if rule.lstrip("!") in ("*", "Dockerfile")]
+    assert matching[-1] == "!Dockerfile"
+
+
+def test_the_code_is_copied_by_name() -> None:
+    """The Dockerfile itself, which is in the context, stays out of the image."""
+    copied = [
+        name for line in re.findall(r"^COPY (.*)$", DOCKERFILE, re.M) for name in line.split()[:-1]
+    ]
+    rules = (ROOT / ".dockerignore").read_text().splitlines()
+    assert sorted(copied) == sorted(
+        rule[1:] for rule in rules if rule.startswith("!") and rule != "!Dockerfile"
+    )
 
 
 @pytest.mark.parametrize("part", ["consumer", "producer", "train", "lag", "demo"])

@@ -20,6 +20,8 @@ BASH, POWERSHELL = ROOT / "k8s.sh", ROOT / "k8s.ps1"
 RECORDER = Path(__file__).parent / "stand-ins" / "recorder"
 TOOLS = ("minikube", "kubectl", "docker", "nvidia-smi")
 NEEDED = ("bash", "cat", "dirname", "grep", "head", "sed", "sleep")
+LINUX = "Linux 6.8.0-60-generic"
+BUILT = "on tcp://192.168.49.2:2376 with /home/a user/.minikube/certs by default"
 LIMIT_S = 60
 TOPICS = (
     "exec statefulset/kafka -- /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:29092"
@@ -27,7 +29,18 @@ TOPICS = (
 PLUGIN = "daemonset/nvidia-device-plugin-daemonset"
 PATCH = "--patch-file k8s-manifests/patches/device-plugin.yaml"
 CREATE = "--create --if-not-exists --topic image_data --partitions 8 --replication-factor 1"
-VERBS = ("mini", "kube", "need", "apply", "deploy", "available", "step", "say", "must_run")
+VERBS = (
+    "mini",
+    "kube",
+    "need",
+    "apply",
+    "build",
+    "deploy",
+    "available",
+    "step",
+    "say",
+    "must_run",
+)
 
 
 class Ran(NamedTuple):
@@ -53,7 +66,7 @@ def k8s(tmp_path: Path) -> Run:
     """Runs k8s.sh where only stand-ins of its tools can be found."""
     path, objects, calls = tmp_path / "bin", tmp_path / "objects", tmp_path / "calls"
 
-    def run(*arguments: str, without: str = "", **state: str) -> Ran:
+    def run(*arguments: str, without: str = "", system: str = LINUX, **state: str) -> Ran:
         for folder in (path, objects):
             folder.mkdir(exist_ok=True)
             for old in folder.iterdir():
@@ -65,6 +78,8 @@ def k8s(tmp_path: Path) -> Run:
             (path / tool).symlink_to(
                 next(p for p in (Path("/bin") / tool, Path("/usr/bin") / tool) if p.exists())
             )
+        (path / "uname").write_text(f"#!/usr/bin/env bash\necho '{system}'\n")
+        (path / "uname").chmod(0o755)
         for tool in without.split():
             (path / tool).unlink()
         done = subprocess.run(
@@ -108,14 +123,15 @@ def test_start_takes_nine_steps_in_order(k8s: Run) -> None:
     assert re.findall(r"^==> (\d)/9 ", ran.out, re.M) == list("123456789")
     in_order(
         ran.calls,
-        mini("start --driver=docker --cpus=max --memory=max --gpus=all"),
+        mini("start --driver=docker --container-runtime=docker --cpus=max --memory=max --gpus=all"),
         mini("addons enable metrics-server"),
         mini("addons enable nvidia-device-plugin"),
         kube("apply -f - ConfigMap/time-slicing-config"),
         kube(f"--namespace kube-system patch {PLUGIN} {PATCH}"),
         kube(f"--namespace kube-system rollout restart {PLUGIN}"),
         kube(f"--namespace kube-system rollout status {PLUGIN} --timeout=600s"),
-        mini("image build -t ml-inference-app:latest ."),
+        mini("docker-env --shell none --output text"),
+        f"docker build -t ml-inference-app:latest . {BUILT}",
         kube("apply -f - ConfigMap/consumer-env"),
         kube("apply -f - StatefulSet/kafka"),
         kube("rollout status statefulset/kafka --timeout=600s"),
@@ -154,7 +170,7 @@ def test_nothing_is_done_to_another_cluster(k8s: Run) -> None:
         for call in k8s(*arguments, MINIKUBE_PROFILE="mine").calls:
             assert call.startswith(
                 ("kubectl --context mine ", "minikube --profile mine ", "docker info")
-            )
+            ) or call.endswith(BUILT)
 
 
 def test_second_start_differs_in_restarts_alone(k8s: Run) -> None:
@@ -169,7 +185,8 @@ def test_second_start_differs_in_restarts_alone(k8s: Run) -> None:
 def test_cpu_asks_for_no_gpu(k8s: Run) -> None:
     with_gpu, ran = k8s("start"), k8s("start", "--cpu", without="nvidia-smi")
     assert ran.code == 0, ran.err
-    assert mini("start --driver=docker --cpus=max --memory=max") in ran.calls
+    start = "start --driver=docker --container-runtime=docker --cpus=max --memory=max"
+    assert mini(start) in ran.calls
     assert not [call for call in ran.calls if re.search("gpus|nvidia|kube-system", call)]
     assert set(with_gpu.applied) - set(ran.applied) == {"ConfigMap/time-slicing-config"}
     for name in ("Deployment-consumer", "Job-model-trainer"):
@@ -202,8 +219,8 @@ def test_topic_grows_and_is_never_made_smaller(k8s: Run) -> None:
 
 def test_indexes_of_packages_reach_the_image(k8s: Run) -> None:
     ran = k8s("start", TORCH_INDEX_URL="https://torch.example/cpu")
-    build = "--build-opt=build-arg=TORCH_INDEX_URL=https://torch.example/cpu ."
-    assert mini(f"image build -t ml-inference-app:latest {build}") in ran.calls
+    build = "-t ml-inference-app:latest --build-arg=TORCH_INDEX_URL=https://torch.example/cpu ."
+    assert f"docker build {build} {BUILT}" in ran.calls
 
 
 @pytest.mark.parametrize(
@@ -211,7 +228,8 @@ def test_indexes_of_packages_reach_the_image(k8s: Run) -> None:
     [
         ("minikube --profile velox start", 1),
         ("patch daemonset", 2),
-        ("image build", 3),
+        ("docker-env", 3),
+        ("docker build", 3),
         ("StatefulSet/kafka", 4),
         ("rollout status deployment/grafana", 5),
         ("--describe", 6),
@@ -247,6 +265,25 @@ def test_all_missing_tools_are_named_at_once(k8s: Run) -> None:
     assert k8s("start", without="minikube docker").err.startswith(
         "k8s.sh: missing: minikube docker "
     )
+
+
+@pytest.mark.parametrize(
+    ("system", "reason"),
+    [
+        ("Darwin 25.1.0", "on Linux alone"),
+        ("MINGW64_NT-10.0-26100 3.6.4", "on Linux alone"),
+        ("Linux 6.6.87.2-microsoft-standard-WSL2", "not in WSL"),
+    ],
+)
+def test_gpu_that_minikube_cannot_pass_on_is_refused_at_once(
+    k8s: Run, system: str, reason: str
+) -> None:
+    ran = k8s("start", system=system)
+    assert ran.code == 1
+    assert reason in ran.err
+    assert "start --cpu" in ran.err
+    assert "docker info" not in ran.calls
+    assert k8s("start", "--cpu", system=system).code == 0
 
 
 def test_silent_docker_is_named(k8s: Run) -> None:
@@ -385,6 +422,7 @@ def test_powershell_parses() -> None:
         "deploy",
         "available",
         "start_velox",
+        "build",
         "share_gpu",
         "create_topic",
         "train",
