@@ -29,6 +29,7 @@ SCRIPTS: dict[str, type[Settings]] = {
 }
 KEY_ORDER = [
     "image",
+    "pull_policy",
     "build",
     "command",
     "user",
@@ -105,7 +106,9 @@ def test_every_line_of_env_is_read_by_something() -> None:
     scripts = {
         setting.variable for each in SCRIPTS.values() for setting in each.declared().values()
     }
-    compose = set(INTERPOLATED.findall(BASE.read_text())) | set(STACK["x-image"]["build"]["args"])
+    compose = set(INTERPOLATED.findall(BASE.read_text())) | set(
+        SERVICES["trainer"]["build"]["args"]
+    )
     compose |= {"COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"}
     assert offered <= scripts | compose
 
@@ -152,10 +155,14 @@ def test_scripts_cannot_write_to_their_image(name: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_are_pinned(name: str) -> None:
     image, _, tag = SERVICES[name]["image"].partition(":")
-    if image == "ml-inference-app":
-        assert SERVICES[name]["build"]["context"] == "."
-    else:
-        assert re.search(r"\d+\.\d+", tag)
+    assert image == "ml-inference-app" or re.search(r"\d+\.\d+", tag)
+
+
+def test_the_image_is_built_once_and_pulled_from_nowhere() -> None:
+    """Compose (pkg/compose/build.go) builds every service that has a `build`, all at once."""
+    ours = [each for each in SERVICES.values() if each["image"].startswith("ml-inference-app")]
+    assert [each["build"]["context"] for each in ours if "build" in each] == ["."]
+    assert all(each.get("pull_policy") == "never" for each in ours if "build" not in each)
 
 
 @pytest.mark.parametrize("name", SERVICES)
