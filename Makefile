@@ -73,8 +73,9 @@ lock: $(VENV)/.installed-dev ## write requirements.lock, which the image is buil
 audit: $(VENV)/.installed-dev ## look for known vulnerabilities in the locked packages
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
-readme: $(VENV)/.installed-dev ## write the README's table of settings
+readme: $(VENV)/.installed-dev ## write the README's table of settings and docs/errors.md
 	$(BIN)/python -m tests.rig.settings_table
+	$(BIN)/python -m tests.rig.errors_table
 
 manifests: $(VENV)/.installed-dev ## write the ConfigMaps of k8s-manifests/
 	$(BIN)/python k8s-manifests/generate.py
