@@ -26,7 +26,8 @@ from velox.config import ConsumerSettings
 from velox.dead_letter import SUFFIX, DeadLetters
 from velox.decode import decode
 from velox.decoding import Decoder
-from velox.engine import Engine, TorchEngine, select_device
+from velox.device import select_device
+from velox.engine import Engine, TorchEngine
 from velox.health import Health
 from velox.image_files import ImageFiles
 from velox.kafka_client import DEAD_LETTER_BYTES, consumer_config

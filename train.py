@@ -33,7 +33,7 @@ from velox.config import TrainSettings
 from velox.dataset import Dataset, Splits, split
 from velox.dataset_folder import read_folder
 from velox.dataset_shapes import Shapes
-from velox.engine import select_device
+from velox.device import select_device
 from velox.errors import AccuracyTooLow, CheckpointError, SettingError, TrainingFailed
 from velox.model import Checkpoint
 from velox.samples import Samples

@@ -24,7 +24,8 @@ from tests.rig.model import Model
 from velox.cores import usable_cores
 from velox.decode import decode
 from velox.decoding import Decoder
-from velox.engine import TorchEngine, select_device
+from velox.device import select_device
+from velox.engine import TorchEngine
 from velox.engine_classifier import Classifier
 from velox.model import Checkpoint, load, restore
 from velox.records import Record

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from velox.engine import TorchEngine, select_device
+from velox.device import select_device
+from velox.engine import TorchEngine
 from velox.model import load
 
 

@@ -14,7 +14,8 @@ from bench.results import Results
 from bench.stack import Stack, drain_rate
 from tests.rig.model import Model
 from velox.decode import decode
-from velox.engine import TorchEngine, select_device
+from velox.device import select_device
+from velox.engine import TorchEngine
 from velox.figures import Figures
 from velox.model import load
 

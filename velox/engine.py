@@ -15,7 +15,7 @@ from torch import Tensor
 
 from velox.engine_cpu import CpuBackend
 from velox.engine_cuda import CudaBackend
-from velox.errors import EngineOutOfMemory, SettingError
+from velox.errors import EngineOutOfMemory
 from velox.model import Checkpoint
 
 Images = NDArray[np.uint8]
@@ -60,22 +60,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of the model and of the device's memory."""
-
-
-def select_device(name: str) -> torch.device:
-    """The device of a name: auto, cpu, cuda or cuda:N; auto takes CUDA where there is one.
-
-    Raises:
-        SettingError: when CUDA is asked for and is not there.
-    """
-    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    device = torch.device("cuda:0" if name in ("auto", "cuda") else name)
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.index >= count:
-        found = f"there are {count} CUDA devices" if count else "there is no usable CUDA device"
-        raise SettingError(f"DEVICE={name!r} is not allowed: {found}")
-    return device
 
 
 class Backend(Protocol):

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tests.unit.networks import LABELS, SIZE, images, reference, telling
 from velox import engine
-from velox.engine import TorchEngine, select_device
-from velox.errors import EngineOutOfMemory, SettingError
+from velox.engine import TorchEngine
+from velox.errors import EngineOutOfMemory
 from velox.model import Checkpoint
 
 CPU = torch.device("cpu")
@@ -125,42 +125,3 @@ def test_another_failure_keeps_its_name(
     monkeypatch.setattr(running, "_backend", out_of_memory(RuntimeError("shapes do not fit")))
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         running.predict(images(1))
-
-
-def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-
-
-def with_cuda(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-
-
-@pytest.mark.parametrize("name", ["auto", "cpu"])
-def test_without_cuda_the_cpu_is_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    without_cuda(monkeypatch)
-    assert select_device(name) == CPU
-
-
-@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
-def test_cuda_that_is_missing_is_a_bad_setting(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    without_cuda(monkeypatch)
-    with pytest.raises(SettingError, match=f"DEVICE='{name}' is not allowed: there is no usable"):
-        select_device(name)
-
-
-@pytest.mark.parametrize(
-    ("name", "index"), [("auto", 0), ("cuda", 0), ("cuda:0", 0), ("cuda:1", 1)]
-)
-def test_with_cuda_the_device_is_taken(
-    monkeypatch: pytest.MonkeyPatch, name: str, index: int
-) -> None:
-    with_cuda(monkeypatch, 2)
-    assert select_device(name) == torch.device("cuda", index)
-    assert select_device("cpu") == CPU
-
-
-def test_a_device_beyond_the_last_is_a_bad_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_cuda(monkeypatch, 2)
-    with pytest.raises(SettingError, match="DEVICE='cuda:2' is not allowed: there are 2 CUDA"):
-        select_device("cuda:2")

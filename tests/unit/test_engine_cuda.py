@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from tests.unit.networks import images, reference, telling
-from velox.engine import TorchEngine, select_device
+from velox.device import select_device
+from velox.engine import TorchEngine
 from velox.engine_cuda import CudaBackend
 from velox.engine_ladder import ladder, pieces
 from velox.errors import SettingError

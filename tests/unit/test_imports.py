@@ -34,6 +34,7 @@ KAFKA = {
 MONGO = {"velox/mongo_store.py"}
 TORCH = (
     "velox/architectures.py",
+    "velox/device.py",
     "velox/model.py",
     "velox/engine",
     "velox/train",
