@@ -60,7 +60,7 @@ def _of_the_driver() -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.cuda.init()
+            torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         return "" if "Found no NVIDIA driver" in reason else f": {reason}"
