@@ -31,8 +31,8 @@ RUN if [ -n "${TORCH_INDEX_URL:-}" ]; then \
       pip install --requirement requirements.txt; \
     fi
 
-COPY start.sh producer.py train.py consumer.py lag.py demo.py ./
 COPY velox velox
+COPY start.sh producer.py train.py consumer.py lag.py demo.py ./
 RUN python -m compileall -q .
 
 ARG VERSION=dev

@@ -18,6 +18,7 @@ from velox.kafka_client import MAX_MESSAGE_BYTES
 
 ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
+CAMERA = ROOT / "docker-compose.camera.yml"
 STACK: dict[str, Any] = yaml.safe_load(BASE.read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 IMAGE = (ROOT / "Dockerfile").read_text()
@@ -32,6 +33,7 @@ KEY_ORDER = [
     "pull_policy",
     "build",
     "command",
+    "scale",
     "user",
     "environment",
     "depends_on",
@@ -66,7 +68,7 @@ def image_variables() -> dict[str, str]:
     return dict(re.findall(r"\b([A-Z_]+)=(\S+)", IMAGE.partition("USER 10001")[0]))
 
 
-@pytest.mark.parametrize("file", [BASE, GPU], ids=lambda path: path.name)
+@pytest.mark.parametrize("file", [BASE, GPU, CAMERA], ids=lambda path: path.name)
 def test_files_follow_the_compose_specification(file: Path) -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     shown = subprocess.run([*check, str(file)], capture_output=True, text=True, check=False)
@@ -74,7 +76,9 @@ def test_files_follow_the_compose_specification(file: Path) -> None:
 
 
 @pytest.mark.skipif(compose_command() is None, reason="needs Docker Compose")
-@pytest.mark.parametrize("files", [[BASE], [BASE, GPU]], ids=["cpu", "gpu"])
+@pytest.mark.parametrize(
+    "files", [[BASE], [BASE, GPU], [BASE, CAMERA]], ids=["cpu", "gpu", "camera"]
+)
 def test_compose_accepts_every_combination(files: list[Path]) -> None:
     chosen = [part for file in files for part in ("--file", str(file))]
     shown = subprocess.run(
@@ -87,9 +91,10 @@ def test_compose_accepts_every_combination(files: list[Path]) -> None:
     assert shown.returncode == 0, shown.stderr
 
 
-def test_gpu_file_only_changes_services_that_exist() -> None:
+def test_other_files_only_change_services_that_exist() -> None:
     changed = yaml.safe_load(GPU.read_text())["services"]
     assert set(changed) == {"trainer", "consumer"}
+    assert set(yaml.safe_load(CAMERA.read_text())["services"]) == {"producer"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -109,6 +114,7 @@ def test_every_line_of_env_is_read_by_something() -> None:
     compose = set(INTERPOLATED.findall(BASE.read_text())) | set(
         SERVICES["trainer"]["build"]["args"]
     )
+    compose |= set(INTERPOLATED.findall(CAMERA.read_text()))
     compose |= {"COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"}
     assert offered <= scripts | compose
 
@@ -190,10 +196,31 @@ def test_ports_are_those_the_seed_promises_and_stay_on_this_machine() -> None:
     }
 
 
-def test_published_services_have_a_way_out_and_the_scripts_have_none() -> None:
+def test_published_services_have_a_way_out_and_of_the_scripts_the_producer_alone() -> None:
     assert STACK["networks"]["pipeline"] == {"internal": True}
     for name, service in SERVICES.items():
-        assert ("edge" in service["networks"]) == ("ports" in service), name
+        way_out = "ports" in service or name == "producer"
+        assert ("edge" in service["networks"]) == way_out, name
+
+
+def mounts(service: str) -> dict[str, tuple[str, str]]:
+    """What a service sees at which path: the volume or folder, and how it is mounted."""
+    found = {}
+    for mount in SERVICES[service].get("volumes", []):
+        source, path, *mode = re.sub(r"\$\{[A-Z_]+:-(.+?)\}", r"\1", mount).split(":")
+        found[path] = (source, mode[0] if mode else "")
+    return found
+
+
+@pytest.mark.parametrize("service", ["producer", "trainer"])
+def test_the_users_own_images_are_seen_and_not_written_to(service: str) -> None:
+    assert mounts(service)["/data"] == ("./data", "ro,z")
+    assert "${DATA_DIR:-./data}:/data:ro,z" in SERVICES[service]["volumes"]
+
+
+def test_the_number_of_consumers_is_a_setting() -> None:
+    """`up -d` after `--scale` would go back to the number of the file."""
+    assert SERVICES["consumer"]["scale"] == "${CONSUMERS:-1}"
 
 
 def test_prometheus_scrapes_the_port_that_the_image_serves() -> None:
@@ -206,8 +233,10 @@ def test_prometheus_scrapes_the_port_that_the_image_serves() -> None:
 
 def test_volumes_are_mounted_where_the_image_looks() -> None:
     paths = image_variables()
-    mounts = {mount.split(":")[1] for mount in SERVICES["consumer"]["volumes"]}
-    assert mounts == {str(Path(paths["MODEL_PATH"]).parent), paths["STORAGE_PATH"]}
+    assert set(mounts("consumer")) == {
+        str(Path(paths["MODEL_PATH"]).parent),
+        paths["STORAGE_PATH"],
+    }
     assert Path(paths["CLASSES_PATH"]).parent == Path(paths["MODEL_PATH"]).parent
 
 
@@ -218,9 +247,8 @@ def test_broker_takes_images_as_large_as_the_clients_send() -> None:
 
 
 def test_every_named_volume_is_used() -> None:
-    used = {
-        mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])
-    }
+    used = {source for name in SERVICES for source, _ in mounts(name).values()}
     assert {name for name in used if not name.startswith(".")} == set(STACK["volumes"])
     for path in (name for name in used if name.startswith(".")):
-        assert (ROOT / path).exists()
+        # The folder of the user's own images is made by Docker where it is missing.
+        assert path == "./data" or (ROOT / path).exists()
