@@ -76,6 +76,14 @@ def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator
             return "velox"
 
         def do_GET(self) -> None:
+            self.wfile.write(self._answered().body)
+
+        def do_HEAD(self) -> None:
+            """As load balancers and uptime monitors ask."""
+            self._answered()
+
+        def _answered(self) -> Answer:
+            """The answer, whose head is sent."""
             path, _, query = self.path.partition("?")
             route = routes.get(path)
             answer = route(query) if route else Answer(HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
@@ -85,7 +93,7 @@ def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            return answer
 
         def log_message(self, *_: object) -> None:
             """A probe every few seconds is no event."""

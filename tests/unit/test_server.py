@@ -56,6 +56,19 @@ def test_a_route_gives_status_type_body_and_headers() -> None:
             assert answer.headers["Server"] == "velox"
 
 
+def test_head_is_answered_as_get_without_a_body() -> None:
+    health = Health(poll_age=lambda: 99.0, idle=lambda: 0.0)
+    with serving(answers(Metrics().registry, health), address="127.0.0.1", port=0) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), LIMIT_S) as client:
+            client.sendall(b"HEAD /healthz HTTP/1.1\r\n\r\n")
+            with client.makefile("rb") as answer:
+                head, body = answer.read().split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 503 ")
+    assert b"Content-Length: 36" in head
+    assert body == b""
+
+
 def test_a_port_in_use_is_a_bad_setting() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
