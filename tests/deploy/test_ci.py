@@ -42,6 +42,17 @@ def test_linters_find_nothing(command: list[str | Path]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_flake8_finds_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flake8", ".", "--max-line-length=120"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_actionlint_finds_nothing() -> None:
     """It comes from no registry of Python packages; the workflow itself runs it."""
     tool = shutil.which("actionlint")

@@ -23,7 +23,9 @@ def archive(
 ) -> bytes:
     """A tar archive of files, or of members that are no files."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode, format=form, errors="surrogateescape") as made:  # type: ignore[call-overload]
+    with tarfile.open(  # type: ignore[call-overload]
+        fileobj=buffer, mode=mode, format=form, errors="surrogateescape"
+    ) as made:
         for name, content in files.items():
             if isinstance(content, tarfile.TarInfo):
                 content.name = name
