@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+from sklearn.datasets import load_digits
 
 # The data set's grey values go from 0 to 16.
 BRIGHTEST = 16

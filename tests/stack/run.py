@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.stack.alive import comes_up, detects, shows, stays_on_this_machine
 from tests.stack.compose import IMAGE, Stack, leftovers, run
 from tests.stack.lasting import fits, keeps, restarts, shares, survives
+from tests.stack.own_images import classifies_photographs, watches_a_camera
 from tests.stack.report import promise, say
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,10 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
         restarts(stack)
     with promise("down, then up: documents and model are kept"):
         keeps(stack)
+    with promise("trains on photographs of /data, and classifies them"):
+        classifies_photographs(stack, checkout)
+    with promise("streams a camera of the network"):
+        watches_a_camera(stack, checkout)
     with promise("a code change rebuilds the code alone"):
         code_change(checkout)
     with promise("down --volumes leaves nothing"):
