@@ -45,6 +45,7 @@ def consumer_config(
 
     `fetch.queue.backoff.ms`: after a full prefetch queue the next fetch starts at once, not a
     second later. `queued.max.messages.kbytes` and the fetch sizes bound what is held for us.
+    `statistics.interval.ms`: the lag is measured once a second, and only they tell its end.
     """
     config: Config = {
         **common_config(bootstrap),
@@ -55,6 +56,7 @@ def consumer_config(
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
         "check.crcs": True,
+        "statistics.interval.ms": 1000,
         "fetch.queue.backoff.ms": 100,
         "queued.max.messages.kbytes": 32_768,
         "fetch.max.bytes": 33_554_432,

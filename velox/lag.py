@@ -17,7 +17,8 @@ class LagGauges:
     Args:
         ledger: says how far each partition is done.
         metrics: where the gauges are.
-        watermarks: first offset and log end of a partition, negative where unknown.
+        watermarks: first offset that a partition still has, and the end of what can be read of it,
+            negative where unknown.
         start: the offset at which a partition begins of which nothing was polled, given a default.
         clock: monotonic seconds.
     """
@@ -53,7 +54,7 @@ class LagGauges:
         done, last_ms, since = self._ledger.position(partition)
         if done is None:
             done = self._start(partition, low)
-        lag = max(0, high - done)
+        lag = max(0, high - max(done, low))
         behind = time.time() - last_ms / 1000 if last_ms else self._clock() - since
         self._metrics.lag.labels(partition).set(lag)
         self._metrics.lag_seconds.labels(partition).set(max(0.0, behind) if lag else 0.0)

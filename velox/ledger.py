@@ -25,6 +25,7 @@ class _Partition:
     in_flight: int = 0
     first_offset: int | None = None
     next_offset: int | None = None
+    reached: int | None = None
     committed: int | None = None
     last_timestamp_ms: int = 0
 
@@ -91,6 +92,7 @@ class Ledger:
                 if self.is_current(record):
                     state = self._partitions[record.partition]
                     state.in_flight += 1
+                    state.reached = None
                     if state.first_offset is None:
                         state.first_offset = record.offset
 
@@ -105,8 +107,27 @@ class Ledger:
                     state.in_flight -= 1
                     state.next_offset = record.offset + 1
                     state.last_timestamp_ms = record.timestamp_ms
+                    if not state.in_flight and state.reached is not None:
+                        state.next_offset, state.reached = state.reached, None
             self._progress = self._clock()
             self._changed.notify_all()
+
+    def reach(self, partition: int, offset: int) -> None:
+        """Note that what can be read before this offset was polled, up to the last record.
+
+        Markers of transactions, aborted and expired records take offsets and are never polled. Once
+        nothing of the partition is in flight, it is done up to here.
+        """
+        with self._changed:
+            state = self._partitions.get(partition)
+            if state is None:
+                return
+            if state.in_flight:
+                state.reached = offset
+            elif state.next_offset != offset:
+                state.next_offset = offset
+                if self._images == 0:
+                    self._progress = self._clock()
 
     # Room, for backpressure.
 

@@ -65,7 +65,9 @@ class Metrics:
             "velox_in_flight_bytes", "Bytes of encoded images polled and not yet finished."
         )
         self.lag = gauge(
-            "velox_consumer_lag_records", "Records between log end and last finished.", "partition"
+            "velox_consumer_lag_records",
+            "Offsets between the last finished record and the end of what can be read.",
+            "partition",
         )
         self.lag_seconds = gauge(
             "velox_consumer_lag_seconds",

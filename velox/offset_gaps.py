@@ -21,6 +21,8 @@ class OffsetGaps:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._next: dict[int, int] = {}
+        self._first: dict[int, int] = {}
+        self._back: set[int] = set()
 
     def expect(self, committed: Mapping[int, int]) -> None:
         """Start partitions at their committed offsets."""
@@ -34,6 +36,8 @@ class OffsetGaps:
         """Drop what is known of partitions that are no longer assigned."""
         for partition in partitions:
             self._next.pop(partition, None)
+            self._first.pop(partition, None)
+            self._back.discard(partition)
 
     def check(self, record: Record, log_start: Callable[[int], int]) -> None:
         """Count and log a jump at this record.
@@ -42,17 +46,43 @@ class OffsetGaps:
             record: the next record of its partition.
             log_start: the first offset still in a partition's log, negative where unknown.
         """
-        expected = self._next.get(record.partition)
+        self.reach(record.partition, record.offset, log_start)
         self._next[record.partition] = record.offset + 1
-        if expected is None or record.offset == expected:
-            return
-        if record.offset < expected:
-            self._report("rewound", record, expected, 0)
-            return
-        start = log_start(record.partition)
-        lost = record.offset - expected if start < 0 else min(start, record.offset) - expected
+
+    def reach(self, partition: int, offset: int, log_start: Callable[[int], int]) -> None:
+        """Count and log a jump to this offset, whether or not there is a record at it.
+
+        Args:
+            partition: in which the next offset is this one.
+            offset: nothing before it is still to come.
+            log_start: as of `check`.
+        """
+        expected = self._next.get(partition)
+        self._next[partition] = offset
+        if expected is None:
+            self._first.setdefault(partition, offset)
+        elif offset < expected:
+            self._back.add(partition)
+            self._report("rewound", partition, expected, offset, 0)
+        elif offset > expected:
+            self._skip(partition, expected, offset, log_start(partition))
+
+    def expect_late(self, partition: int, committed: int, log_start: Callable[[int], int]) -> None:
+        """Take the commit of a partition that has been read from since its assignment."""
+        first = self._first.pop(partition, None)
+        if first is None:
+            self._next.setdefault(partition, committed)
+        elif first > committed:
+            self._skip(partition, committed, first, log_start(partition))
+
+    def went_back(self, partition: int) -> bool:
+        """Whether the log went back to earlier offsets since the partition was begun."""
+        return partition in self._back
+
+    def _skip(self, partition: int, expected: int, found: int, start: int) -> None:
+        lost = found - expected if start < 0 else min(start, found) - expected
         if lost > 0:
-            self._report("skipped", record, expected, lost)
+            self._report("skipped", partition, expected, found, lost)
 
     def begin_anew(self, partitions: Collection[int]) -> None:
         """Count and log that the topic is another one now, with offsets of its own."""
@@ -60,14 +90,14 @@ class OffsetGaps:
         self._metrics.offset_gaps.labels("recreated").inc(len(partitions))
         log.error("offset gap kind=recreated partitions=%s reading=from_start", sorted(partitions))
 
-    def _report(self, kind: str, record: Record, expected: int, lost: int) -> None:
+    def _report(self, kind: str, partition: int, expected: int, found: int, lost: int) -> None:
         self._metrics.offset_gaps.labels(kind).inc()
         self._metrics.offset_gap_records.inc(lost)
         log.error(
             "offset gap kind=%s partition=%d expected=%d found=%d records_lost=%d",
             kind,
-            record.partition,
+            partition,
             expected,
-            record.offset,
+            found,
             lost,
         )

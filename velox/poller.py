@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -34,7 +34,9 @@ from velox.messages import record_of
 from velox.metrics import Metrics
 from velox.offset_gaps import OffsetGaps
 from velox.origins import Origins
+from velox.positions import Positions
 from velox.records import Record
+from velox.stable_offsets import StableOffsets
 from velox.topic_watch import TopicWatch
 
 POLL_TIMEOUT_S = 0.1
@@ -104,20 +106,31 @@ class Poller:
         self._turned = self._trouble_until = clock()
         self._fatal: KafkaError | None = None
         self.joined = False
+        self._positions = Positions(
+            ledger=ledger,
+            gaps=self._gaps,
+            position=self._positions_of,
+            log_start=self._low_watermark,
+            clock=clock,
+        )
+        self._stable = StableOffsets(topic)
         self._lag = LagGauges(
             ledger=ledger,
             metrics=metrics,
-            watermarks=self._watermarks,
+            watermarks=self._readable,
             start=self._gaps.start,
             clock=clock,
         )
         self._commits: Commits
-        callbacks = {
+        own: dict[str, Any] = {
             "error_cb": self._on_error,
             "on_commit": lambda *answer: self._commits.on_commit(*answer),
+            "stats_cb": self._stable.on_statistics,
+            # Says how far it was read where the last offsets hold no record.
+            "enable.partition.eof": True,
         }
         try:
-            self._consumer = Consumer({**config, **callbacks}, logger=client_logger())
+            self._consumer = Consumer({**config, **own}, logger=client_logger())
         except KafkaException as error:
             raise refused(error) from None
         self._commits = Commits(
@@ -177,6 +190,7 @@ class Poller:
         if foreign := self._origins.foreign():
             self._begin_anew(foreign)
         self._take(self._poll())
+        self._positions.look_when_due(self._assigned)
         self._commits.commit_when_due()
         self._lag.measure_when_due(self._assigned)
         if self._lag.total == 0:
@@ -199,8 +213,15 @@ class Poller:
             error = message.error()
             if error is None:
                 records.append(self._record(message, received))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._admit(records)
+                records = []
+                self._positions.at_end(cast(int, message.partition()), cast(int, message.offset()))
             else:
                 self._on_error(error)
+        self._admit(records)
+
+    def _admit(self, records: list[Record]) -> None:
         # A rebalance inside consume() may have taken the partition of the record before it.
         records = [record for record in records if self._ledger.is_current(record)]
         for record in records:
@@ -333,8 +354,20 @@ class Poller:
             found = None
         return found or (-1, -1)
 
+    def _readable(self, number: int) -> tuple[int, int]:
+        """First offset of a partition, and the end of what can be read; negative where unknown."""
+        low, high = self._watermarks(number)
+        return low, self._stable.end(number, high)
+
     def _low_watermark(self, number: int) -> int:
         return self._watermarks(number)[0]
+
+    def _positions_of(self, numbers: Iterable[int]) -> dict[int, int]:
+        try:
+            found = self._consumer.position(self._partitions(numbers))
+        except KafkaException:
+            return {}
+        return {each.partition: each.offset for each in found if each.offset >= 0}
 
     def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in sorted(numbers)]

@@ -36,6 +36,16 @@ def append(kafka: Kafka, topic: str, partition: int, records: int) -> None:
     assert producer.flush(LIMIT_S) == 0
 
 
+def append_in_transaction(kafka: Kafka, topic: str, partition: int, records: int) -> None:
+    """The transaction stays open, for a minute."""
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic})
+    producer.init_transactions(LIMIT_S)
+    producer.begin_transaction()
+    for _ in range(records):
+        producer.produce(topic, b"image", partition=partition)
+    assert producer.flush(LIMIT_S) == 0
+
+
 def commit(kafka: Kafka, topic: str, partition: int, offset: int) -> None:
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": GROUP})
     consumer.commit(offsets=[TopicPartition(topic, partition, offset)], asynchronous=False)
@@ -68,10 +78,16 @@ def test_lag_without_a_consumer(kafka: Kafka, tmp_path: Path) -> None:
     shows({"0": 5, "1": 3}, "all that nobody has committed")
     commit(kafka, topic, partition=0, offset=4)
     shows({"0": 1, "1": 3}, "what is left")
+    expired = TopicPartition(topic, 1, 3)
+    admin.delete_records([expired])[expired].result(LIMIT_S)
+    shows({"0": 1, "1": 0}, "what has expired is not left")
+    append_in_transaction(kafka, topic, partition=1, records=4)
+    append(kafka, topic, partition=0, records=1)
+    shows({"0": 2, "1": 0}, "nobody can read an open transaction")
 
     kafka.stop()
     shows({}, "no number while the broker is away")
     assert get(f"{address}/healthz") == (200, "ok\n")
     kafka.start()
-    shows({"0": 1, "1": 3}, "the numbers come back")
+    shows({"0": 2, "1": 0}, "the numbers come back")
     assert exporter.terminate(LIMIT_S) == 0

@@ -65,6 +65,12 @@ def test_without_a_commit_it_counts_from_the_log_start(parts: Parts) -> None:
     assert parts.measure() == 2
 
 
+def test_what_has_expired_is_no_lag(parts: Parts) -> None:
+    parts.starts = {0: 4}
+    parts.ends[0] = (8, 10)
+    assert parts.measure() == 2
+
+
 def test_an_unknown_log_end_is_no_lag(parts: Parts) -> None:
     parts.ends[0] = UNKNOWN
     assert parts.measure() == 0

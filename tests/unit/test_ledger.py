@@ -86,6 +86,40 @@ def test_a_log_that_began_anew_is_committed_backwards() -> None:
     assert of.uncommitted() == {0: 1}
 
 
+def test_what_holds_no_record_is_done_once_the_last_record_is() -> None:
+    """The last offsets may be markers of transactions, and none of them is ever polled."""
+    of = ledger()
+    of.assign([0])
+    found = polled(of, [5, 6])
+    of.reach(0, 8)
+    assert of.uncommitted() == {}
+    of.finish(found[:1])
+    assert of.uncommitted() == {0: 6}
+    of.finish(found[1:])
+    assert of.uncommitted() == {0: 8}
+
+
+def test_with_nothing_in_flight_what_was_read_is_done() -> None:
+    of = ledger()
+    of.assign([0])
+    of.reach(0, 80)
+    assert of.uncommitted() == {0: 80}
+    assert of.position(0)[0] == 80
+    of.reach(7, 3)
+    assert of.uncommitted() == {0: 80}, "partition 7 is not assigned"
+
+
+def test_a_record_after_the_end_that_was_reached_stands_for_itself() -> None:
+    """Its offset may be an earlier one: the log may have begun anew."""
+    of = ledger()
+    of.assign([0])
+    first = polled(of, [78, 79])
+    of.reach(0, 81)
+    second = polled(of, [0, 1])
+    of.finish([*first, *second])
+    assert of.uncommitted() == {0: 2}
+
+
 def test_an_acknowledgement_for_a_partition_that_is_gone_is_no_error() -> None:
     of = ledger()
     of.assign([1])
@@ -378,6 +412,22 @@ def test_rest_is_no_lack_of_progress_unless_something_is_in_flight() -> None:
     clock.advance(60)
     of.rest()
     assert of.idle_seconds() == 60
+
+
+def test_reading_on_is_progress_unless_something_is_in_flight() -> None:
+    """A topic may hold aborted transactions for hours."""
+    clock = Clock()
+    of = ledger(clock=clock)
+    of.assign([0, 1])
+    clock.advance(5)
+    of.reach(0, 10)
+    assert of.idle_seconds() == 0
+    clock.advance(5)
+    of.reach(0, 10)
+    assert of.idle_seconds() == 5, "it is where it was"
+    polled(of, [3], partition=1)
+    of.reach(0, 20)
+    assert of.idle_seconds() == 5
 
 
 def test_the_counts_hold_when_threads_share_it() -> None:

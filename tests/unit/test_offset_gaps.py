@@ -17,6 +17,9 @@ class Parts:
         for offset in offsets:
             self.gaps.check(record(offset, partition=partition), lambda _partition: self.log_start)
 
+    def reach(self, offset: int) -> None:
+        self.gaps.reach(0, offset, lambda _partition: self.log_start)
+
     def seen(self) -> tuple[float | None, float | None, float | None]:
         """Skips, rewinds, records lost."""
         return (
@@ -90,3 +93,54 @@ def test_partitions_are_told_apart_and_forgotten(parts: Parts) -> None:
     parts.log_start = 50
     parts.check(50)
     assert parts.seen() == (0, 0, 0)
+
+
+# Where no record comes.
+
+
+def test_records_that_expired_are_counted_without_another_one_and_only_once(parts: Parts) -> None:
+    parts.gaps.expect({0: 20})
+    parts.log_start = 80
+    parts.reach(80)
+    assert parts.seen() == (1, 0, 60)
+    parts.reach(80)
+    parts.check(80, 81)
+    assert parts.seen() == (1, 0, 60)
+
+
+def test_an_end_past_markers_is_no_loss(parts: Parts) -> None:
+    parts.check(5)
+    parts.reach(8)
+    parts.log_start = 8
+    parts.check(8)
+    assert parts.seen() == (0, 0, 0)
+
+
+def test_an_end_before_what_was_read_is_a_rewind(parts: Parts) -> None:
+    parts.gaps.expect({0: 5})
+    parts.reach(0)
+    assert parts.seen() == (0, 1, 0)
+    assert parts.gaps.went_back(0)
+    parts.check(0)
+    assert parts.seen() == (0, 1, 0)
+    parts.gaps.forget([0])
+    assert not parts.gaps.went_back(0)
+
+
+# A commit that is known only later.
+
+
+def test_a_late_commit_is_compared_with_the_first_offset_that_was_read(parts: Parts) -> None:
+    parts.log_start = 50
+    parts.check(50, 51)
+    parts.gaps.expect_late(0, 20, lambda _partition: parts.log_start)
+    assert parts.seen() == (1, 0, 30)
+    parts.check(52)
+    assert parts.seen() == (1, 0, 30)
+
+
+def test_a_late_commit_before_anything_was_read_is_what_is_expected(parts: Parts) -> None:
+    parts.gaps.expect_late(0, 20, lambda _partition: parts.log_start)
+    parts.log_start = 50
+    parts.reach(50)
+    assert parts.seen() == (1, 0, 30)

@@ -1,3 +1,4 @@
+import json
 import logging
 import threading
 from collections import deque
@@ -44,6 +45,7 @@ class FakeConsumer:
         metadata: of these commits, by partition.
         carried: metadata of the commits that it made, by partition.
         watermarks: log start and end by partition.
+        positions: by partition, past markers and the like.
     """
 
     def __init__(self, config: dict[str, Any], logger: logging.Logger) -> None:
@@ -57,6 +59,7 @@ class FakeConsumer:
         self.metadata: dict[int, str] = {}
         self.carried: list[dict[int, str | None]] = []
         self.watermarks: dict[int, tuple[int, int]] = {}
+        self.positions: dict[int, int] = {}
         self.unreachable = False
         self.not_fetched: set[int] = set()
 
@@ -101,6 +104,14 @@ class FakeConsumer:
                 each.partition,
                 self.offsets.get(each.partition, OFFSET_INVALID),
                 self.metadata.get(each.partition, ""),
+            )
+            for each in partitions
+        ]
+
+    def position(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        return [
+            TopicPartition(
+                each.topic, each.partition, self.positions.get(each.partition, OFFSET_INVALID)
             )
             for each in partitions
         ]
@@ -222,6 +233,11 @@ def failed(error: KafkaError) -> Step:
     return lambda: FakeMessage(error=error)
 
 
+def end(offset: int, partition: int = 0) -> Step:
+    """All that can be read of a partition was read."""
+    return found(offset, partition, error=KafkaError(KafkaError._PARTITION_EOF))
+
+
 def both(first: Callable[[], object], then: Step) -> Step:
     """What happens within one poll, so that the loop does nothing in between."""
 
@@ -281,6 +297,28 @@ def test_what_is_done_is_committed_while_it_polls(parts: Parts) -> None:
 def test_nothing_is_committed_of_what_is_still_in_flight(parts: Parts) -> None:
     parts.run(parts.rebalance("assign", 0), found(5), parts.second)
     assert parts.consumer.told("commit") == []
+
+
+def test_the_end_of_a_partition_is_committed_once_its_records_are_done(parts: Parts) -> None:
+    """Behind the last record there is the marker of its transaction."""
+    parts.consumer.prefetched.extend([found(6), end(8), found(0, 1)])
+    parts.run(parts.rebalance("assign", 0, 1), found(5), parts.finish, parts.second)
+    assert parts.consumer.told("commit")[0] == {0: 8, 1: 1}
+    assert value(parts.metrics, "velox_kafka_errors_total") == 0
+
+
+def test_a_position_past_the_last_record_is_committed(parts: Parts) -> None:
+    parts.consumer.positions = {0: 7}
+    parts.run(parts.rebalance("assign", 0), found(5), parts.finish, parts.second)
+    assert parts.consumer.told("commit")[0] == {0: 7}
+
+
+def test_an_empty_partition_is_counted_and_passed(parts: Parts) -> None:
+    parts.consumer.offsets, parts.consumer.watermarks = {0: 20}, {0: (80, 80)}
+    parts.run(parts.rebalance("assign", 0), end(80), parts.second, nothing)
+    assert parts.consumer.told("commit")[0] == {0: 80}
+    assert value(parts.metrics, "velox_offset_gap_records_total") == 60
+    assert parts.poller.known_lag == 0
 
 
 def test_a_commit_that_the_broker_answered_is_not_repeated(parts: Parts) -> None:
@@ -620,6 +658,18 @@ def test_lag_and_flight_are_shown(parts: Parts) -> None:
     assert value(parts.metrics, "velox_in_flight_images") == 1
     assert value(parts.metrics, "velox_in_flight_bytes") == len(b"image")
     assert parts.poller.known_lag == 4
+
+
+def test_an_open_transaction_is_no_lag(parts: Parts) -> None:
+    parts.consumer.watermarks, parts.consumer.offsets = {0: (0, 9)}, {0: 5}
+    told = json.dumps({"topics": {"image_data": {"partitions": {"0": {"ls_offset": 6}}}}})
+
+    def statistics() -> None:
+        parts.consumer.config["stats_cb"](told)
+        parts.second()
+
+    parts.run(parts.rebalance("assign", 0), statistics, nothing)
+    assert parts.poller.known_lag == 1
 
 
 @pytest.mark.parametrize(("log_end", "idle"), [(5, 0.0), (9, 3.0)])
