@@ -53,6 +53,14 @@ class StoreUnavailable(VeloxError):
     """The store cannot be reached now; nothing was lost and trying again can help."""
 
 
+class StoreUnclear(VeloxError):
+    """The store failed in a way that is in no table; one by one shows which document it is."""
+
+
+class StoreRefuses(VeloxError):
+    """The store takes nothing until somebody changes it or a setting; the message says what."""
+
+
 class DocumentRejected(VeloxError):
     """The store refuses this one document for good."""
 

@@ -38,23 +38,27 @@ def until_done(
     retryable: type[Exception] | tuple[type[Exception], ...],
     stop: threading.Event,
     on_failure: Callable[[Exception], None],
+    tries: int | None = None,
 ) -> T:
-    """Call `attempt` until it returns, for as long as it takes.
+    """Call `attempt` until it returns, for as long as it takes or so many times.
 
     Args:
         attempt: may raise.
         retryable: the errors after which it is called again.
         stop: ends the wait.
         on_failure: called with each such error.
+        tries: after so many, the last error is raised; None for no end.
 
     Raises:
         Stopped: when told to stop before an attempt succeeded.
     """
-    for delay in delays():
+    for number, delay in enumerate(delays(), start=1):
         try:
             return attempt()
         except retryable as error:
             on_failure(error)
+            if number == tries and not stop.is_set():
+                raise
         if stop.wait(delay):
             raise Stopped("stopped while retrying")
     raise AssertionError("delays() never ends")
@@ -67,6 +71,7 @@ def until_there(
     limit: float,
     stop: threading.Event,
     announce: Callable[[str], None] = lambda _reason: None,
+    final: type[VeloxError] | tuple[type[VeloxError], ...] = (),
 ) -> T:
     """Look until the thing is there, saying what is waited for.
 
@@ -76,6 +81,7 @@ def until_there(
         limit: longest wait in seconds.
         stop: ends the wait.
         announce: told why it is still missing, each time.
+        final: errors for which no waiting helps; they are raised at once.
 
     Raises:
         StartupTimeout: when it is still missing at the limit.
@@ -89,6 +95,8 @@ def until_there(
             found = look()
             if found is not None:
                 return found
+        except final:
+            raise
         except VeloxError as error:
             reason = str(error)
         now = time.monotonic()

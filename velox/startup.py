@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from velox import model
-from velox.errors import SettingError
+from velox.errors import SettingError, StoreRefuses, VeloxError
 from velox.health import Health
 from velox.image_files import ImageFiles
 from velox.mongo_store import MongoStore
@@ -41,13 +41,17 @@ class Waiting:
         return self._until(f"model {model_path}", lambda: model.load(model_path, classes_path))
 
     def for_store(self, store: Store) -> None:
-        """Until the store is open."""
+        """Until the store is open.
+
+        Raises:
+            StoreRefuses: when no waiting helps.
+        """
 
         def opened() -> bool:
             store.open()
             return True
 
-        self._until(f"store {store.name}", opened)
+        self._until(f"store {store.name}", opened, final=StoreRefuses)
 
     def for_topic(self, topics: Topics, topic: str) -> None:
         """Until the topic is there."""
@@ -71,11 +75,23 @@ class Waiting:
             ),
         )
 
-    def _until(self, what: str, look: Callable[[], T | None]) -> T:
+    def _until(
+        self,
+        what: str,
+        look: Callable[[], T | None],
+        final: type[VeloxError] | tuple[type[VeloxError], ...] = (),
+    ) -> T:
         def announce(reason: str) -> None:
             self._health.starting = reason
 
-        return until_there(look, what=what, limit=self._limit, stop=self._stop, announce=announce)
+        return until_there(
+            look,
+            what=what,
+            limit=self._limit,
+            stop=self._stop,
+            announce=announce,
+            final=final,
+        )
 
 
 def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
@@ -89,8 +105,15 @@ def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
     """The folder of matched images.
 
     Raises:
-        SettingError: when it cannot be made, listed or written to.
+        SettingError: when it cannot be made, listed or written to, or named in a document.
     """
+    try:
+        str(storage_path).encode()
+    except UnicodeEncodeError:
+        raise SettingError(
+            f"STORAGE_PATH={str(storage_path)!r} cannot be used: it is not UTF-8, "
+            "and documents name their images"
+        ) from None
     try:
         files = ImageFiles(storage_path, keep=keep)
         if not os.access(storage_path, os.W_OK | os.X_OK):

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from velox.errors import CheckpointError, SettingError, StartupTimeout, StoreUnavailable
+from velox.errors import (
+    CheckpointError,
+    SettingError,
+    StartupTimeout,
+    StoreRefuses,
+    StoreUnavailable,
+)
 from velox.health import Health
 from velox.mongo_store import MongoStore
 from velox.records import Detection
@@ -73,6 +79,13 @@ def test_the_wait_has_a_limit_that_names_its_variable() -> None:
         waiting(Health(), limit=0).for_store(LateStore(100))
 
 
+def test_a_store_that_no_waiting_mends_ends_the_start_at_once(tmp_path: Path) -> None:
+    (tmp_path / "detections.db").write_text("this is no database, but it is long enough for one")
+    store = make_store(mongo_uri="", database="db", storage_path=tmp_path)
+    with pytest.raises(StoreRefuses, match="not a database"):
+        waiting(Health(), limit=300).for_store(store)
+
+
 def test_told_to_stop_it_stops_waiting() -> None:
     with pytest.raises(Stopped, match="store late"):
         waiting(Health(), stopped=True).for_store(LateStore(100))
@@ -136,3 +149,10 @@ def test_a_storage_path_without_permission_is_named(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(SettingError, match="no permission to write there"):
         open_image_files(tmp_path, keep=1)
+
+
+def test_a_storage_path_that_no_document_can_name_is_refused(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    with pytest.raises(SettingError, match=r"STORAGE_PATH=.* it is not UTF-8"):
+        open_image_files(folder, keep=1)
+    assert not folder.exists()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.fakes import detection
 from velox import stores
-from velox.errors import StoreUnavailable
+from velox.errors import StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.stores import SQLiteStore
 
 
@@ -79,13 +79,101 @@ def test_each_write_is_synced_to_the_disk(store: SQLiteStore) -> None:
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_write_that_fails_leaves_none_of_its_batch(store: SQLiteStore, file: Path) -> None:
-    broken = replace(detection(2), timestamp=None)  # type: ignore[arg-type]
-    with pytest.raises(StoreUnavailable, match="NOT NULL"):
-        store.write([detection(1), broken])
+def trigger(file: Path, action: str) -> None:
+    """A rule of the operator's own on the table."""
+    connection = sqlite3.connect(file)
+    connection.execute(
+        "CREATE TRIGGER rule BEFORE INSERT ON shapes_found "
+        f"WHEN NEW.source = 'odd' BEGIN SELECT {action}; END"
+    )
+    connection.close()
+
+
+ODD_TEXT = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        (replace(detection(2), timestamp=None), "NOT NULL"),  # type: ignore[arg-type]
+        (replace(detection(2), source="odd"), "not here"),
+        (replace(detection(2), source=ODD_TEXT), "surrogates"),
+        (replace(detection(2), source="x" * 10_000), "too big"),
+        (replace(detection(2), latency_ms=2**70), "too large"),
+        (replace(detection(2), ground_truth="taken"), "UNIQUE"),
+    ],
+    ids=["missing", "trigger", "surrogate", "size", "number", "index"],
+)
+def test_what_is_refused_is_refused_alone(
+    store: SQLiteStore, file: Path, odd: Any, reason: str
+) -> None:
+    trigger(file, "RAISE(ABORT, 'not here')")
+    assert store._connection is not None
+    store._connection.execute("CREATE UNIQUE INDEX own ON shapes_found (ground_truth)")
+    store._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 5_000)
+    store.write([detection(9, truth="taken")])
+    for _ in range(2):
+        ((rejected, why),) = store.write([detection(1), odd, detection(3)])
+        assert rejected == odd
+        assert reason in str(why)
+        assert {row["_id"] for row in rows(file)} == {detection(n).id for n in (1, 3, 9)}
+
+
+def test_nul_in_a_text_is_a_text(store: SQLiteStore, file: Path) -> None:
+    assert store.write([replace(detection(1), source="a\0b")]) == []
+    assert rows(file)[0]["source"] == "a\0b"
+
+
+def test_a_full_disk_is_waited_for(store: SQLiteStore, file: Path) -> None:
+    assert store._connection is not None
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreUnavailable, match="full"):
+        store.write([replace(detection(n), source="x" * 2000) for n in range(20)])
     assert rows(file) == []
-    store.write([detection(1)])
-    assert len(rows(file)) == 1
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+    assert store.write([detection(1)]) == []
+
+
+def test_a_file_that_may_not_be_written_refuses_everything(store: SQLiteStore) -> None:
+    assert store._connection is not None
+    store._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(StoreRefuses, match=r"sqlite:.*readonly.*STORAGE_PATH"):
+        store.write([detection(1)])
+
+
+def test_a_damaged_file_refuses_everything(file: Path) -> None:
+    store = SQLiteStore(file)
+    store.open()
+    store.write([replace(detection(n), source="x" * 500) for n in range(100)])
+    store.close()
+    with file.open("r+b") as damaged:
+        damaged.seek(4096)
+        damaged.write(b"\xff" * (file.stat().st_size - 4096))
+
+    def use() -> None:
+        store.open()
+        store.write([detection(n) for n in range(200, 300)])
+
+    with pytest.raises(StoreRefuses, match="malformed"):
+        use()
+    store.close()
+
+
+def test_a_table_of_that_name_with_other_columns_refuses_everything(file: Path) -> None:
+    file.parent.mkdir()
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE shapes_found (_id TEXT PRIMARY KEY, predicted_label, timestamp)")
+    other.close()
+    with pytest.raises(StoreRefuses, match="shapes_found"):
+        SQLiteStore(file).open()
+
+
+def test_an_error_of_no_known_kind_is_unclear(store: SQLiteStore) -> None:
+    assert store._connection is not None
+    store._connection.close()
+    with pytest.raises(StoreUnclear, match="closed"):
+        store.write([detection(1)])
 
 
 def test_a_file_that_another_holds_is_unavailable_for_now(
@@ -116,7 +204,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         store.open()
 
 
-def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_refuses_everything(tmp_path: Path) -> None:
     (tmp_path / "detections.db").write_text("this is no database, but it is long enough for one")
-    with pytest.raises(StoreUnavailable, match="not a database"):
+    with pytest.raises(StoreRefuses, match="not a database"):
         SQLiteStore(tmp_path / "detections.db").open()
