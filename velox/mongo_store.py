@@ -8,12 +8,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pymongo import DESCENDING, InsertOne, MongoClient, ReplaceOne
+from bson.errors import BSONError
+from pymongo import InsertOne, MongoClient, ReplaceOne
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
-    DocumentTooLarge,
-    InvalidOperation,
     InvalidURI,
     OperationFailure,
     PyMongoError,
@@ -21,8 +20,25 @@ from pymongo.errors import (
 from pymongo.write_concern import WriteConcern
 
 from velox.bounded import call_within
-from velox.errors import DocumentRejected, SettingError, StoreUnavailable
+from velox.errors import (
+    DocumentRejected,
+    SettingError,
+    StoreUnavailable,
+)
+from velox.mongo_errors import (
+    DUPLICATE_KEY,
+    LOGIN,
+    LONGEST_REASON,
+    UNAUTHORIZED,
+    command_failure,
+    command_verdict,
+    of_its_id,
+    rejection,
+    write_failure,
+)
+from velox.mongo_indexes import make_indexes
 from velox.records import Detection
+from velox.sink_errors import MONGO, Verdict, verdict_of
 from velox.stores import Rejected
 
 COLLECTION = "shapes_found"
@@ -30,24 +46,13 @@ SELECT_TIMEOUT_MS = 5_000
 SOCKET_TIMEOUT_MS = 10_000
 CLOSE_TIMEOUT_S = 0.5
 READ_TIMEOUT_MS = 300_000
-DUPLICATE_KEY = 11000
-# Server error codes that say something of this one document; any other may pass with time.
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-REJECTIONS = {
-    2: "BadValue",
-    9: "FailedToParse",
-    14: "TypeMismatch",
-    22: "InvalidBSON",
-    52: "DollarPrefixedFieldName",
-    57: "DottedFieldName",
-    121: "DocumentValidationFailure",
-    10334: "BSONObjectTooLarge",
-    17280: "KeyTooLong",
-    17419: "the document would be larger than 16 MiB after the update",
-    17420: "the document to insert is larger than 16 MiB",
-}
+# No user has a right to the collection until somebody gives it: the database is still being set up.
+WAITED_FOR_AT_THE_START = LOGIN | {UNAUTHORIZED}
 
 Operation = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]]
+Met = list[tuple[Detection, Mapping[str, Any]]]
+# A document that the client cannot encode: surrogates in a text, too large, an odd value.
+OF_A_VALUE = (BSONError, ValueError, TypeError, OverflowError)
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +76,24 @@ class MongoStore:
         )
 
     def open(self) -> None:
-        """Reach the server and make the indexes of the usual queries."""
+        """Reach the server and make the indexes of the usual queries, as far as it lets us.
+
+        Raises:
+            StoreUnavailable: also when it refuses the login, since it may still be set up.
+            StoreRefuses: when the collection cannot be written to.
+        """
         try:
-            self._collection.create_index(
-                [("predicted_label", 1), ("timestamp", DESCENDING)], name="latest_by_label"
-            )
-            self._collection.create_index([("timestamp", DESCENDING)], name="latest")
+            if not make_indexes(self._collection):
+                self._ask_to_write()
         except PyMongoError as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from error
+            failure = command_failure(self.name, error)
+            if isinstance(error, OperationFailure) and error.code in WAITED_FOR_AT_THE_START:
+                failure = StoreUnavailable(str(failure))
+            raise failure from error
+
+    def _ask_to_write(self) -> None:
+        """A write that changes nothing: nobody has this id."""
+        self._collection.update_one({"_id": None}, {"$unset": {"nothing": ""}})
 
     def write(self, detections: Sequence[Detection]) -> Rejected:
         """Insert in one unordered bulk write, and replace what is there from a delivery before.
@@ -86,62 +101,64 @@ class MongoStore:
         An insert costs the server half of what an upsert does, and few records come twice. What the
         server refuses for good is returned.
         """
-        rejected, there = self._bulk(
-            detections, [InsertOne(each.document()) for each in detections]
-        )
-        if there:
-            refused, again = self._bulk(
+        rejected, met = self._bulk(detections, [InsertOne(each.document()) for each in detections])
+        if met:
+            there = [each for each, _ in met]
+            refused, met = self._bulk(
                 there,
                 [ReplaceOne({"_id": each.id}, each.document(), upsert=True) for each in there],
             )
-            if again:
-                raise StoreUnavailable(f"{self.name}: duplicate key, but not the id {again[0].id}")
             rejected += refused
+        for each, failure in met:
+            if of_its_id(failure):
+                raise StoreUnavailable(f"{self.name}: another wrote {each.id} at the same moment")
+            # Not its own document of a delivery before: that would have been replaced.
+            rejected.append((each, rejection(failure)))
         return rejected
 
     def _bulk(
         self, detections: Sequence[Detection], operations: Sequence[Operation]
-    ) -> tuple[Rejected, list[Detection]]:
+    ) -> tuple[Rejected, Met]:
         """One unordered bulk write; returns what is refused for good, and what met its like."""
         try:
             self._collection.bulk_write(operations, ordered=False)
         except BulkWriteError as error:
             return self._sorted(detections, error.details or {})
-        except (DocumentTooLarge, OperationFailure) as error:
-            if isinstance(error, OperationFailure) and error.code not in REJECTIONS:
-                raise StoreUnavailable(f"{self.name}: {error}") from error
+        except PyMongoError as error:
+            if command_verdict(error) is not Verdict.NOT_THIS_ONE:
+                raise command_failure(self.name, error) from error
             return self._one_by_one(detections, error), []
-        except (PyMongoError, InvalidOperation) as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from error
+        except OF_A_VALUE as error:
+            return self._one_by_one(detections, error), []
         return [], []
 
     def _sorted(
         self, detections: Sequence[Detection], details: Mapping[str, Any]
-    ) -> tuple[Rejected, list[Detection]]:
+    ) -> tuple[Rejected, Met]:
         """What of a failed bulk is refused for good, and what met a document of the same key.
 
         Raises:
-            StoreUnavailable: if anything else failed, which may yet pass.
+            StoreUnavailable, StoreUnclear, StoreRefuses: if anything failed that is not of its
+                document.
         """
         rejected: Rejected = []
-        there: list[Detection] = []
+        met: Met = []
         for failure in details.get("writeErrors", ()):
             detection, code = detections[failure["index"]], failure.get("code")
             if code == DUPLICATE_KEY:
-                there.append(detection)
-            elif code in REJECTIONS:
-                reason = DocumentRejected(f"MongoDB error {code}: {failure.get('errmsg')}")
-                rejected.append((detection, reason))
+                met.append((detection, failure))
+            elif verdict_of(MONGO, code) is Verdict.NOT_THIS_ONE:
+                rejected.append((detection, rejection(failure)))
             else:
-                raise StoreUnavailable(f"{self.name}: {failure.get('errmsg')}")
+                raise write_failure(self.name, failure)
         if concerns := details.get("writeConcernErrors"):
             raise StoreUnavailable(f"{self.name}: {concerns[0].get('errmsg')}")
-        return rejected, there
+        return rejected, met
 
     def _one_by_one(self, detections: Sequence[Detection], error: Exception) -> Rejected:
-        """A document too large for the client or for a message hides the others; find it."""
+        """A document that client or server cannot take in hides the others; find it."""
         if len(detections) == 1:
-            return [(detections[0], DocumentRejected(str(error)))]
+            return [(detections[0], DocumentRejected(str(error)[:LONGEST_REASON]))]
         return [each for one in detections for each in self.write([one])]
 
     def close(self) -> None:

@@ -110,16 +110,6 @@ def test_a_document_too_large_for_server_or_client_comes_back_alone(
     assert ids(database) == {detection(1).id, detection(3).id}
 
 
-def test_an_error_that_says_nothing_of_a_document_is_tried_again(
-    store: MongoStore, database: Any
-) -> None:
-    """A unique index of the user's own: not known to be for good, so nothing is dead-lettered."""
-    database.shapes_found.create_index("source", unique=True)
-    store.write([replace(detection(1), source="a")])
-    with pytest.raises(StoreUnavailable, match="duplicate key"):
-        store.write([replace(detection(2), source="a")])
-
-
 @pytest.mark.parametrize("end", [Mongod.stop, Mongod.kill], ids=["stopped", "killed"])
 def test_a_server_that_is_away_is_unavailable_and_then_is_not(
     store: MongoStore, database: Any, mongod: Mongod, end: Any

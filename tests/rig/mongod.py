@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,23 @@ class Mongod(Server):
             *("--dbpath", self.folder / "data", "--replSet", REPLICA_SET),
             *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            # Allows `failing`.
+            *("--setParameter", "enableTestCommands=1"),
         ]
+
+    @contextmanager
+    def failing(self, *commands: str, code: int, times: int | None = None) -> Iterator[None]:
+        """Velox's clients get an error for these commands, all the while or so many times."""
+        fail = {"configureFailPoint": "failCommand"}
+        data = {"failCommands": commands, "errorCode": code, "appName": "velox"}
+        with self.client() as client:
+            client.admin.command(
+                fail | {"mode": "alwaysOn" if times is None else {"times": times}, "data": data}
+            )
+            try:
+                yield
+            finally:
+                client.admin.command(fail | {"mode": "off"})
 
     def client(self) -> MongoClient[dict[str, Any]]:
         """A client that gives up soon; to be closed by the caller."""

@@ -31,7 +31,7 @@ KAFKA = {
     "velox/topics.py",
     "producer.py",
 }
-MONGO = {"velox/mongo_store.py"}
+MONGO = {"velox/mongo_errors.py", "velox/mongo_indexes.py", "velox/mongo_store.py"}
 TORCH = (
     "velox/architectures.py",
     "velox/device.py",
