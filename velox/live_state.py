@@ -16,6 +16,7 @@ from velox.figures import Bucket, Figures
 from velox.health import Health
 from velox.live_matches import LatestMatches, Match
 from velox.metrics import Metrics
+from velox.steady import Steady
 
 EVERY_S = 1.0
 # Throughput and latency are of the last so many seconds, the curve of a longer while.
@@ -54,6 +55,7 @@ class LiveState:
         self._clock = clock
         self._readings: deque[Reading] = deque(maxlen=WINDOW_S + 1)
         self._curve: deque[float] = deque(maxlen=CURVE_S)
+        self._steady = Steady(log, "update of the live page")
         self.json = b"{}"
         self.read()
         self._stop = threading.Event()
@@ -70,11 +72,8 @@ class LiveState:
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY_S):
-            try:
-                self.read()
-            except Exception as error:
-                # A page that stands still is better than a pipeline that does.
-                log.warning("live page not updated error=%s: %s", type(error).__name__, error)
+            # A page that stands still is better than a pipeline that does.
+            self._steady.do(self.read)
 
     def read(self) -> None:
         """Take one reading and write `json` anew."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 from velox.errors import BrokerUnavailable
+from velox.steady import Steady
 
 EVERY_S = 5.0
 
@@ -35,6 +36,7 @@ class TopicWatch:
         self._interval = interval
         self._stop = threading.Event()
         self._looking = threading.Lock()
+        self._steady = Steady(log, "look at the topic's identity")
         self._thread = threading.Thread(target=self._watch, name="topic-watch", daemon=True)
 
     def start(self) -> None:
@@ -51,10 +53,13 @@ class TopicWatch:
             self.look()
 
     def look(self) -> None:
-        """See which topic it is now; what is known stays while the broker does not say."""
+        """See which topic it is now; never raises, and what is known stays while nobody says."""
         # One at a time: an answer that was long on its way must not replace a later one.
         with self._looking:
-            try:
-                self.known = self._identity()
-            except BrokerUnavailable as error:
-                log.debug("topic identity unknown reason=%r", str(error))
+            self._steady.do(self._see)
+
+    def _see(self) -> None:
+        try:
+            self.known = self._identity()
+        except BrokerUnavailable as error:
+            log.debug("topic identity unknown reason=%r", str(error))

@@ -76,6 +76,9 @@ class Topics:
             return str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
         except KafkaException as error:
             raise BrokerUnavailable(f"topic {topic}: {error.args[0].str()}") from None
+        except TimeoutError:
+            # The client has limits of its own, but may not have run meanwhile.
+            raise BrokerUnavailable(f"topic {topic}: no answer to its description") from None
 
     def ensure(
         self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]

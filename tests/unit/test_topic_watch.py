@@ -1,5 +1,7 @@
 import threading
 
+import pytest
+
 from tests.rig.waiting import eventually
 from velox.errors import BrokerUnavailable
 from velox.topic_watch import TopicWatch
@@ -65,6 +67,24 @@ def test_it_looks_until_it_is_closed() -> None:
     eventually(lambda: watch.known == "b", LIMIT_S, "a change noticed")
     watch.close()
     eventually(lambda: not watches(), LIMIT_S, "the end of the thread")
+
+
+def test_it_survives_every_error_and_says_it_once(caplog: pytest.LogCaptureFixture) -> None:
+    looks = 0
+
+    def identity() -> str:
+        nonlocal looks
+        looks += 1
+        if looks < 5:
+            raise RuntimeError("out of threads")
+        return "a"
+
+    watch = TopicWatch(identity, interval=0.001)
+    watch.look()
+    watch.start()
+    eventually(lambda: watch.known == "a", LIMIT_S, "a look that goes well")
+    watch.close()
+    assert caplog.text.count("RuntimeError: out of threads") == 1
 
 
 def watches() -> list[str]:

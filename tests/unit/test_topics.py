@@ -132,6 +132,19 @@ def test_a_topic_has_an_identity(made: Topics, admin: FakeAdmin) -> None:
         made.identity("other")
 
 
+def test_an_identity_that_is_never_told_is_not_waited_for(
+    made: Topics, admin: FakeAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was frozen finds its own limit passed before the client has seen to it."""
+    monkeypatch.setattr(topics, "REQUEST_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(
+        admin, "describe_topics", lambda *_, **__: {"images": Future()}, raising=False
+    )
+    admin.there["images"] = 3
+    with pytest.raises(BrokerUnavailable, match="topic images: no answer"):
+        made.identity("images")
+
+
 def test_no_identity_is_waited_for_where_there_is_no_controller(
     made: Topics, admin: FakeAdmin
 ) -> None:
