@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Counter as PrometheusCounter
 
-from velox.errors import BrokerUnavailable, StoreUnavailable
+from velox.errors import BrokerUnavailable
 from velox.image_files import ImageFiles
 from velox.live_matches import LatestMatches
 from velox.metrics import Metrics
@@ -27,6 +27,8 @@ from velox.outcomes import Outcome, count
 from velox.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
 from velox.results import Result
 from velox.retry import until_done
+from velox.sink_errors import FILES, Verdict, verdict_of
+from velox.store_writer import write_patiently
 from velox.stores import Rejected, Store
 from velox.thinned_log import ThinnedLog
 
@@ -124,6 +126,7 @@ class Recorder:
 
         Raises:
             Stopped: when told to abort before it was durable.
+            StoreRefuses: when the store takes nothing until somebody changes something.
         """
         outcome = findings.outcome
         detections = [detection for _, detection in findings.matches]
@@ -174,7 +177,14 @@ class Recorder:
             return self._files.write(record)
         except OSError as error:
             self._metrics.image_write_errors.inc()
-            self._trouble_log.warning("image not written id=%s reason=%r", record.id, str(error))
+            alone = verdict_of(FILES, error.errno) is Verdict.NOT_THIS_ONE
+            self._trouble_log.warning(
+                "image not written, others are: id=%s reason=%r"
+                if alone
+                else "image not written, nor others while this lasts: id=%s reason=%r",
+                record.id,
+                str(error),
+            )
             return None
 
     def _write(self, detections: Sequence[Detection]) -> Rejected:
@@ -183,12 +193,7 @@ class Recorder:
             self._trouble_log.warning("store unavailable, trying again reason=%r", str(error))
 
         with self._waiting(self._store.name):
-            return until_done(
-                lambda: self._store.write(detections),
-                retryable=StoreUnavailable,
-                stop=self._abort,
-                on_failure=again,
-            )
+            return write_patiently(self._store, detections, stop=self._abort, on_failure=again)
 
     def _send(
         self,

@@ -325,8 +325,18 @@ def test_without_space_a_document_goes_on_without_its_file(
     assert paths[record(1).id] is None
     assert paths[record(0).id] is not None
     assert parts.count("velox_image_write_errors_total") == 1
-    assert "image not written" in caplog.text
+    assert "image not written, nor others while this lasts" in caplog.text
     assert "No space left on device" in caplog.text
+
+
+def test_a_file_that_cannot_be_named_says_that_others_are_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts(tmp_path)
+    long = replace(record(0), topic="t" * 249)
+    parts.record(outcome(predicted(1.0, 1.0, of=[long, record(1)])))
+    assert [each.file_path is None for each in parts.store.documents.values()] == [True, False]
+    assert "image not written, others are" in caplog.text
 
 
 # What is counted.
