@@ -8,6 +8,8 @@ import math
 import urllib.parse
 import urllib.request
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pymongo import MongoClient
 
 from tests.rig.dashboards import queries
+from tests.rig.rewrites import Rewrites
 
 KAFKA = "127.0.0.1:9092"
 MONGO = "mongodb://127.0.0.1:27017/?directConnection=true"
@@ -116,10 +119,11 @@ def documents() -> int:
         return int(client.lab_discovery_db.shapes_found.count_documents({}))
 
 
-def writes() -> int:
-    """The number of documents that clients have written since MongoDB started."""
-    with mongo() as client:
-        return int(client.admin.command("serverStatus")["opcounters"]["update"])
+@contextmanager
+def rewrites() -> Iterator[Rewrites]:
+    """Watches, while it is open, whether a document is written again."""
+    with mongo() as client, Rewrites(client.lab_discovery_db.shapes_found) as watched:
+        yield watched
 
 
 def mongo() -> MongoClient[dict[str, Any]]:
