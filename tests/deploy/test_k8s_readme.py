@@ -102,16 +102,6 @@ def test_training_again_needs_one_word_less() -> None:
     assert container["args"] == ["train"]
 
 
-def test_manifests_without_a_gpu_are_whole() -> None:
-    (command,) = (each for each in COMMANDS if each.startswith("for file in "))
-    shown = subprocess.run(
-        ["bash", "-c", command.rpartition("|")[0]],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
-    found = [each for each in yaml.safe_load_all(shown.stdout) if each]
-    assert len(found) == len(files())
-    specs = [each["spec"] for each in found if "spec" in each]
-    assert "nvidia.com/gpu" not in yaml.safe_dump(specs)
+def test_overlays_that_are_named_exist() -> None:
+    named = set(re.findall(r"k8s-overlays/([\w-]+)", TEXT))
+    assert named == {path.name for path in (ROOT / "k8s-overlays").iterdir()}
