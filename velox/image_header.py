@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple
 
-from velox import avif_header
+from velox import avif_header, jpeg2000_header
 
 UNKNOWN_EXTENSION = ".bin"
 
@@ -23,14 +24,17 @@ _JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _PNG_END = b"\0\0\0\0IEND"
 _JPEG_END = b"\xff\xd9"
 _MOST_SEGMENTS = 1000
+# A progressive JPEG has about ten; each takes the decoder through the whole image once more.
+# Below so many pixels times bytes no number of scans takes long.
+_FREE_WORK = 1_000_000_000
+_JPEG_SCAN, _MOST_SCANS = re.compile(rb"\xff\xda"), 100
+# Each may unpack to 8 MB, the limit of libpng, whatever its own length.
+_PNG_PACKED, _MOST_PACKED = (b"zTXt", b"iTXt", b"iCCP"), 20
 
 # Types and tags of TIFF 6.0, sections 2, 8 and 15.
 _TIFF_SHORT, _TIFF_LONG = 3, 4
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 256, 257, 322, 323
 _TIFF_SIZES = frozenset({_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT})
-
-# Start of codestream, then the marker of its size (ITU T.800, A.5.1).
-_CODESTREAM = b"\xff\x4f\xff\x51"
 
 
 class Header(NamedTuple):
@@ -78,6 +82,10 @@ def _jpeg(data: bytes) -> Header | None:
             height, width = struct.unpack_from(">HH", data, at + 3)
             # A thumbnail inside the metadata has an end of its own, before the frame.
             complete = data.rfind(_JPEG_END, at) > 0
+            if width * height * len(data) > _FREE_WORK:
+                scans = _JPEG_SCAN.finditer(data, at)
+                if any(islice(scans, _MOST_SCANS, None)):
+                    return None
             return Header(".jpg", width, height, complete)
         if marker not in _JPEG_WITHOUT_LENGTH:
             (length,) = struct.unpack_from(">H", data, at)
@@ -85,12 +93,15 @@ def _jpeg(data: bytes) -> Header | None:
     return None
 
 
-def _png(data: bytes) -> Header:
+def _png(data: bytes) -> Header | None:
     """Follows the chunks to their end: OpenCV makes room for whatever length a chunk claims."""
     width, height = struct.unpack_from(">II", data, 16)
-    at = 8
+    at, packed = 8, 0
     while at + len(_PNG_END) <= len(data) and not data.startswith(_PNG_END, at):
+        packed += data.startswith(_PNG_PACKED, at + 4)
         at += 12 + int.from_bytes(data[at : at + 4])
+    if packed > _MOST_PACKED:
+        return None
     return Header(".png", width, height, at + len(_PNG_END) <= len(data))
 
 
@@ -141,29 +152,12 @@ def _tiff(data: bytes) -> Header | None:
     return Header(".tiff", width, height)
 
 
-def _jpeg2000(data: bytes) -> Header | None:
-    """The size in the codestream, which the first box of type `jp2c` holds."""
-    at = 0
-    for _ in range(_MOST_SEGMENTS):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"jp2c":
-            start = at + (16 if length == 1 else 8)
-            if not data.startswith(_CODESTREAM, start):
-                raise ValueError
-            return _size_of_codestream(data, start)._replace(extension=".jp2")
-        if length < 8:
-            raise ValueError
-        at += length
-    return None
+def _jpeg2000(data: bytes) -> Header:
+    return Header(".jp2", *jpeg2000_header.size_in_boxes(data))
 
 
 def _jpeg2000_codestream(data: bytes) -> Header:
-    return _size_of_codestream(data, 0)
-
-
-def _size_of_codestream(data: bytes, at: int) -> Header:
-    right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
-    return Header(".j2k", right - left, bottom - top)
+    return Header(".j2k", *jpeg2000_header.size_of_codestream(data))
 
 
 def _avif(data: bytes) -> Header:
@@ -222,7 +216,7 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...]
         (rb"BM", _bmp),
         (rb"II\*\0|MM\0\*", _tiff),
         (rb"\0\0\0\x0cjP  \r\n\x87\n", _jpeg2000),
-        (re.escape(_CODESTREAM), _jpeg2000_codestream),
+        (re.escape(jpeg2000_header.CODESTREAM), _jpeg2000_codestream),
         (rb"....ftypavif", _avif),
         (rb"P7\n", _pam),
         (rb"P[1-6]\s", _pnm),
