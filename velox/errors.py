@@ -37,6 +37,10 @@ class ImageTooLarge(BadImage):
     """The image claims more pixels than allowed (a decompression bomb, perhaps)."""
 
 
+class OutOfMemory(VeloxError):
+    """The process has no memory for an image that is within the bounds: no record is at fault."""
+
+
 class InferenceFailed(VeloxError):
     """The model failed on this one image, alone in its batch."""
 

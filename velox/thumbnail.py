@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from velox import image_header
-from velox.decode import reduced
-from velox.errors import ImageTooLarge, UndecodableImage
+from velox.decode import check_size, gate, reduced
+from velox.decode_memory import needed
+from velox.errors import UndecodableImage
 
 QUALITY = 80
 
@@ -19,8 +20,8 @@ def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> 
         data: an encoded image in any format that OpenCV reads.
         longest: pixels of the longer side of the result at most.
         max_pixels: pixels above which the image is refused before anything is decoded.
-        max_whole: the same for formats that can only be decoded at their full size, which takes
-            up to 17 bytes a pixel.
+        max_whole: the same for formats that can only be decoded at their full size; of those that
+            take more than `decode_memory.BYTES_A_PIXEL` fewer pixels are allowed.
 
     Raises:
         UndecodableImage: when the bytes are no image, or not all of one.
@@ -30,8 +31,9 @@ def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> 
     if header is None or not header.complete:
         raise UndecodableImage("no image, or not all of one")
     flag = reduced(header, longest)
-    if header.width * header.height > (max_whole if flag == cv2.IMREAD_COLOR else max_pixels):
-        raise ImageTooLarge(f"{header.width} x {header.height} pixels")
+    need = needed(header, data)
+    check_size(header, need, max_whole if flag == cv2.IMREAD_COLOR else max_pixels)
+    taken = gate.enter(need)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
         if image is None:
@@ -44,4 +46,6 @@ def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> 
         _, small = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
     except cv2.error as error:
         raise UndecodableImage(f"the {header.extension} image cannot be decoded") from error
+    finally:
+        gate.leave(taken)
     return small.tobytes()
