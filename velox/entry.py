@@ -58,7 +58,8 @@ def run(
         argv: the command line; that of the process by default.
 
     Returns:
-        The exit code: 2 for a bad setting, 1 for an error of Velox's own, both said in one line.
+        The exit code: 2 for a bad setting, 1 for an error of Velox's own or a lack of memory, each
+        said in one line.
     """
     parser(settings_class, description).parse_args(argv)
     try:
@@ -70,6 +71,9 @@ def run(
         return EXIT_BAD_SETTING
     except VeloxError as error:
         print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    except MemoryError as error:
+        print(f"error: no memory left, raise the limit of the process: {error}", file=sys.stderr)
         return EXIT_FAILURE
 
 

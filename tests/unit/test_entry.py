@@ -67,6 +67,15 @@ def test_an_error_of_ours_is_one_line(
     assert capsys.readouterr().err.splitlines() == [f"error: {error}"]
 
 
+def test_a_lack_of_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(*_: object) -> int:
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    assert run(body) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: no memory left, raise the limit")
+
+
 def test_a_bug_is_not_hidden() -> None:
     def body(*_: object) -> int:
         raise ZeroDivisionError

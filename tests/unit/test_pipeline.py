@@ -13,7 +13,7 @@ from tests.unit.fakes import FakeEngine, record, value
 from velox import pipeline
 from velox.batcher import End
 from velox.decoding import Decoder
-from velox.errors import PollerFailed, UndecodableImage
+from velox.errors import OutOfMemory, PollerFailed, UndecodableImage
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.model_slot import ModelSlot
@@ -239,6 +239,22 @@ def test_batches_before_the_failure_stay_done(parts: Parts) -> None:
     with pytest.raises(OSError, match="gone"):
         parts.pipeline.run(parts.stop)
     assert parts.ledger.uncommitted() == {0: 2 * BATCH_SIZE}
+
+
+def test_an_image_without_memory_is_no_dead_letter_and_comes_again(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starved(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+        if data == b"7":
+            raise OutOfMemory("no memory to decode an image")
+        return decode(data, size=size, max_pixels=max_pixels)
+
+    monkeypatch.setattr(parts.decoder, "_decode", starved)
+    parts.poller.values = [b"1"] * BATCH_SIZE + [b"1", b"7", b"bad", b"1"]
+    with pytest.raises(OutOfMemory):
+        parts.pipeline.run(parts.stop)
+    assert parts.dead() == []
+    assert parts.ledger.uncommitted() in ({}, {0: BATCH_SIZE})
 
 
 def test_the_first_failure_is_the_one_that_is_told(parts: Parts) -> None:
