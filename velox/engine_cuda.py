@@ -15,9 +15,9 @@ from queue import SimpleQueue
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 from velox.engine_classifier import Classifier
+from velox.engine_fold import folded
 from velox.engine_ladder import ladder, pieces
 from velox.engine_lanes import Lane
 from velox.errors import SettingError
@@ -193,7 +193,7 @@ def _finite(
 def _folded(network: nn.Module) -> nn.Module:
     """The network with batch normalisations folded into convolutions, if it can be traced."""
     try:
-        return fuse(network)
+        return folded(network)
     except Exception as error:
         # Tracing runs the model's own code on stand-ins, so anything may come out.
         log.debug("not folded: %s", error)

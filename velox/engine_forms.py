@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from velox import engine_int8
 from velox.engine_classifier import Classifier
+from velox.engine_deprecated import Missing, frozen, int8_module
 from velox.engine_onednn import onednn
 from velox.engine_workers import Answer, Classify, Workers
 from velox.model import Checkpoint, restore
@@ -101,7 +100,9 @@ class Choice:
         plain = Form("plain", FLOAT32, Classifier(self._network, self._checkpoint))
         forms = [plain]
         makers: dict[str, Callable[[], Classify]] = {
-            "frozen": lambda: _frozen(Classifier(self._network, self._checkpoint), self._pixels),
+            "frozen": lambda: frozen(
+                Classifier(self._network, self._checkpoint), self._pixels, optimised=True
+            ),
             "onednn": lambda: Classifier(self._onednn(torch.float32), self._checkpoint),
         }
         for name, make in makers.items():
@@ -110,6 +111,8 @@ class Choice:
                 # A trace may have kept the size of its batch as a constant: try another.
                 if _agree(form.run(self._pixels[:3]), plain.run(self._pixels[:3])):
                     forms.append(form)
+            except Missing as error:
+                log.info("form=%s-%s is left out: %s", FLOAT32, name, error)
             except Exception as error:
                 # Tracing runs the model's own code on stand-ins, so anything may come out.
                 log.debug("form=%s does not suit the model: %s", name, error)
@@ -126,14 +129,15 @@ class Choice:
         return Form("onednn", BFLOAT16, classifier)
 
     def _int8(self) -> Form:
+        engine_int8 = int8_module()
         if not engine_int8.supported():
             raise Refused("this CPU has no instructions for it")
         plain = Classifier(self._network, self._checkpoint)
         pixels = self._sample_pixels()
         every = max(1, len(pixels) // _CALIBRATION_IMAGES)
         samples = plain.normalised(pixels[::every][:_CALIBRATION_IMAGES])
-        network = engine_int8.int8(self._network, samples)
-        return Form("frozen", INT8, _traced(Classifier(network, self._checkpoint), self._pixels))
+        classifier = Classifier(engine_int8.int8(self._network, samples), self._checkpoint)
+        return Form("frozen", INT8, frozen(classifier, self._pixels))
 
     def _checked(self, make: Callable[[], Form], single: Form, *, patient: bool) -> Form:
         """Make a form in fewer bits and see that it is as right as float32."""
@@ -148,6 +152,8 @@ class Choice:
             right, before = (self._accuracy(each) for each in (form, single))
         except Refused:
             raise
+        except Missing as error:
+            raise Refused(str(error)) from error
         except Exception as error:
             log.debug("the form cannot be made", exc_info=True)
             raise Refused(f"the model has no such form: {type(error).__name__}") from error
@@ -203,24 +209,6 @@ def trial_pixels(size: int) -> Tensor:
     shape = (_TRIAL_BATCH, size, size, 3)
     pixels = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
     return pixels.permute(0, 3, 1, 2)
-
-
-def _frozen(module: nn.Module, pixels: Tensor) -> Classify:
-    """A TorchScript graph with its weights as constants, laid out for oneDNN."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        form: Classify = torch.jit.optimize_for_inference(_traced(module, pixels))
-    return form
-
-
-def _traced(module: nn.Module, pixels: Tensor) -> torch.jit.ScriptModule:
-    """A TorchScript graph with its weights as constants, which runs without the interpreter."""
-    with warnings.catch_warnings():
-        # TorchScript is deprecated; of what needs no compiler at run time nothing replaces it.
-        warnings.simplefilter("ignore")
-        traced = torch.jit.trace(module.eval(), pixels, check_trace=False)  # type: ignore[no-untyped-call]
-        frozen: torch.jit.ScriptModule = torch.jit.freeze(traced)
-    return frozen
 
 
 def _agree(one: Answer, other: Answer) -> bool:

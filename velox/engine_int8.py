@@ -17,8 +17,10 @@ from torch.ao.quantization import (
     QConfigMapping,
     default_per_channel_weight_observer,
 )
+from torch.ao.quantization.fx import utils
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
-from torch.fx.experimental.optimization import fuse
+
+from velox.engine_fold import folded
 
 ENGINE = "x86"
 _CALIBRATION_BATCH = 32
@@ -43,7 +45,7 @@ def int8(network: nn.Module, samples: Tensor) -> nn.Module:
             form in integers.
     """
     torch.backends.quantized.engine = ENGINE
-    module = cast(fx.GraphModule, fuse(network))
+    module = folded(network)
     settings = QConfigMapping().set_global(_config())
     _take_clamps_as_ranges(module, settings)
     with warnings.catch_warnings():
@@ -52,7 +54,10 @@ def int8(network: nn.Module, samples: Tensor) -> nn.Module:
         prepared = prepare_fx(module, settings, (samples[:1],))
         for batch in torch.split(samples, _CALIBRATION_BATCH):
             prepared(batch)
-        return cast(nn.Module, convert_fx(prepared))
+        converted = cast(nn.Module, convert_fx(prepared))
+    # It remembers the device of every network it was ever asked about, and so the network.
+    utils.assert_and_get_unique_device.cache_clear()
+    return converted
 
 
 class _Observer(MinMaxObserver):

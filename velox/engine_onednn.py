@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.experimental.optimization import fuse
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn import functional
+
+from velox.engine_fold import folded
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
 _RELUS = (functional.relu, torch.relu)
@@ -50,7 +51,7 @@ def onednn(
     Raises:
         Exception: of any kind, when torch.fx cannot trace the network or oneDNN cannot run it.
     """
-    module = cast(fx.GraphModule, fuse(network))
+    module = folded(network)
     ShapeProp(module).propagate(torch.zeros(1, 3, input_size, input_size))
     modules = dict(module.named_modules())
     for node in list(module.graph.nodes):

@@ -1,0 +1,41 @@
+"""Batch normalisations folded into the convolutions before them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+def folded(network: nn.Module) -> fx.GraphModule:
+    """The network with fewer operations, which gives the same up to the order of additions.
+
+    Args:
+        network: is in evaluation mode, and stays as it is.
+
+    Raises:
+        Exception: of any kind, when torch.fx cannot trace the network: that runs the network's own
+            code on stand-ins.
+    """
+    module = fx.symbolic_trace(deepcopy(network))
+    modules = dict(module.named_modules())
+    calls = Counter(node.target for node in module.graph.nodes if node.op == "call_module")
+    for node in list(module.graph.nodes):
+        before = node.args[0] if node.op == "call_module" and node.args else None
+        if not isinstance(before, fx.Node) or before.op != "call_module":
+            continue
+        norm, conv = modules[str(node.target)], modules[str(before.target)]
+        alone = len(before.users) == calls[before.target] == calls[node.target] == 1
+        if alone and type(conv) is nn.Conv2d and _foldable(norm):
+            module.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
+            node.replace_all_uses_with(before)
+            module.graph.erase_node(node)
+    module.delete_all_unused_submodules()
+    module.recompile()
+    return module
+
+
+def _foldable(norm: nn.Module) -> bool:
+    return type(norm) is nn.BatchNorm2d and norm.track_running_stats
