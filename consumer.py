@@ -180,6 +180,7 @@ def join_stages(
         results = Results(topic=settings.kafka_results_topic, bootstrap=bootstrap, extra=extra)
         opened.enter_context(closing(results))
     models = ModelSlot(engine, metrics)
+    opened.enter_context(closing(models))
     if settings.model_reload > 0:
         reloading = ModelWatch(
             models,

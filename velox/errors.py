@@ -1,5 +1,8 @@
 """Named errors: each says which part failed and whether trying again can help."""
 
+# What a message says where not the content of a file was the trouble.
+CANNOT_BE_READ = "cannot be read"
+
 
 class VeloxError(Exception):
     """Base of every error that Velox raises on purpose."""

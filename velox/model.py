@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from velox.architectures import build
-from velox.errors import CheckpointError, SettingError
+from velox.errors import CANNOT_BE_READ, CheckpointError, SettingError
 from velox.samples import NO_SAMPLES, Samples
 from velox.whole_file import write_whole
 
@@ -119,6 +119,8 @@ def load(model_path: Path, classes_path: Path) -> Checkpoint:
     data = _read(model_path)
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except MemoryError as error:
+        raise CheckpointError(f"{model_path} {CANNOT_BE_READ}: no memory") from error
     except Exception as error:
         # What torch raises for a broken file differs by where it breaks and is documented nowhere.
         reason = str(error).partition("\n")[0]
@@ -141,7 +143,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+        raise CheckpointError(f"{path} {CANNOT_BE_READ}: {error.strerror}") from error
 
 
 def _labels(data: bytes, path: Path) -> tuple[str, ...]:

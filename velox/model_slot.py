@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from velox.errors import CheckpointError
 from velox.inference import BisectingPredictor
 from velox.metrics import Metrics
+from velox.model_files import ModelFiles
 
 if TYPE_CHECKING:
     from velox.engine import Engine
@@ -18,34 +20,69 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Signature = tuple[int, int, int, int]
-Signatures = tuple[Signature | None, ...]
-
 
 class ModelSlot:
     """Holds the model in use. Safe to share between threads.
 
     A batch takes the model once and keeps it to its end, so a swap never falls into a batch; a
-    model that nothing uses any more is freed.
+    model that no batch uses any more is closed.
 
     Args:
         engine: the first one.
         metrics: shows which model is in use.
+
+    Attributes:
+        current: what the next batch is to use.
     """
 
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._lock = threading.Lock()
+        self._users: Counter[BisectingPredictor] = Counter()
+        self._closed = False
         self.current = BisectingPredictor(engine)
         self._show(engine)
 
+    def take(self) -> BisectingPredictor:
+        """The model in use, for one batch, which must give it back."""
+        with self._lock:
+            self._users[self.current] += 1
+            return self.current
+
+    def give_back(self, predictor: BisectingPredictor) -> None:
+        """A batch has no more use for a model that it took."""
+        with self._lock:
+            self._users[predictor] -= 1
+            left = self._unused(predictor)
+        if left:
+            _close(predictor.engine)
+
     def swap(self, engine: Engine) -> None:
         """Use another engine from the next batch on."""
-        before = self.current.engine
-        self.current = BisectingPredictor(engine)
+        with self._lock:
+            before, self.current = self.current, BisectingPredictor(engine)
+            left = self._unused(before)
         self._metrics.model_info.clear()
         self._show(engine)
         self._metrics.model_swaps.inc()
-        log.info("model swapped from=%s to=%s", before.digest, engine.digest)
+        log.info("model swapped from=%s to=%s", before.engine.digest, engine.digest)
+        if left:
+            _close(before.engine)
+
+    def close(self) -> None:
+        """Close the model in use, unless a batch is in it: that ends with the process."""
+        with self._lock:
+            self._closed = True
+            left = self._unused(self.current)
+        if left:
+            _close(self.current.engine)
+
+    def _unused(self, predictor: BisectingPredictor) -> bool:
+        """Whether nothing will use a model again."""
+        if self._users[predictor] > 0:
+            return False
+        del self._users[predictor]
+        return self._closed or predictor is not self.current
 
     def _show(self, engine: Engine) -> None:
         self._metrics.model_info.labels(
@@ -55,10 +92,19 @@ class ModelSlot:
             self._metrics.matches.labels(label)
 
 
+def _close(engine: Engine) -> None:
+    """Let go of an engine; what hinders that is no reason to stop."""
+    try:
+        engine.close()
+    except Exception as error:
+        log.warning("model not closed digest=%s reason=%r", engine.digest, str(error))
+
+
 class ModelWatch:
     """Looks for a new checkpoint, loads it beside the old one and swaps.
 
-    A file that cannot be used is refused, loudly and once, and the old model stays.
+    A file that cannot be used is refused, loudly and once, and the old model stays. Where the
+    trouble may pass, it is tried again.
 
     Args:
         slot: where the model is swapped.
@@ -82,12 +128,11 @@ class ModelWatch:
         interval: float,
     ) -> None:
         self._slot = slot
-        self._files = (model_path, classes_path)
+        self._files = ModelFiles(model_path, classes_path)
         self._load = load
         self._engine_of = engine_of
         self._metrics = metrics
         self._interval = interval
-        self._seen: Signatures = ()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="model-watch", daemon=True)
 
@@ -105,23 +150,27 @@ class ModelWatch:
 
     def look(self) -> None:
         """Swap if a file is another one than last time and there is another model."""
-        signatures = tuple(map(_signature, self._files))
-        if None in signatures or signatures == self._seen:
+        if not self._files.due():
             return
-        self._seen = signatures
         try:
             checkpoint = self._load()
             if checkpoint.digest != self._slot.current.engine.digest:
                 self._slot.swap(self._engine_of(checkpoint))
         except Exception as error:
+            self._refuse(error)
+        else:
+            self._files.used()
+
+    def _refuse(self, error: Exception) -> None:
+        first, again = self._files.failed(error, bad=isinstance(error, CheckpointError))
+        if first:
             self._metrics.model_refusals.inc()
+        if again is None:
             log.error("model refused, the old one stays reason=%r", str(error))
-
-
-def _signature(path: Path) -> Signature | None:
-    """What differs once a file is written or replaced; None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        else:
+            log.warning(
+                "model not taken, the old one stays, next_try_s=%g error=%s reason=%r",
+                again * self._interval,
+                type(error).__name__,
+                str(error),
+            )

@@ -141,7 +141,7 @@ class Pipeline:
             records = collect(self._intake, size=self._batch_size, timeout=self._batch_timeout)
             if records is None:
                 break
-            batch = Batch(records, self._models.current)
+            batch = Batch(records, self._models.take())
             if self._through("decode", self._decode, batch):
                 self._to_infer.put(batch)
         for _ in range(BATCHES_IN_THE_MODEL):
@@ -150,6 +150,7 @@ class Pipeline:
     def _inference(self) -> None:
         while not isinstance(batch := self._next_to_infer(), End):
             self._through("infer", self._infer, batch)
+            self._models.give_back(batch.predictor)
             batch.inferred.set()
 
     def _next_to_infer(self) -> Batch | End:
