@@ -77,5 +77,5 @@ readme: $(VENV)/.installed-dev ## write the README's table of settings and docs/
 	$(BIN)/python -m tests.rig.settings_table
 	$(BIN)/python -m tests.rig.errors_table
 
-manifests: $(VENV)/.installed-dev ## write the ConfigMaps of k8s-manifests/
+manifests: $(VENV)/.installed-dev ## write what is generated of k8s-manifests/
 	$(BIN)/python k8s-manifests/generate.py

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the ConfigMaps of Prometheus and Grafana from the files that Compose mounts.
+"""Write what Prometheus and Grafana read, from the files that Compose mounts.
 
     python k8s-manifests/generate.py           # after a change of prometheus*.yml or grafana/
     python k8s-manifests/generate.py --check   # exit code 1 if a ConfigMap is out of step
@@ -76,7 +76,10 @@ def manifests() -> dict[Path, str]:
         "grafana-providers": _contents(provisioning / "dashboards"),
         "grafana-dashboards": _contents(grafana / "dashboards"),
     }
-    return {HERE / f"{name}-configmap.yaml": config_map(name, data) for name, data in texts.items()}
+    found = {
+        HERE / f"{name}-configmap.yaml": config_map(name, each) for name, each in texts.items()
+    }
+    return {**found, HERE / "optional/velox-prometheusrule.yaml": prometheus_rule(rules)}
 
 
 def in_kubernetes(text: str) -> str:
@@ -94,6 +97,17 @@ def config_map(name: str, data: Mapping[str, str]) -> str:
     head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}}
     blocks = [f"  {key}: |\n{textwrap.indent(value, '    ')}" for key, value in data.items()]
     return f"{HEADER}{yaml.safe_dump(head, sort_keys=False)}data:\n{''.join(blocks)}"
+
+
+def prometheus_rule(rules: str) -> str:
+    """The rules as an object of the Prometheus Operator, whose `spec` is the same form."""
+    labels = {"app": "prometheus", "app.kubernetes.io/part-of": "velox"}
+    head = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "velox", "labels": labels},
+    }
+    return f"{HEADER}{yaml.safe_dump(head, sort_keys=False)}spec:\n{textwrap.indent(rules, '  ')}"
 
 
 def _contents(folder: Path) -> dict[str, str]:

@@ -36,7 +36,7 @@ def test_objects_follow_the_schema(version: str) -> None:
     checked = [path for path in FILES if not of(path)["apiVersion"].startswith(GROUPS_OF_OPERATORS)]
     for path in checked:
         assert kubernetes_validate.validate(of(path), version, strict=True) == version[:4], path
-    assert len(FILES) - len(checked) == 2
+    assert len(FILES) - len(checked) == 4
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -125,6 +125,23 @@ def test_prometheus_differs_from_compose_in_how_it_finds_consumers_alone() -> No
         for target in each["targets"]
     }
     assert named - services == {"localhost:9090"}
+
+
+def test_the_operator_gets_the_same_rules_and_jobs() -> None:
+    rules = yaml.safe_load((ROOT / "prometheus.rules.yml").read_text())
+    assert of_kind("PrometheusRule", folder=OPTIONAL)["velox"]["spec"] == rules
+    monitors = of_kind("ServiceMonitor", folder=OPTIONAL)
+    assert set(monitors) == {"consumer", "lag"}
+    services = of_kind("Service")
+    for name, monitor in monitors.items():
+        selector = monitor["spec"]["selector"]["matchLabels"]
+        assert selector.items() <= services[name]["metadata"]["labels"].items()
+        (endpoint,) = monitor["spec"]["endpoints"]
+        assert endpoint["port"] in [each["name"] for each in services[name]["spec"]["ports"]]
+    (renamed,) = monitors["lag"]["spec"]["endpoints"][0]["relabelings"]
+    jobs = yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
+    assert {"targetLabel": "job", "replacement": "velox-lag"} == renamed
+    assert "velox-lag" in [each["job_name"] for each in jobs]
 
 
 def test_generator_leaves_other_jobs_alone() -> None:
