@@ -140,7 +140,7 @@ def test_the_operator_gets_the_same_rules_and_jobs() -> None:
         assert endpoint["port"] in [each["name"] for each in services[name]["spec"]["ports"]]
     (renamed,) = monitors["lag"]["spec"]["endpoints"][0]["relabelings"]
     jobs = yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
-    assert {"targetLabel": "job", "replacement": "velox-lag"} == renamed
+    assert renamed == {"targetLabel": "job", "replacement": "velox-lag"}
     assert "velox-lag" in [each["job_name"] for each in jobs]
 
 
