@@ -28,6 +28,7 @@ SIMULATED: Sequence[Promise] = (
     simulated.accepted,
     simulated.comes_up,
     simulated.fits,
+    simulated.shares_one_node,
     simulated.drains,
     simulated.takes_options,
     simulated.scales,

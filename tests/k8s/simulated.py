@@ -13,6 +13,8 @@ from tests.stack.report import say, wait
 
 SLICES = 8
 GPU = "nvidia.com/gpu"
+OVERLAYS = FOLDER.parent / "k8s-overlays"
+SECOND_NODE = "velox-test-second"
 CRDS = Path(__file__).parent / "optional-crds.yaml"
 LOADED, IDLE = "600m", "5m"
 UP_LIMIT_S, DOWN_LIMIT_S = 300.0, 1200.0
@@ -25,6 +27,10 @@ def accepted(cluster: Cluster) -> None:
     assert "would violate" not in done.stderr, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == len(files()), done.stdout
+    for overlay in sorted(OVERLAYS.iterdir()):
+        done = cluster.attempt("apply", "--dry-run=server", "--validate=strict", "-k", overlay)
+        assert done.returncode == 0, done.stderr
+        assert "would violate" not in done.stderr, done.stderr
     say(f"files={len(lines)} accepted by the server, strictly, in a namespace of restricted pods")
 
 
@@ -72,6 +78,36 @@ def fits(cluster: Cluster) -> None:
     assert events
     assert all("consumer" in each["involvedObject"]["name"] for each in events)
     say("a new training beside a full house took the slice of one consumer")
+
+
+def shares_one_node(cluster: Cluster) -> None:
+    """On two nodes, all that uses the claim goes to one: it can be mounted there alone."""
+    first = cluster.items("nodes")[0]
+    name, labels = first["metadata"]["name"], first["metadata"]["labels"]
+    second = {
+        **first,
+        "metadata": {
+            "name": SECOND_NODE,
+            "labels": {**labels, "kubernetes.io/hostname": SECOND_NODE},
+            "annotations": json.loads(
+                json.dumps(first["metadata"]["annotations"]).replace(name, SECOND_NODE)
+            ),
+        },
+    }
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(second))
+    try:
+        cluster.kubectl("wait", "--for=condition=Ready", f"node/{SECOND_NODE}", "--timeout=60s")
+        cluster.kubectl("delete", "job/model-trainer", "deployment/consumer", "--wait")
+        for file in ("train-model.yaml", "consumer-deployment.yaml"):
+            cluster.apply(FOLDER / file)
+        cluster.kubectl("scale", "deployment/consumer", "--replicas=4")
+        wait(lambda: cluster.replicas() == 4, "four consumers are ready")
+        pods = cluster.items("pods", "--selector", "claim=discoveries")
+        nodes = {each["spec"]["nodeName"] for each in pods}
+        assert len(nodes) == 1, nodes
+    finally:
+        cluster.kubectl("delete", "node", SECOND_NODE)
+    say(f"nodes=2 pods={len(pods)} that share the claim, all on one")
 
 
 def drains(cluster: Cluster) -> None:
