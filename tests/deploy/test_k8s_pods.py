@@ -377,3 +377,16 @@ def test_device_plugin_is_patched_to_read_the_time_slicing(tmp_path: Path) -> No
     assert volumes["time-slicing-config"]["configMap"] == {"name": "time-slicing-config"}
     assert "config.yaml" in of_kind("ConfigMap")["time-slicing-config"]["data"]
     assert "hostPath" in volumes["device-plugin"]
+
+
+def test_tools_of_kafka_have_bare_names() -> None:
+    """As the PATH of the image, which is built on eclipse-temurin, with Kafka's bin before it."""
+    path = variables(PODS["kafka"].main)["PATH"]
+    assert path is not None
+    assert path.split(":")[:2] == ["/opt/kafka/bin", "/opt/java/openjdk/bin"]
+    assert COMPOSE["kafka"]["environment"]["PATH"] == path
+
+
+def test_who_waits_for_the_model_reads_the_consumers_settings() -> None:
+    (waiting,) = PODS["consumer"].spec["initContainers"]
+    assert waiting["envFrom"] == PODS["consumer"].main["envFrom"]
