@@ -397,7 +397,7 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         "QUEUE_BYTES",
         "67108864",
         integer(1_048_576, 2**40),
-        "Bytes of encoded images in flight at most",
+        "Bytes of records in flight at most: values, keys and headers",
     )
     decode_threads: int = setting(
         "DECODE_THREADS", "0", integer(0, 256), "Threads that decode images; 0 for one a core"

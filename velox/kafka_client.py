@@ -43,9 +43,12 @@ def consumer_config(
 ) -> Config:
     """The consumer's configuration; KAFKA_CONFIG's properties win.
 
-    `fetch.queue.backoff.ms`: after a full prefetch queue the next fetch starts at once, not a
-    second later. `queued.max.messages.kbytes` and the fetch sizes bound what is held for us.
-    `statistics.interval.ms`: the lag is measured once a second, and only they tell its end.
+    What is fetched beforehand is bounded by a number of records, `queued.min.messages`, since
+    librdkafka counts the bytes of values alone (rd_kafka_op_new_fetch_msg in rdkafka_op.c), and a
+    record may be all header or all key. The next fetch begins when fewer are left, within
+    `fetch.queue.backoff.ms`; an answer is small enough to arrive while what is in flight is worked
+    off. So the most that is held for us is that number of the largest records and one answer, which
+    is `fetch.max.bytes` or one batch, from each broker.
     """
     config: Config = {
         **common_config(bootstrap),
@@ -57,10 +60,11 @@ def consumer_config(
         "auto.offset.reset": "earliest",
         "check.crcs": True,
         "statistics.interval.ms": 1000,
-        "fetch.queue.backoff.ms": 100,
+        "fetch.queue.backoff.ms": 5,
+        "queued.min.messages": 4,
         "queued.max.messages.kbytes": 32_768,
-        "fetch.max.bytes": 33_554_432,
-        "max.partition.fetch.bytes": 4_194_304,
+        "fetch.max.bytes": MAX_MESSAGE_BYTES,
+        "max.partition.fetch.bytes": 1_048_576,
         "message.max.bytes": MAX_MESSAGE_BYTES,
     }
     if protocol == "classic":

@@ -35,8 +35,8 @@ class Ledger:
 
     Args:
         max_images: images in flight at which it is full.
-        max_bytes: bytes of encoded images in flight at which it is full; one record larger than
-            that is still admitted when nothing else is in flight.
+        max_bytes: bytes of records in flight (`Record.held`) at which it is full; one record larger
+            than that is still admitted when nothing else is in flight.
         clock: monotonic seconds.
     """
 
@@ -88,7 +88,7 @@ class Ledger:
         with self._changed:
             for record in records:
                 self._images += 1
-                self._bytes += record.size
+                self._bytes += record.held
                 if self.is_current(record):
                     state = self._partitions[record.partition]
                     state.in_flight += 1
@@ -101,7 +101,7 @@ class Ledger:
         with self._changed:
             for record in records:
                 self._images -= 1
-                self._bytes -= record.size
+                self._bytes -= record.held
                 if self.is_current(record):
                     state = self._partitions[record.partition]
                     state.in_flight -= 1
@@ -138,7 +138,7 @@ class Ledger:
 
     @property
     def bytes(self) -> int:
-        """Bytes of encoded images in flight."""
+        """Bytes of records in flight, as `Record.held` counts them."""
         return self._bytes
 
     def room(self) -> int:

@@ -62,7 +62,8 @@ class Metrics:
 
         self.in_flight = gauge("velox_in_flight_images", "Images polled and not yet finished.")
         self.in_flight_bytes = gauge(
-            "velox_in_flight_bytes", "Bytes of encoded images polled and not yet finished."
+            "velox_in_flight_bytes",
+            "Bytes of records polled and not yet finished: values, keys and headers.",
         )
         self.lag = gauge(
             "velox_consumer_lag_records",

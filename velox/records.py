@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
+# The objects that carry a record and a header, as sys.getsizeof counts them, and their part of the
+# queues; a name has up to 4 bytes a character.
+_RECORD_BYTES = 512
+_HEADER_BYTES = 160
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -42,6 +47,16 @@ class Record:
     def size(self) -> int:
         """Bytes of the value."""
         return len(self.value) if self.value is not None else 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that the record holds: value, key, headers and what carries them."""
+        held = _RECORD_BYTES + self.size
+        if self.key is not None:
+            held += len(self.key)
+        for name, value in self.headers:
+            held += _HEADER_BYTES + 4 * len(name) + (len(value) if value is not None else 0)
+        return held
 
     def header(self, name: str) -> str | None:
         """The last header of that name as text, None if there is none or it is not UTF-8."""

@@ -15,8 +15,8 @@ from tests.rig.waiting import eventually
 LARGE_SIDE = 1200
 LARGE_IMAGES = 60
 QUEUE_BYTES = 16 * 2**20
-# What the client may have fetched beforehand (queued.max.messages.kbytes, and one fetch more).
-PREFETCHED = 2 * 32 * 2**20
+# What the client may have fetched beforehand (queued.min.messages, and one answer more).
+PREFETCHED = 50 * 2**20
 DECODED = 64 * 2**20
 # Each thread takes memory from an arena of its own, which keeps what is freed for the thread.
 ARENAS = 32 * 2**20

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from velox.config_parsers import PROTECTED_PROPERTIES
-from velox.kafka_client import Config, consumer_config, producer_config, refused
+from velox.kafka_client import MAX_MESSAGE_BYTES, Config, consumer_config, producer_config, refused
 
 
 def consumer(protocol: str = "classic", **extra: str) -> Config:
@@ -58,6 +58,13 @@ def test_the_new_protocol_has_no_property_that_it_forbids() -> None:
 
 def test_a_session_is_no_longer_than_the_longest_poll() -> None:
     assert consumer("classic")["session.timeout.ms"] == 30_000
+
+
+def test_what_is_fetched_beforehand_is_bounded_in_records() -> None:
+    """Bytes of headers and keys are in no bound of librdkafka's."""
+    config = consumer()
+    assert int(config["queued.min.messages"]) * MAX_MESSAGE_BYTES <= 40 * 2**20
+    assert config["fetch.max.bytes"] == MAX_MESSAGE_BYTES
 
 
 def test_the_client_takes_the_properties_of_a_producer() -> None:

@@ -7,8 +7,10 @@ from tests.unit.fakes import Clock, record
 from velox.ledger import Ledger
 from velox.records import Record
 
+CARRIER = record(value=None).held
 
-def ledger(*, images: int = 4, size: int = 100, clock: Clock | None = None) -> Ledger:
+
+def ledger(*, images: int = 4, size: int = 100_000, clock: Clock | None = None) -> Ledger:
     return Ledger(max_images=images, max_bytes=size, clock=clock or Clock())
 
 
@@ -225,17 +227,37 @@ def test_images_and_bytes_in_flight_are_counted_from_poll_to_end() -> None:
     of = ledger()
     of.assign([0])
     records = polled(of, [0, 1], size=7)
-    assert (of.images, of.bytes) == (2, 14)
+    assert (of.images, of.bytes) == (2, 2 * CARRIER + 14)
     of.finish(records[:1])
-    assert (of.images, of.bytes) == (1, 7)
+    assert (of.images, of.bytes) == (1, CARRIER + 7)
     of.finish(records[1:])
     assert (of.images, of.bytes) == (0, 0)
 
 
-def test_a_record_without_a_value_takes_an_image_and_no_bytes() -> None:
-    of = ledger()
-    of.admit([record(0, value=None)])
-    assert (of.images, of.bytes) == (1, 0)
+def test_records_of_nothing_count_as_well() -> None:
+    of = ledger(images=10**6, size=CARRIER * 1000)
+    of.admit([record(offset, value=None) for offset in range(999)])
+    assert of.room() > 0
+    of.admit([record(999, value=None)])
+    assert of.room() == 0
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        record(key=b"k" * 5000),
+        record(headers=(("exif", b"x" * 5000),)),
+        record(headers=(("n" * 5000, None),)),
+        record(headers=(("", b""),) * 5000),
+    ],
+    ids=["key", "header", "name", "many headers"],
+)
+def test_keys_and_headers_count_as_values_do(large: Record) -> None:
+    of = ledger(size=5000)
+    of.admit([large])
+    assert of.room() == 0
+    of.finish([large])
+    assert (of.bytes, of.room()) == (0, 4)
 
 
 def test_a_revoked_partition_still_takes_room_until_its_records_are_through() -> None:
@@ -257,7 +279,7 @@ def test_room_is_what_the_bound_of_images_leaves(in_flight: int, room: int) -> N
 
 @pytest.mark.parametrize(("size", "room"), [(99, 3), (100, 0), (101, 0)])
 def test_there_is_no_room_once_the_bytes_are_used_up(size: int, room: int) -> None:
-    of = ledger(images=4, size=100)
+    of = ledger(images=4, size=CARRIER + 100)
     polled(of, [0], size=size)
     assert of.room() == room
 
@@ -276,7 +298,7 @@ def test_it_is_half_empty_at_half_of_the_images(
 
 @pytest.mark.parametrize(("size", "half_empty"), [(50, True), (51, False)])
 def test_it_is_half_empty_only_at_half_of_the_bytes_as_well(size: int, half_empty: bool) -> None:
-    of = ledger(images=4, size=100)
+    of = ledger(images=4, size=2 * CARRIER + 100)
     polled(of, [0], size=size)
     assert of.half_empty() is half_empty
 

@@ -16,7 +16,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from tests.unit.fakes import CAPTURED_MS, Clock, FakeMessage, value
+from tests.unit.fakes import CAPTURED_MS, Clock, FakeMessage, record, value
 from velox import poller
 from velox.batcher import End
 from velox.errors import PollerFailed, SettingError
@@ -142,7 +142,7 @@ class TimedLedger(Ledger):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(max_images=MAX_IMAGES, max_bytes=1000, clock=clock)
+        super().__init__(max_images=MAX_IMAGES, max_bytes=100_000, clock=clock)
         self.test_clock = clock
         self.waits: list[tuple[set[int], float]] = []
         self.meanwhile: Callable[[], None] = nothing
@@ -656,7 +656,7 @@ def test_lag_and_flight_are_shown(parts: Parts) -> None:
     parts.run(parts.rebalance("assign", 0), found(5), parts.second, nothing)
     assert value(parts.metrics, "velox_consumer_lag_records", partition="0") == 4
     assert value(parts.metrics, "velox_in_flight_images") == 1
-    assert value(parts.metrics, "velox_in_flight_bytes") == len(b"image")
+    assert value(parts.metrics, "velox_in_flight_bytes") == record().held
     assert parts.poller.known_lag == 4
 
 
