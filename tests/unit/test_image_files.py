@@ -1,6 +1,7 @@
 import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ def written(files: ImageFiles, offsets: Sequence[int]) -> list[str]:
         os.utime(path, (moment, moment))
         paths.append(Path(path).name)
     return paths
+
+
+def offsets(folder: Path) -> set[int]:
+    return {int(name.split("-")[2]) for name in names(folder)}
+
+
+def listed(files: ImageFiles) -> None:
+    """Wait until the running listing has ended."""
+    assert files._listing is not None
+    assert files._listing.wait(20)
 
 
 @pytest.mark.parametrize("form", [".jpg", ".png", ".webp", ".bmp"])
@@ -126,7 +137,9 @@ def test_several_processes_share_the_bound_after_a_listing(tmp_path: Path) -> No
     assert len(names(tmp_path)) == 6
     clock.advance(LIST_EVERY_S)
     written(one, [20])
-    assert {name.split("-")[2] for name in names(tmp_path)} == {"11", "12", "20"}
+    listed(one)
+    written(one, [21])
+    assert offsets(tmp_path) == {12, 20, 21}
 
 
 def test_the_bound_is_exact_at_the_end(tmp_path: Path) -> None:
@@ -188,6 +201,143 @@ def test_the_folder_is_not_listed_for_each_image(
     monkeypatch.setattr(os, "scandir", None)
     written(files, range(10))
     assert len(names(tmp_path)) == 1
+
+
+@pytest.fixture
+def slow_listing(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Listings end once the event is set."""
+    go_on, scandir = threading.Event(), os.scandir
+
+    def wait(folder: Path) -> Any:
+        assert go_on.wait(20)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", wait)
+    yield go_on
+    go_on.set()
+
+
+def test_no_image_waits_for_a_listing(tmp_path: Path, slow_listing: threading.Event) -> None:
+    """Files are removed meanwhile as well, and what happened meanwhile is known afterwards."""
+    slow_listing.set()
+    clock = Clock()
+    files = ImageFiles(tmp_path, keep=4, clock=clock)
+    slow_listing.clear()
+    written(files, range(4))
+    clock.advance(LIST_EVERY_S)
+    written(files, range(4, 9))
+    assert files._listing is not None
+    assert offsets(tmp_path) == {5, 6, 7, 8}
+    slow_listing.set()
+    listed(files)
+    written(files, [9])
+    assert offsets(tmp_path) == {6, 7, 8, 9}
+
+
+def test_nothing_is_removed_before_it_is_known_what_is_there(
+    tmp_path: Path, slow_listing: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_files, "FIRST_LISTING_LIMIT_S", 0.01)
+    for offset in range(3):
+        (tmp_path / file_name(record(offset, value=JPEG))).write_bytes(b"old")
+    files = ImageFiles(tmp_path, keep=2, clock=Clock())
+    written(files, range(10, 13))
+    assert len(names(tmp_path)) == 6
+    slow_listing.set()
+    listed(files)
+    written(files, [13])
+    assert offsets(tmp_path) == {12, 13}
+
+
+def test_a_listing_takes_a_twentieth_of_the_time(tmp_path: Path) -> None:
+    clock = Clock()
+    files = ImageFiles(tmp_path, keep=4, clock=clock)
+    clock.advance(LIST_EVERY_S)
+    written(files, [1])
+    listed(files)
+    assert files._listing is not None
+    files._listing.seconds = 3.0
+    written(files, [2])
+    due = files._next_listing
+    assert due == clock() + 60
+    clock.advance(59)
+    written(files, [3])
+    assert files._next_listing == due
+    clock.advance(1)
+    written(files, [4])
+    listed(files)
+
+
+def test_many_files_are_a_number_and_the_oldest_of_them_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_files, "MOST_NAMES", 3)
+    clock = Clock()
+    first = ImageFiles(tmp_path, keep=20, clock=clock)
+    written(first, range(20))
+    first.close()
+    files = ImageFiles(tmp_path, keep=20, clock=clock)
+    written(files, [10, 10, 11])  # known only by their number
+    assert len(names(tmp_path)) == 20
+    written(files, range(20, 30))
+    assert len(files._oldest) + len(files._newest) <= 6
+    assert offsets(tmp_path) == {*range(3, 30)}, "no more is removed than is known to be oldest"
+    clock.advance(LIST_EVERY_S)
+    for offset in range(30, 40):
+        written(files, [offset])
+        if files._listing is not None:
+            listed(files)
+        clock.advance(LIST_EVERY_S)
+    files.close()
+    assert offsets(tmp_path) == {*range(20, 40)}
+
+
+def test_far_too_many_are_removed_little_by_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (ImageFiles(tmp_path, keep=2, clock=Clock()) for _ in range(2))
+    other._keep = 100
+    written(other, range(40))
+    one._next_listing = 0
+    written(one, [50])
+    listed(one)
+    before = len(names(tmp_path))
+    written(one, [51])
+    assert len(names(tmp_path)) == before + 1 - image_files.MOST_REMOVED
+    one.close()
+    assert offsets(tmp_path) == {50, 51}
+
+
+def test_the_end_does_not_wait_for_a_long_listing(
+    tmp_path: Path,
+    slow_listing: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slow_listing.set()
+    files = ImageFiles(tmp_path, keep=5)
+    slow_listing.clear()
+    monkeypatch.setattr(image_files, "LAST_LISTING_LIMIT_S", 0.01)
+    with caplog.at_level("INFO"):
+        files.close()
+    assert "images not counted at the end" in caplog.text
+
+
+def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = ImageFiles(tmp_path, keep=5)
+
+    def refuse(_folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    files._next_listing = 0
+    written(files, [1])
+    listed(files)
+    written(files, [2])
+    assert offsets(tmp_path) == {1, 2}
+    assert "images not listed reason=" in caplog.text
 
 
 @pytest.mark.parametrize(
