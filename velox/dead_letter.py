@@ -34,7 +34,9 @@ class DeadLetters:
 
     def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
         self.topic = topic + SUFFIX
-        self._producer = AcknowledgedProducer(topic=self.topic, bootstrap=bootstrap, extra=extra)
+        self._producer = AcknowledgedProducer(
+            topic=self.topic, bootstrap=bootstrap, extra=extra, role="dead-letters"
+        )
 
     def send(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Send all and wait for their acknowledgement. A value too large for the topic is left out.

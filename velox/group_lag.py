@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from velox.client_log import ClientLog
 from velox.errors import BrokerUnavailable
-from velox.kafka_client import client_logger, common_config, refused
+from velox.kafka_client import common_config, refused
 
 REQUEST_TIMEOUT_S = 5.0
 
@@ -27,11 +28,12 @@ class GroupLag:
 
     def __init__(self, *, bootstrap: str, group: str, topic: str, extra: Mapping[str, str]) -> None:
         self._topic = topic
-        config = {**common_config(bootstrap), "group.id": group, "enable.auto.commit": False}
+        self._log = ClientLog(bootstrap)
+        config = {**common_config(bootstrap, "lag"), "group.id": group, "enable.auto.commit": False}
         try:
             # Not an AdminClient: that one may not find the group's coordinator again for minutes
             # after the broker was away.
-            self._client = Consumer({**config, **extra}, logger=client_logger())
+            self._client = Consumer({**config, **extra}, logger=self._log)
         except KafkaException as error:
             raise refused(error) from None
 
@@ -50,7 +52,15 @@ class GroupLag:
             committed = self._client.committed(asked, timeout=REQUEST_TIMEOUT_S) if asked else []
             return {each.partition: self._behind(each) for each in committed}
         except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from None
+            self._serve()
+            raise BrokerUnavailable(self._log.explain(error.args[0])) from None
+        finally:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Take in what the client has to say; nothing else empties its queue."""
+        while self._client.poll(0) is not None:
+            pass
 
     def _behind(self, committed: TopicPartition) -> int:
         first, end = self._client.get_watermark_offsets(committed, timeout=REQUEST_TIMEOUT_S)

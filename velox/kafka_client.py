@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
+import socket
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaException
@@ -15,19 +15,22 @@ MAX_MESSAGE_BYTES = 10_485_760
 MAX_IMAGE_BYTES = MAX_MESSAGE_BYTES - 16_384
 # A dead letter carries its headers beside a value that may be as large as the broker takes.
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 65_536
-
 _QUOTED = re.compile(r'"([^"]*)"')
 _NAME = re.compile(r"[a-z]+(\.[a-z]+)+")
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 Config = dict[str, str | int | float | bool]
 
 
-def common_config(bootstrap: str) -> Config:
-    """What all clients share. `reconnect.backoff.max.ms`: back within seconds of the broker."""
+def common_config(bootstrap: str, role: str = "client") -> Config:
+    """What all clients share. `reconnect.backoff.max.ms`: back within seconds of the broker.
+
+    `client.id`: the broker's logs, quotas and metrics tell by it who asks and from where.
+    """
+    host = _ODD.sub("_", socket.gethostname())
     return {
         "bootstrap.servers": bootstrap,
-        "client.id": "velox",
-        "log.connection.close": False,
+        "client.id": f"velox-{role}-{host}",
         "reconnect.backoff.max.ms": 2000,
         "topic.metadata.refresh.interval.ms": 10_000,
     }
@@ -51,7 +54,7 @@ def consumer_config(
     is `fetch.max.bytes` or one batch, from each broker.
     """
     config: Config = {
-        **common_config(bootstrap),
+        **common_config(bootstrap, "consumer"),
         "group.id": group,
         "group.protocol": protocol,
         "max.poll.interval.ms": int(max_poll_interval * 1000),
@@ -74,14 +77,19 @@ def consumer_config(
 
 
 def producer_config(
-    *, bootstrap: str, delivery_timeout: float, compression: str, extra: Mapping[str, str]
+    *,
+    bootstrap: str,
+    delivery_timeout: float,
+    compression: str,
+    extra: Mapping[str, str],
+    role: str = "producer",
 ) -> Config:
     """An idempotent producer's configuration; KAFKA_CONFIG's properties win.
 
     `partitioner`: keys go where Java clients send them, so that both can write one source.
     """
     return {
-        **common_config(bootstrap),
+        **common_config(bootstrap, role),
         "acks": "all",
         "enable.idempotence": True,
         "compression.type": compression,
@@ -104,8 +112,3 @@ def refused(error: KafkaException) -> SettingError:
         lambda found: found[0] if _NAME.fullmatch(found[1]) else "<hidden>", error.args[0].str()
     )
     return SettingError(f"KAFKA_CONFIG is not allowed: {shown}")
-
-
-def client_logger() -> logging.Logger:
-    """Where a client's own log lines go."""
-    return logging.getLogger("velox.kafka")

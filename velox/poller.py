@@ -25,9 +25,11 @@ from confluent_kafka import (
 
 from velox.batcher import End
 from velox.bounded import call_within
+from velox.client_log import ClientLog
 from velox.commits import Commits
 from velox.errors import PollerFailed
-from velox.kafka_client import Config, client_logger, refused
+from velox.kafka_client import Config, refused
+from velox.kafka_errors import Refusals, explained, is_fatal
 from velox.lag import LagGauges
 from velox.ledger import Ledger
 from velox.messages import record_of
@@ -105,6 +107,7 @@ class Poller:
         self._new: set[int] = set()
         self._turned = self._trouble_until = clock()
         self._fatal: KafkaError | None = None
+        self._refusals = Refusals(clock)
         self.joined = False
         self._positions = Positions(
             ledger=ledger,
@@ -122,6 +125,7 @@ class Poller:
             clock=clock,
         )
         self._commits: Commits
+        self._client_log = ClientLog(str(config.get("bootstrap.servers", "")), clock=clock)
         own: dict[str, Any] = {
             "error_cb": self._on_error,
             "on_commit": lambda *answer: self._commits.on_commit(*answer),
@@ -130,7 +134,7 @@ class Poller:
             "enable.partition.eof": True,
         }
         try:
-            self._consumer = Consumer({**config, **own}, logger=client_logger())
+            self._consumer = Consumer({**config, **own}, logger=self._client_log)
         except KafkaException as error:
             raise refused(error) from None
         self._commits = Commits(
@@ -158,6 +162,10 @@ class Poller:
     def broker_in_trouble(self) -> bool:
         """Whether the broker has lately been unreachable."""
         return self._clock() < self._trouble_until
+
+    def why_away(self) -> str:
+        """Which broker was lately unreachable and why, empty where that is not known."""
+        return self._client_log.trouble()
 
     def run(self, stop: threading.Event) -> None:
         """Poll until told to stop, then let what is in flight finish, commit and leave the group.
@@ -196,16 +204,20 @@ class Poller:
         if self._lag.total == 0:
             self._ledger.rest()
         self._show_flight()
-        if self._fatal is not None:
-            raise PollerFailed(f"Kafka client failed: {self._fatal.str()}")
+        if (error := self._fatal or self._refusals.lasting()) is not None:
+            raise PollerFailed(f"Kafka client failed: {explained(error)}")
 
     def _poll(self) -> list[Message]:
         """The next records, at most as many as there is room for."""
-        first = self._consumer.poll(POLL_TIMEOUT_S)
-        if first is None:
-            return []
-        more = self._ledger.room() - 1
-        return [first, *(self._consumer.consume(more, 0) if more > 0 else ())]
+        found: list[Message] = []
+        try:
+            if (first := self._consumer.poll(POLL_TIMEOUT_S)) is not None:
+                found.append(first)
+                if (more := self._ledger.room() - 1) > 0:
+                    found += self._consumer.consume(more, 0)
+        except KafkaException as error:
+            self._on_error(error.args[0])
+        return found
 
     def _take(self, messages: list[Message]) -> None:
         records, received = [], self._clock()
@@ -224,6 +236,8 @@ class Poller:
     def _admit(self, records: list[Record]) -> None:
         # A rebalance inside consume() may have taken the partition of the record before it.
         records = [record for record in records if self._ledger.is_current(record)]
+        if records:
+            self._refusals.passed()
         for record in records:
             self._gaps.check(record, self._low_watermark)
         self._ledger.admit(records)
@@ -280,6 +294,7 @@ class Poller:
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {each.partition for each in partitions}
         self.joined = True
+        self._refusals.passed()
         self._assigned |= numbers
         self._ledger.assign(numbers)
         self._metrics.rebalances.labels("assigned").inc(len(numbers))
@@ -374,8 +389,9 @@ class Poller:
 
     def _on_error(self, error: KafkaError) -> None:
         self._metrics.kafka_errors.inc()
-        if error.fatal():
+        if is_fatal(error):
             self._fatal = error
+        self._refusals.note(error)
         if error.code() in TROUBLE:
             self._trouble_until = self._clock() + TROUBLE_LASTS_S
-        log.warning("kafka error=%s reason=%r", error.name(), error.str())
+        self._client_log.error(error)

@@ -64,7 +64,9 @@ class Results:
 
     def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
         self.topic = topic
-        self._producer = AcknowledgedProducer(topic=topic, bootstrap=bootstrap, extra=extra)
+        self._producer = AcknowledgedProducer(
+            topic=topic, bootstrap=bootstrap, extra=extra, role="results"
+        )
 
     def send(self, results: Sequence[Result]) -> list[Result]:
         """Send all and wait for their acknowledgement.

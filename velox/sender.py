@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from velox.client_log import ClientLog
 from velox.errors import SendFailed
-from velox.kafka_client import client_logger, producer_config, refused
+from velox.kafka_client import producer_config, refused
+from velox.kafka_errors import Refusals, explained, is_fatal, is_refusal, raised
 from velox.sources import Capture
 from velox.thinned_log import ThinnedLog
 
@@ -51,6 +53,8 @@ class Sender:
     ) -> None:
         self._topic = topic
         self._fatal: KafkaError | None = None
+        self._refusals = Refusals()
+        self._client_log = ClientLog(bootstrap)
         self._trouble = ThinnedLog(log, per_second=1)
         self.sent = self.acknowledged = self.failed = 0
         config = producer_config(
@@ -61,7 +65,7 @@ class Sender:
         )
         try:
             self._producer = Producer(
-                {**config, "error_cb": self._on_error}, logger=client_logger()
+                {**config, "error_cb": self._on_error}, logger=self._client_log
             )
         except KafkaException as error:
             raise refused(error) from None
@@ -88,8 +92,7 @@ class Sender:
         if capture.label is not None:
             headers["label"] = capture.label
         while True:
-            if self._fatal is not None:
-                raise SendFailed(f"Kafka client failed: {self._fatal.str()}")
+            self._require_working()
             try:
                 self._producer.produce(
                     self._topic,
@@ -101,11 +104,12 @@ class Sender:
                     partition=PARTITIONER if capture.partition is None else capture.partition,
                 )
             except BufferError:
-                self._producer.poll(FULL_QUEUE_WAIT_S)
+                self._serve(self._producer.poll, FULL_QUEUE_WAIT_S)
                 if stop.is_set():
                     return
                 continue
             except KafkaException as error:
+                self._note(error.args[0])
                 self.failed += 1
                 self._trouble.warning(
                     "not sent source=%s bytes=%d reason=%r",
@@ -114,12 +118,17 @@ class Sender:
                     error.args[0].str(),
                 )
             self.sent += 1
-            self._producer.poll(0)
+            self._serve(self._producer.poll, 0)
             return
 
     def tick(self) -> None:
-        """Take in acknowledgements while there is nothing to send."""
-        self._producer.poll(0)
+        """Take in acknowledgements while there is nothing to send.
+
+        Raises:
+            SendFailed: as of `send`.
+        """
+        self._serve(self._producer.poll, 0)
+        self._require_working()
 
     def finish(self, timeout: float, stop: threading.Event, stopping_timeout: float) -> None:
         """Wait until every image is acknowledged or given up.
@@ -129,6 +138,9 @@ class Sender:
             stop: once set, the wait is only `stopping_timeout` long.
             stopping_timeout: longest wait in seconds after `stop`; what is pending then is
                 dropped and counts as failed.
+
+        Raises:
+            SendFailed: as of `send`.
         """
         deadline = time.monotonic() + timeout
         shortened = False
@@ -136,25 +148,43 @@ class Sender:
             if stop.is_set() and not shortened:
                 shortened = True
                 deadline = min(deadline, time.monotonic() + stopping_timeout)
-            self._producer.flush(FLUSH_STEP_S)
+            self._serve(self._producer.flush, FLUSH_STEP_S)
+            self._require_working()
         if self.pending:
             self._producer.purge()
-            self._producer.flush(FLUSH_STEP_S)
+            self._serve(self._producer.flush, FLUSH_STEP_S)
             self.failed = self.sent - self.acknowledged
+        self._require_working()
+
+    def _serve(self, call: Callable[[float], object], timeout: float) -> None:
+        if (error := raised(call, timeout, self._client_log)) is not None:
+            self._on_error(error)
+
+    def _require_working(self) -> None:
+        if (error := self._fatal or self._refusals.lasting()) is not None:
+            raise SendFailed(f"Kafka client failed: {explained(error)}")
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.acknowledged += 1
+            self._refusals.passed()
             return
         self.failed += 1
         self._trouble.warning(
             "not acknowledged source=%s partition=%s reason=%r",
             (message.key() or b"").decode(errors="replace"),
             message.partition(),
-            error.str(),
+            self._client_log.explain(error),
         )
+        self._note(error)
+
+    def _note(self, error: KafkaError) -> None:
+        """An image was not taken: is it of no use to send others?"""
+        if is_fatal(error) or is_refusal(error):
+            self._fatal = self._fatal or error
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
+        if is_fatal(error):
             self._fatal = error
-        self._trouble.warning("kafka error=%s reason=%r", error.name(), error.str())
+        self._refusals.note(error)
+        self._client_log.error(error)

@@ -14,8 +14,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     NewTopic,
 )
 
+from velox.client_log import ClientLog
 from velox.errors import BrokerUnavailable
-from velox.kafka_client import client_logger, common_config, refused
+from velox.kafka_client import common_config, refused
+from velox.kafka_errors import explained
 
 REQUEST_TIMEOUT_S = 5.0
 _TIMEOUTS = {"operation_timeout": REQUEST_TIMEOUT_S, "request_timeout": REQUEST_TIMEOUT_S}
@@ -35,8 +37,11 @@ class Topics:
     """
 
     def __init__(self, *, bootstrap: str, extra: Mapping[str, str]) -> None:
+        self._log = ClientLog(bootstrap)
         try:
-            self._admin = AdminClient({**common_config(bootstrap), **extra}, logger=client_logger())
+            self._admin = AdminClient(
+                {**common_config(bootstrap, "admin"), **extra}, logger=self._log
+            )
         except KafkaException as error:
             raise refused(error) from None
 
@@ -51,13 +56,21 @@ class Topics:
             return len(found.partitions)
         if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return 0
-        raise BrokerUnavailable(f"topic {topic}: {found.error.str()}")
+        raise BrokerUnavailable(f"topic {topic}: {explained(found.error)}")
 
     def _metadata(self, topic: str) -> ClusterMetadata:
         try:
             return self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
         except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from None
+            self._serve()
+            raise BrokerUnavailable(self._log.explain(error.args[0])) from None
+        finally:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Take in what the client has to say; nothing else empties its queue."""
+        while self._admin.poll(0):
+            pass
 
     def identity(self, topic: str) -> str:
         """What tells a topic from a later one of the same name.
@@ -75,7 +88,8 @@ class Topics:
         try:
             return str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
         except KafkaException as error:
-            raise BrokerUnavailable(f"topic {topic}: {error.args[0].str()}") from None
+            self._serve()
+            raise BrokerUnavailable(f"topic {topic}: {self._log.explain(error.args[0])}") from None
         except TimeoutError:
             # The client has limits of its own, but may not have run meanwhile.
             raise BrokerUnavailable(f"topic {topic}: no answer to its description") from None

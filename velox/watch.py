@@ -35,7 +35,8 @@ def watch(
         if recorder.waiting_for is not None:
             return f"waiting for {recorder.waiting_for}"
         if ledger.images == 0 and poller.broker_in_trouble():
-            return "waiting for the broker"
+            reason = poller.why_away()
+            return f"waiting for the broker: {reason}" if reason else "waiting for the broker"
         return None
 
     health.poll_age = poller.poll_age

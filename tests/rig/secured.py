@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,14 @@ class SecuredKafka(Kafka):
     Args:
         folder: as of `Kafka`.
         password: of USER.
+        properties: over those of `Kafka`.
     """
 
     name = "secured-kafka"
 
-    def __init__(self, folder: Path, password: str) -> None:
+    def __init__(
+        self, folder: Path, password: str, properties: Mapping[str, str] | None = None
+    ) -> None:
         self.secured_port = free_port()
         self.certificate = certificate(folder / "tls")
         module = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -74,6 +77,7 @@ class SecuredKafka(Kafka):
                 ),
                 "listener.name.sasl_ssl.ssl.keystore.type": "PEM",
                 "listener.name.sasl_ssl.ssl.keystore.location": str(self.certificate.with_key),
+                **(properties or {}),
             },
             more_listeners=[f"SASL_SSL://{HOST}:{self.secured_port}"],
         )
@@ -89,6 +93,13 @@ class SecuredKafka(Kafka):
             f"sasl.username={USER},sasl.password={password},"
             f"ssl.ca.location={self.certificate.authority}"
         )
+
+
+# Who comes through the listener in plain text may do anything, USER only what it is allowed.
+ONLY_WHAT_IS_ALLOWED = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",
+}
 
 
 class SecuredMongod(Server):

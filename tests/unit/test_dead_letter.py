@@ -54,6 +54,7 @@ def test_it_goes_to_the_topic_beside_with_the_settings_of_kafka(topic: DeadLette
         "topic": "image_data-dlt",
         "bootstrap": "b:1",
         "extra": {"client.id": "me"},
+        "role": "dead-letters",
     }
 
 

@@ -19,11 +19,13 @@ MODULES = sorted(
 FOUNDATION = {"velox/errors.py", "velox/records.py", "velox/metrics.py"}
 KAFKA = {
     "velox/acknowledged.py",
+    "velox/client_log.py",
     "velox/commits.py",
     "velox/dead_letter.py",
     "velox/embedded_broker.py",
     "velox/group_lag.py",
     "velox/kafka_client.py",
+    "velox/kafka_errors.py",
     "velox/messages.py",
     "velox/poller.py",
     "velox/results.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -74,6 +76,17 @@ def test_the_client_takes_the_properties_of_a_producer() -> None:
 def test_properties_of_kafka_config_win() -> None:
     assert consumer(fetch_max_bytes="1000")["fetch.max.bytes"] == "1000"
     assert producer(linger_ms="50")["linger.ms"] == "50"
+
+
+def test_a_client_says_what_it_is_and_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "lab 7/bench")
+    assert consumer()["client.id"] == "velox-consumer-lab_7_bench"
+    assert producer()["client.id"] == "velox-producer-lab_7_bench"
+    results = producer_config(
+        bootstrap="b:1", delivery_timeout=1, compression="none", extra={}, role="results"
+    )
+    assert results["client.id"] == "velox-results-lab_7_bench"
+    assert consumer(client_id="mine")["client.id"] == "mine"
 
 
 def test_what_the_promises_rest_on_cannot_be_given() -> None:

@@ -614,6 +614,40 @@ def test_a_fatal_error_ends_it_and_it_still_leaves(parts: Parts) -> None:
     assert parts.consumer.calls[-1] == ("close",)
 
 
+def test_a_fatal_error_that_a_message_carries_has_only_its_code(parts: Parts) -> None:
+    fenced = KafkaError(KafkaError.FENCED_INSTANCE_ID).str()
+    with pytest.raises(PollerFailed, match=r"group\.instance\.id of KAFKA_CONFIG"):
+        parts.run(failed(KafkaError(KafkaError._FATAL, f"Fatal error: {fenced}: {fenced}")))
+
+
+def test_what_a_poll_raises_is_taken_like_an_error_in_a_message(parts: Parts) -> None:
+    def fails() -> FakeMessage | None:
+        raise KafkaException(KafkaError(KafkaError._FATAL, "it is over"))
+
+    with pytest.raises(PollerFailed, match="it is over"):
+        parts.run(fails)
+    assert value(parts.metrics, "velox_kafka_errors_total") == 1
+
+
+def test_a_refusal_that_lasts_ends_it(parts: Parts) -> None:
+    steps = [failed(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))]
+    with pytest.raises(PollerFailed, match="KAFKA_CONSUMER_GROUP"):
+        parts.run(*steps, *[parts.second] * 20)
+    assert parts.consumer.calls[-1] == ("close",)
+
+
+@pytest.mark.parametrize("good", ["assignment", "record"])
+def test_a_refusal_that_passes_is_no_end(parts: Parts, good: str) -> None:
+    joined = parts.rebalance("assign", 0)
+    passes = joined if good == "assignment" else found(5)
+    parts.run(
+        joined,
+        failed(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)),
+        passes,
+        *[parts.second] * 20,
+    )
+
+
 def test_another_error_is_counted_and_passed_over(parts: Parts) -> None:
     parts.run(
         parts.rebalance("assign", 0),

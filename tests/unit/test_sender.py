@@ -151,6 +151,39 @@ def test_a_fatal_error_ends_it(made: tuple[Sender, FakeProducer]) -> None:
         sender.send(CAPTURE, GO_ON)
 
 
+def test_an_image_that_may_not_be_written_ends_it(made: tuple[Sender, FakeProducer]) -> None:
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+    producer.on_flush = lambda: producer.answer(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    with pytest.raises(SendFailed, match="KAFKA_TOPIC"):
+        sender.finish(60, GO_ON, 60)
+    assert (sender.sent, sender.failed) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda sender: [sender.send(CAPTURE, GO_ON) for _ in range(2)],
+        lambda sender: sender.tick(),
+        lambda sender: sender.finish(60, GO_ON, 60),
+    ],
+    ids=["send", "tick", "finish"],
+)
+def test_a_fatal_error_that_the_client_raises_ends_it(
+    made: tuple[Sender, FakeProducer], call: Callable[[Sender], object]
+) -> None:
+    """confluent-kafka raises it from `poll` and `flush` (`error_cb` in its confluent_kafka.c)."""
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+
+    def fails() -> None:
+        raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, fatal=True))
+
+    producer.on_poll = producer.on_flush = fails
+    with pytest.raises(SendFailed, match="IDEMPOTENT_WRITE"):
+        call(sender)
+
+
 def test_the_end_waits_for_every_acknowledgement(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
     for _ in range(3):

@@ -38,6 +38,9 @@ class FakeAdmin:
         self.controller = 1
         self.someone_else: tuple[str, int] | None = None
 
+    def poll(self, timeout: float) -> int:
+        return 0
+
     def list_topics(self, topic: str, timeout: float) -> Any:
         assert timeout > 0
         if self.away:

@@ -24,7 +24,9 @@ class Parts:
             known_lag=0,
             joined=True,
             trouble=False,
+            reason="",
         )
+        self.poller.why_away = lambda: self.poller.reason
         self.poller.broker_in_trouble = lambda: self.poller.trouble
         self.recorder = SimpleNamespace(waiting_for=None)
         parts: dict[str, Any] = {"poller": self.poller, "recorder": self.recorder}
@@ -78,6 +80,8 @@ def test_a_broker_that_is_away_is_an_excuse_for_lag(parts: Parts) -> None:
     parts.poller.known_lag, parts.poller.trouble = 3, True
     parts.stall()
     assert parts.health.live() == (True, "waiting for the broker")
+    parts.poller.reason = "KAFKA_BOOTSTRAP_SERVER=b:1: refused"
+    assert parts.health.live() == (True, f"waiting for the broker: {parts.poller.reason}")
 
 
 def test_a_broker_that_is_away_is_no_excuse_for_what_is_in_flight(parts: Parts) -> None:
