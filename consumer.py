@@ -30,7 +30,7 @@ from velox.device import select_device
 from velox.engine import Engine, TorchEngine
 from velox.health import Health
 from velox.image_files import ImageFiles
-from velox.kafka_client import DEAD_LETTER_BYTES, consumer_config
+from velox.kafka_client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.ledger import Ledger
 from velox.live_matches import LatestMatches
 from velox.live_page import LivePage
@@ -126,7 +126,9 @@ def open_parts(
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
     engine = engine_of(settings, waiting.for_model(settings.model_path, settings.classes_path))
     waiting.for_store(store)
-    waiting.for_topic(topics, settings.kafka_topic)
+    waiting.for_topic(
+        topics, settings.kafka_topic, partitions=settings.kafka_partitions, config=IMAGE_TOPIC
+    )
     for topic, partitions, config in own_topics(settings):
         waiting.for_own_topic(
             topics,

@@ -23,7 +23,7 @@ from contextlib import closing
 
 from velox import entry
 from velox.config import ProducerSettings
-from velox.kafka_client import MAX_IMAGE_BYTES
+from velox.kafka_client import IMAGE_TOPIC, MAX_IMAGE_BYTES
 from velox.retry import Stopped, until_there
 from velox.sender import Sender
 from velox.shapes import ShapeGenerator
@@ -85,7 +85,7 @@ def wait_for_topic(settings: ProducerSettings, stop: threading.Event) -> int:
                 settings.kafka_topic,
                 partitions=settings.kafka_partitions,
                 replication=settings.kafka_replication_factor,
-                config={},
+                config=IMAGE_TOPIC,
             )
             or None
         ),

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 PROTECTED_PROPERTIES = frozenset(
     {
         "acks",
+        "allow.auto.create.topics",
         "auto.offset.reset",
         "bootstrap.servers",
         "enable.auto.commit",

@@ -15,6 +15,9 @@ MAX_MESSAGE_BYTES = 10_485_760
 MAX_IMAGE_BYTES = MAX_MESSAGE_BYTES - 16_384
 # A dead letter carries its headers beside a value that may be as large as the broker takes.
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 65_536
+# What the topic of the images is to take.
+IMAGE_TOPIC = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+
 _QUOTED = re.compile(r'"([^"]*)"')
 _NAME = re.compile(r"[a-z]+(\.[a-z]+)+")
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
@@ -25,11 +28,14 @@ Config = dict[str, str | int | float | bool]
 def common_config(bootstrap: str, role: str = "client") -> Config:
     """What all clients share. `reconnect.backoff.max.ms`: back within seconds of the broker.
 
-    `client.id`: the broker's logs, quotas and metrics tell by it who asks and from where.
+    `allow.auto.create.topics`: a topic made by asking for it would have the broker's defaults, and
+    one that was deleted would come back. `client.id`: the broker's logs, quotas and metrics tell by
+    it who asks and from where.
     """
     host = _ODD.sub("_", socket.gethostname())
     return {
         "bootstrap.servers": bootstrap,
+        "allow.auto.create.topics": False,
         "client.id": f"velox-{role}-{host}",
         "reconnect.backoff.max.ms": 2000,
         "topic.metadata.refresh.interval.ms": 10_000,

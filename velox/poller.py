@@ -226,6 +226,7 @@ class Poller:
             if error is None:
                 records.append(self._record(message, received))
             elif error.code() == KafkaError._PARTITION_EOF:
+                self._refusals.passed()
                 self._admit(records)
                 records = []
                 self._positions.at_end(cast(int, message.partition()), cast(int, message.offset()))

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from velox import model
@@ -53,9 +54,23 @@ class Waiting:
 
         self._until(f"store {store.name}", opened, final=StoreRefuses)
 
-    def for_topic(self, topics: Topics, topic: str) -> None:
-        """Until the topic is there."""
-        self._until(f"topic {topic}", lambda: topics.partitions(topic) or None)
+    def for_topic(
+        self,
+        topics: Topics,
+        topic: str,
+        *,
+        partitions: int = 0,
+        config: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Until the topic is there; where it is smaller than asked for, that is logged."""
+
+        def there() -> int | None:
+            count = topics.partitions(topic)
+            if count and partitions:
+                topics.say_what_is_smaller(topic, partitions=partitions, config=config)
+            return count or None
+
+        self._until(f"topic {topic}", there)
 
     def for_own_topic(
         self,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AlterConfigOpType, ConfigSource  # type: ignore[attr-defined]
 
 from velox import topics
 from velox.errors import BrokerUnavailable, SettingError
@@ -31,6 +32,8 @@ class FakeAdmin:
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, 'No such property "no.such"'))
         self.config = config
         self.there: dict[str, int] = {}
+        self.limits: dict[str, tuple[int, ConfigSource]] = {}
+        self.cluster = "AJFaA08XShufIlagLlloHQ"
         self.asked: list[tuple[Any, ...]] = []
         self.refuses: KafkaError | None = None
         self.problem: KafkaError | None = None
@@ -45,11 +48,16 @@ class FakeAdmin:
         assert timeout > 0
         if self.away:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        if self.config["allow.auto.create.topics"]:
+            self.there.setdefault(topic, 4)
         count = self.there.get(topic, 0)
         error = self.problem or (None if count else UNKNOWN)
         found = SimpleNamespace(error=error, partitions=dict.fromkeys(range(count)))
         return SimpleNamespace(
-            topics={topic: found}, controller_id=self.controller, brokers={1: "broker"}
+            cluster_id=self.cluster,
+            topics={topic: found},
+            controller_id=self.controller,
+            brokers={1: "broker"},
         )
 
     def create_topics(self, new: list[Any], **timeouts: float) -> dict[str, Future[None]]:
@@ -74,6 +82,26 @@ class FakeAdmin:
         else:
             answer.set_exception(KafkaException(self.refuses))
         return answer
+
+    def describe_configs(self, asked: list[Any], request_timeout: float) -> Any:
+        (one,) = asked
+        number, source = self.limits[one.name]
+        answer: Future[Any] = Future()
+        entry = SimpleNamespace(value=str(number), source=source.value)
+        answer.set_result({"max.message.bytes": entry, "retention.ms": "1"})
+        return {one: answer}
+
+    def incremental_alter_configs(self, asked: list[Any], request_timeout: float) -> Any:
+        (one,) = asked
+        (entry,) = one.incremental_configs
+        assert entry.incremental_operation is AlterConfigOpType.SET
+        self.asked.append(("set", one.name, entry.name, entry.value))
+        answer: Future[None] = Future()
+        if self.refuses is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(KafkaException(self.refuses))
+        return {one: answer}
 
     def describe_topics(self, asked: Any, request_timeout: float) -> dict[str, Future[Any]]:
         (name,) = asked.topic_names
@@ -182,10 +210,98 @@ def test_a_refusal_is_logged_and_what_there_is_counts(
 ) -> None:
     admin.there, admin.refuses = {"t": 3}, DENIED
     assert ensure(made) == 3
-    assert "topic=t cannot=grow" in caplog.text
+    assert "topic=t partitions=3 wanted=8 (KAFKA_PARTITIONS): " in caplog.text
     del admin.there["t"]
     assert ensure(made) == 0
-    assert "topic=t cannot=create" in caplog.text
+    assert "topic=t cannot='create'" in caplog.text
+
+
+def test_a_limit_that_the_cluster_does_not_allow_does_not_stop_the_creation(
+    made: Topics,
+    admin: FakeAdmin,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    create = admin.create_topics
+
+    def no_limits(new: list[Any], **timeouts: float) -> dict[str, Future[None]]:
+        refused = KafkaError(KafkaError.POLICY_VIOLATION, "max.message.bytes is too large")
+        admin.refuses = refused if new[0].config else None
+        return create(new, **timeouts)
+
+    monkeypatch.setattr(admin, "create_topics", no_limits)
+    assert ensure(made) == 8
+    assert [each[4] for each in admin.asked] == [{"retention.ms": "1000"}, None]
+    assert "reason='max.message.bytes is too large'" in caplog.text
+
+
+BROKERS = ConfigSource.STATIC_BROKER_CONFIG
+TOPICS_OWN = ConfigSource.DYNAMIC_TOPIC_CONFIG
+
+
+def widen(made: Topics) -> int:
+    return made.ensure("t", partitions=1, replication=1, config={"max.message.bytes": "2000"})
+
+
+def test_a_smaller_limit_of_the_broker_is_raised_for_the_topic(
+    made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.there, admin.limits = {"t": 1}, {"t": (1000, BROKERS)}
+    assert widen(made) == 1
+    assert admin.asked == [("set", "t", "max.message.bytes", "2000")]
+    assert "WARNING" not in caplog.text
+
+
+@pytest.mark.parametrize("number", [2000, 3000])
+def test_a_limit_that_is_large_enough_stays(made: Topics, admin: FakeAdmin, number: int) -> None:
+    admin.there, admin.limits = {"t": 1}, {"t": (number, BROKERS)}
+    assert widen(made) == 1
+    assert admin.asked == []
+
+
+def test_a_limit_that_somebody_set_on_the_topic_stays_and_is_said(
+    made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.there, admin.limits = {"t": 1}, {"t": (1000, TOPICS_OWN)}
+    assert widen(made) == 1
+    assert admin.asked == []
+    assert "topic=t max.message.bytes=1000 wanted=2000: " in caplog.text
+
+
+def test_a_limit_that_may_not_be_raised_is_said(
+    made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.there, admin.limits, admin.refuses = {"t": 1}, {"t": (1000, BROKERS)}, DENIED
+    assert widen(made) == 1
+    assert "topic=t max.message.bytes=1000 wanted=2000: " in caplog.text
+    assert "allow the user of KAFKA_CONFIG" in caplog.text
+
+
+def test_a_topic_of_others_is_not_changed_but_what_is_smaller_is_said(
+    made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.there, admin.limits = {"t": 3}, {"t": (1000, BROKERS)}
+    made.say_what_is_smaller("t", partitions=8, config={"max.message.bytes": "2000"})
+    assert admin.asked == []
+    assert "topic=t partitions=3 wanted=8 (KAFKA_PARTITIONS)" in caplog.text
+    assert "topic=t max.message.bytes=1000 wanted=2000" in caplog.text
+
+
+def test_no_limits_are_asked_for_where_there_is_no_controller(
+    made: Topics, admin: FakeAdmin
+) -> None:
+    """The client would wait for one (seen with the embedded broker)."""
+    admin.there, admin.controller = {"t": 1}, 0
+    assert widen(made) == 1
+
+
+def test_asking_makes_no_topic_except_on_the_embedded_broker(
+    made: Topics, admin: FakeAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert made.partitions("t") == 0
+    assert admin.there == {}
+    admin.cluster = "mockCluster158baa0d8978"
+    assert made.partitions("t") == 4
 
 
 def test_a_topic_that_another_process_just_made_is_fine(
