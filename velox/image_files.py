@@ -8,12 +8,14 @@ where a listing takes seconds at most, the bound is exact at the end.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from velox.folder_listing import FolderListing
@@ -32,6 +34,8 @@ LAST_LISTING_LIMIT_S = 2.0
 MOST_REMOVED = 8
 TEMPORARY = ".part"
 STALE_TEMPORARY_S = 60.0
+# Leaves room for three numbers, an extension, and what a temporary name has besides.
+LONGEST_TOPIC = 160
 
 log = logging.getLogger(__name__)
 
@@ -221,8 +225,21 @@ class ImageFiles:
 
 
 def file_name(record: Record) -> str:
-    """`<topic>-<partition>-<offset>-<timestamp ms>` and an extension read from the bytes."""
-    return record.id.replace(":", "-") + extension(record.value or b"")
+    """`<topic>-<partition>-<offset>-<timestamp ms>` and an extension read from the bytes.
+
+    A file system takes names of 255 bytes and a topic may have 249, so a long one is clipped.
+    """
+    name = record.id.replace(":", "-") + extension(record.value or b"")
+    if len(record.topic) > LONGEST_TOPIC:
+        return _clipped(record.topic) + name.removeprefix(record.topic)
+    return name
+
+
+@cache
+def _clipped(topic: str) -> str:
+    """The beginning of a topic's name, and what tells it from others that begin alike."""
+    rest = hashlib.blake2b(topic.encode(), digest_size=8).hexdigest()
+    return f"{topic[: LONGEST_TOPIC - len(rest) - 1]}_{rest}"
 
 
 def is_ours(name: str) -> bool:

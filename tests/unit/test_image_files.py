@@ -2,6 +2,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.rig import pictures
 from tests.unit.fakes import CAPTURED_MS, Clock, record
 from velox import image_files
-from velox.image_files import LIST_EVERY_S, ImageFiles, file_name, is_ours
+from velox.image_files import LIST_EVERY_S, LONGEST_TOPIC, ImageFiles, file_name, is_ours
 
 JPEG = pictures.encoded(0)
 
@@ -49,6 +50,26 @@ def test_a_file_holds_the_bytes_that_came_in_under_a_name_of_the_id(
     path = ImageFiles(tmp_path, keep=5).write(record(7, partition=3, value=value))
     assert path == f"{tmp_path}/image_data-3-7-{CAPTURED_MS}{form}"
     assert Path(path).read_bytes() == value
+
+
+def test_a_topic_with_the_longest_name_has_files_too(tmp_path: Path) -> None:
+    """Kafka takes 249 characters; Velox's dead letters leave 245 of them."""
+    files = ImageFiles(tmp_path, keep=2)
+    for last in "ab":
+        topic = "t" * 248 + last
+        one = record(2**63 - 1, partition=2**31 - 1, timestamp_ms=2**63 - 1, topic=topic)
+        assert one.id.startswith(topic)
+        path = files.write(replace(one, value=pictures.encoded(1, ".webp")))
+        assert path is not None
+        assert is_ours(Path(path).name)
+    assert len(names(tmp_path)) == 2
+    files.write(record(1, value=JPEG))
+    assert len(names(tmp_path)) == 2
+
+
+def test_a_name_that_fits_is_not_clipped() -> None:
+    topic = "t" * LONGEST_TOPIC
+    assert file_name(record(1, topic=topic)).startswith(f"{topic}-0-1-")
 
 
 def test_no_file_is_ever_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
