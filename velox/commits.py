@@ -9,10 +9,36 @@ from collections.abc import Callable, Collection, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from velox.bounded import call_within
+from velox.client_log import AWAY
+from velox.kafka_errors import explained
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 
 EVERY_S = 1.0
+# Another member's rebalance may refuse a commit or two; these answers do not change by themselves.
+FOR_GOOD_AFTER_S = 10.0
+FOR_GOOD = frozenset(
+    {
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.INVALID_COMMIT_OFFSET_SIZE,
+        KafkaError.INVALID_GROUP_ID,
+        KafkaError.OFFSET_METADATA_TOO_LARGE,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.UNSUPPORTED_VERSION,
+    }
+)
+# What a group's broker answers that is away, has just taken over, or has lost the topic: another
+# process of Velox would hear the same.
+NO_REFUSAL = AWAY | {
+    KafkaError._WAIT_COORD,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 LAST_TIMEOUT_S = 1.5
 
 log = logging.getLogger(__name__)
@@ -47,16 +73,36 @@ class Commits:
         self._metrics = metrics
         self._clock = clock
         self._last = self._due = clock()
+        self._refused: KafkaError | None = None
+        self._owed_since: float | None = None
 
     def age(self) -> float:
         """Seconds since the last successful commit, or since the start."""
         return self._clock() - self._last
+
+    def refusal(self, limit: float) -> str | None:
+        """Why the broker does not take what there is to commit, if it has refused it for long.
+
+        Args:
+            limit: seconds that count as long for an answer that may yet change.
+        """
+        error, since = self._refused, self._owed_since
+        if error is None or since is None or error.code() in NO_REFUSAL:
+            return None
+        seconds = self._clock() - since
+        if seconds < (min(FOR_GOOD_AFTER_S, limit) if error.code() in FOR_GOOD else limit):
+            return None
+        return f"commits refused for {seconds:.0f} s: {explained(error)}"
 
     def commit_when_due(self) -> None:
         """Commit what moved, without waiting, if the last time is long enough ago."""
         if self._clock() < self._due:
             return
         self._due = self._clock() + EVERY_S
+        if not self._ledger.uncommitted(None):
+            self._owed_since = None
+        elif self._owed_since is None:
+            self._owed_since = self._clock()
         self.commit()
 
     def commit(self, partitions: Collection[int] | None = None) -> None:
@@ -93,6 +139,8 @@ class Commits:
         failed = error or next((each.error for each in partitions if each.error), None)
         if failed is not None:
             self._failed(failed)
+        else:
+            self._refused = self._owed_since = None
         done = {each.partition: each.offset for each in partitions if not (error or each.error)}
         if done:
             self._ledger.committed(done)
@@ -100,6 +148,7 @@ class Commits:
             self._metrics.commits.labels("ok").inc()
 
     def _failed(self, error: KafkaError) -> None:
+        self._refused = error
         self._metrics.commits.labels("failed").inc()
         log.warning("commit failed reason=%r", error.str())
 

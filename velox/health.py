@@ -17,6 +17,7 @@ class Health:
         idle: seconds since a record was last finished.
         stall_timeout: seconds without progress, with work to do, that count as a stall.
         work: images in flight plus the lag that is known.
+        refusal: why what was done is not accepted, so that it will all be done again.
         excuse: a reason why no progress is possible that a restart would not mend.
         joined: whether the group has given an assignment.
     """
@@ -27,6 +28,7 @@ class Health:
     idle: Callable[[], float] | None = None
     stall_timeout: float = 120.0
     work: Callable[[], int] = lambda: 0
+    refusal: Callable[[], str | None] = lambda: None
     excuse: Callable[[], str | None] = lambda: None
     joined: Callable[[], bool] = lambda: False
 
@@ -36,6 +38,8 @@ class Health:
             return True, self.starting or "starting"
         if (age := self.poll_age()) > self.poll_age_limit:
             return False, f"poll loop has not turned for {age:.0f} s"
+        if (refusal := self.refusal()) is not None:
+            return False, refusal
         if (excuse := self.excuse()) is not None:
             return True, excuse
         work, idle = self.work(), self.idle()

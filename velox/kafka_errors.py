@@ -52,6 +52,9 @@ _ADVICE = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: (
         "allow the user of KAFKA_CONFIG IDEMPOTENT_WRITE on the cluster, or WRITE on the topic"
     ),
+    KafkaError.OFFSET_METADATA_TOO_LARGE: (
+        "the broker's offset.metadata.max.bytes must allow 256, and has 4096 by default"
+    ),
     KafkaError.TOPIC_EXCEPTION: "the broker does not take this name: check KAFKA_TOPIC",
     KafkaError._AUTHENTICATION: _CREDENTIALS,
     KafkaError.SASL_AUTHENTICATION_FAILED: _CREDENTIALS,

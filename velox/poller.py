@@ -154,6 +154,10 @@ class Poller:
         """Seconds since the last successful commit, or since the start."""
         return self._commits.age()
 
+    def commit_refusal(self, limit: float) -> str | None:
+        """Why commits are refused, if they have been for long (see `Commits.refusal`)."""
+        return self._commits.refusal(limit)
+
     @property
     def known_lag(self) -> int:
         """Records of the assigned partitions that are not finished, as last measured."""

@@ -26,7 +26,8 @@ def watch(
 
     A database, dead-letter topic or broker that is away excuses a standstill: a restart of this
     process would not bring it back. The broker is no excuse while records are in flight, because
-    nothing that becomes of them waits for the topic they came from.
+    nothing that becomes of them waits for the topic they came from. Commits that a broker refuses,
+    and goes on refusing, are no outage: what is done now would be done again.
 
     `max_poll_interval` is in seconds: after that the broker evicts a consumer that does not poll.
     """
@@ -43,6 +44,7 @@ def watch(
     health.poll_age_limit = min(health.poll_age_limit, max_poll_interval)
     health.idle = ledger.idle_seconds
     health.work = lambda: max(ledger.images, poller.known_lag)
+    health.refusal = lambda: poller.commit_refusal(health.stall_timeout)
     health.excuse = excuse
     health.joined = lambda: poller.joined
     health.starting = None

@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from tests.unit.fakes import Clock, record, value
 from velox import commits
-from velox.commits import EVERY_S, Commits
+from velox.commits import EVERY_S, FOR_GOOD_AFTER_S, Commits
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 
@@ -125,6 +125,78 @@ def test_a_refused_commit_is_counted_and_made_again(parts: Parts) -> None:
     parts.clock.advance(EVERY_S)
     parts.commits.commit_when_due()
     assert len(parts.consumer.calls) == 2
+
+
+DENIED = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
+LIMIT_S = 60.0
+
+
+def refuse(parts: Parts, error: KafkaError, seconds: float) -> str | None:
+    """Commit every second and be refused; what is said of it in the end."""
+    parts.finish(4)
+    for _ in range(int(seconds) + 1):
+        parts.commits.commit_when_due()
+        parts.commits.on_commit(error, [answer(0, 5)])
+        parts.clock.advance(EVERY_S)
+    return parts.commits.refusal(LIMIT_S)
+
+
+def test_what_is_refused_for_good_is_told_soon_and_with_its_setting(parts: Parts) -> None:
+    assert refuse(parts, DENIED, FOR_GOOD_AFTER_S - 2) is None
+    told = refuse(parts, DENIED, 1)
+    assert told is not None
+    assert told.startswith("commits refused for ")
+    assert "KAFKA_CONSUMER_GROUP" in told
+
+
+def test_what_may_pass_is_told_when_it_lasts(parts: Parts) -> None:
+    assert refuse(parts, REFUSED, LIMIT_S - 2) is None
+    assert refuse(parts, REFUSED, 1) is not None
+
+
+def test_a_limit_that_is_shorter_holds_for_both(parts: Parts) -> None:
+    refuse(parts, DENIED, 2)
+    assert parts.commits.refusal(2) is not None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError.NOT_COORDINATOR],
+)
+def test_a_broker_that_is_away_refuses_nothing(parts: Parts, code: int) -> None:
+    assert refuse(parts, KafkaError(code), 10 * LIMIT_S) is None
+
+
+def test_an_unanswered_commit_is_no_refusal(parts: Parts) -> None:
+    parts.finish(4)
+    parts.commits.commit_when_due()
+    parts.clock.advance(10 * LIMIT_S)
+    assert parts.commits.refusal(LIMIT_S) is None
+
+
+def test_a_commit_that_succeeds_ends_a_refusal(parts: Parts) -> None:
+    assert refuse(parts, DENIED, LIMIT_S) is not None
+    parts.commits.on_commit(None, [answer(0, 5)])
+    assert parts.commits.refusal(LIMIT_S) is None
+
+
+def test_one_partition_that_is_refused_for_long_is_told_though_others_are_not(
+    parts: Parts,
+) -> None:
+    parts.finish(4)
+    for offset in range(100):
+        parts.finish(offset, partition=1)
+        parts.commits.commit_when_due()
+        parts.commits.on_commit(None, [answer(0, 5, REFUSED), answer(1, offset + 1)])
+        parts.clock.advance(EVERY_S)
+    assert parts.commits.refusal(LIMIT_S) is not None
+
+
+def test_with_nothing_left_to_commit_nothing_is_refused(parts: Parts) -> None:
+    assert refuse(parts, DENIED, LIMIT_S) is not None
+    parts.ledger.revoke([0, 1])
+    parts.commits.commit_when_due()
+    assert parts.commits.refusal(LIMIT_S) is None
 
 
 def test_one_refused_partition_leaves_the_others_committed(parts: Parts) -> None:

@@ -61,3 +61,8 @@ def test_a_stall_is_named() -> None:
 def test_a_stall_that_a_restart_would_not_mend_is_excused_and_said() -> None:
     waiting = health(idle=lambda: 900.0, excuse=lambda: "waiting for mongodb:db")
     assert waiting.live() == (True, "waiting for mongodb:db")
+
+
+def test_commits_that_are_refused_are_no_outage_and_have_no_excuse() -> None:
+    refused = health(refusal=lambda: "commits refused", excuse=lambda: "waiting for mongodb:db")
+    assert refused.live() == (False, "commits refused")

@@ -25,8 +25,10 @@ class Parts:
             joined=True,
             trouble=False,
             reason="",
+            refusal=None,
         )
         self.poller.why_away = lambda: self.poller.reason
+        self.poller.commit_refusal = lambda limit: self.poller.refusal and f"{limit:g} s"
         self.poller.broker_in_trouble = lambda: self.poller.trouble
         self.recorder = SimpleNamespace(waiting_for=None)
         parts: dict[str, Any] = {"poller": self.poller, "recorder": self.recorder}
@@ -82,6 +84,11 @@ def test_a_broker_that_is_away_is_an_excuse_for_lag(parts: Parts) -> None:
     assert parts.health.live() == (True, "waiting for the broker")
     parts.poller.reason = "KAFKA_BOOTSTRAP_SERVER=b:1: refused"
     assert parts.health.live() == (True, f"waiting for the broker: {parts.poller.reason}")
+
+
+def test_refused_commits_count_as_long_after_the_time_of_a_stall(parts: Parts) -> None:
+    parts.poller.refusal = "refused"
+    assert parts.health.live() == (False, "120 s")
 
 
 def test_a_broker_that_is_away_is_no_excuse_for_what_is_in_flight(parts: Parts) -> None:
