@@ -6,6 +6,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
     kill_after         [point, n]: SIGKILL to itself after the n-th `file`, `document` or
                        `dead_letter` was written, or before the n-th `commit`
     seconds_a_batch    how long the model takes
+    hold_interpreter_s how long the first batch lets no thread of Python run
     raise_on_white     the model raises on a batch that holds a white image
     memory_images      the model is out of memory for a batch larger than this
     memory_failures    how many times at most
@@ -15,6 +16,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -45,9 +47,11 @@ class ColourEngine:
 
     def __init__(self, *_: object, **__: object) -> None:
         self._failures = 0
+        self._held = False
 
     def predict(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         time.sleep(HOOKS.get("seconds_a_batch", 0))
+        self._hold_interpreter()
         means = batch.mean(axis=(1, 2))
         if HOOKS.get("raise_on_white") and (means.min(axis=1) >= WHITE_FROM).any():
             raise ValueError("the model is dazzled")
@@ -56,6 +60,14 @@ class ColourEngine:
             if self._failures <= HOOKS["memory_failures"]:
                 raise EngineOutOfMemory(f"no memory for {len(batch)} images")
         return means.argmax(axis=1), np.full(len(batch), 0.99, np.float32)
+
+    def _hold_interpreter(self) -> None:
+        if self._held or not (seconds := HOOKS.get("hold_interpreter_s")):
+            return
+        self._held = True
+        # A function called in this way keeps the interpreter's lock.
+        ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+        print("the interpreter stood still", flush=True)
 
     def memory(self) -> dict[str, int]:
         return {}

@@ -11,12 +11,12 @@ from velox.config_parsers import PROTECTED_PROPERTIES
 from velox.kafka_client import MAX_MESSAGE_BYTES, Config, consumer_config, producer_config, refused
 
 
-def consumer(protocol: str = "classic", **extra: str) -> Config:
+def consumer(protocol: str = "classic", max_poll_interval: float = 30, **extra: str) -> Config:
     return consumer_config(
         bootstrap="127.0.0.1:1",
         group="group",
         protocol=protocol,
-        max_poll_interval=30,
+        max_poll_interval=max_poll_interval,
         extra={name.replace("_", "."): value for name, value in extra.items()},
     )
 
@@ -59,7 +59,8 @@ def test_the_new_protocol_has_no_property_that_it_forbids() -> None:
 
 
 def test_a_session_is_no_longer_than_the_longest_poll() -> None:
-    assert consumer("classic")["session.timeout.ms"] == 30_000
+    assert consumer("classic")["session.timeout.ms"] == 8_000
+    assert consumer("classic", max_poll_interval=6)["session.timeout.ms"] == 6_000
 
 
 def test_what_is_fetched_beforehand_is_bounded_in_records() -> None:
