@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from queue import SimpleQueue
 
-from velox import entry, logs
+from velox import entry, known_good, logs
 from velox.allocator import keep_large_buffers
 from velox.batcher import End
+from velox.breaker import NEVER, Breaker
 from velox.config import ConsumerSettings
 from velox.dead_letter import SUFFIX, DeadLetters
 from velox.decode import decode
@@ -171,6 +172,7 @@ def join_stages(
 ) -> Pipeline:
     """Make the stages and join them; `opened` closes what must be closed."""
     abort = threading.Event()
+    breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
     intake: SimpleQueue[Record | End] = SimpleQueue()
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     topic, bootstrap = settings.kafka_topic, settings.kafka_bootstrap_server
@@ -201,6 +203,14 @@ def join_stages(
         threads=settings.decode_threads,
     )
     opened.enter_context(closing(decoder))
+    if settings.breaker_share < NEVER and settings.max_image_pixels < known_good.SIDE**2:
+        log.warning(
+            "MAX_IMAGE_PIXELS=%d refuses the image of %d x %d pixels by which the breaker judges: "
+            "images too large could pause this consumer; BREAKER_SHARE=1 switches the breaker off",
+            settings.max_image_pixels,
+            known_good.SIDE,
+            known_good.SIDE,
+        )
     recorder = Recorder(
         store=store,
         files=files,
@@ -211,6 +221,7 @@ def join_stages(
         abort=abort,
         results=results,
         latest=latest,
+        breaker=breaker,
     )
     topics = Topics(bootstrap=bootstrap, extra=extra)
     topic_watch = TopicWatch(lambda: topics.identity(topic))
@@ -240,6 +251,7 @@ def join_stages(
         recorder=recorder,
         models=models,
         max_poll_interval=settings.max_poll_interval,
+        breaker=breaker,
     )
     return Pipeline(
         poller=poller,
@@ -252,6 +264,7 @@ def join_stages(
         batch_size=settings.batch_size,
         batch_timeout=settings.batch_timeout_ms / 1000,
         abort=abort,
+        breaker=breaker,
     )
 
 

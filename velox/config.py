@@ -423,6 +423,13 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         number(1, 86_400),
         "Seconds without progress, with records to do, after which /healthz reports a stall",
     )
+    breaker_share: float = setting(
+        "BREAKER_SHARE",
+        "0.5",
+        number(0, 1),
+        "Share of the last 100 records that a stage may refuse before an image or a document of "
+        "Velox's own goes the same way: if that is refused too, the consumer pauses; 1 for never",
+    )
     drain_timeout: float = setting(
         "DRAIN_TIMEOUT_S",
         "6",

@@ -88,6 +88,14 @@ class Decoder:
 
         return decode_every_nth
 
+    def refusal(self, data: bytes, size: int) -> BadImage | None:
+        """Why an encoded image would be refused, None if it would not."""
+        try:
+            self._decode(data, size=size, max_pixels=self._max_pixels)
+        except BadImage as error:
+            return error
+        return None
+
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -19,6 +19,7 @@ class Health:
         work: images in flight plus the lag that is known.
         refusal: why what was done is not accepted, so that it will all be done again.
         excuse: a reason why no progress is possible that a restart would not mend.
+        paused: why records that could be done are not, until somebody mends a fault.
         joined: whether the group has given an assignment.
     """
 
@@ -30,6 +31,7 @@ class Health:
     work: Callable[[], int] = lambda: 0
     refusal: Callable[[], str | None] = lambda: None
     excuse: Callable[[], str | None] = lambda: None
+    paused: Callable[[], str | None] = lambda: None
     joined: Callable[[], bool] = lambda: False
 
     def live(self) -> tuple[bool, str]:
@@ -48,9 +50,11 @@ class Health:
         return True, "ok"
 
     def ready(self) -> tuple[bool, str]:
-        """Whether the model is loaded and the group joined, and what is missing."""
+        """Whether model and group are there and records are done, and what is missing."""
         if self.starting is not None:
             return False, self.starting
+        if (paused := self.paused()) is not None:
+            return False, paused
         if not self.joined():
             return False, "waiting for the consumer group's assignment"
         return True, "ok"

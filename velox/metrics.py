@@ -20,6 +20,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 STAGES = ("queue", "decode", "infer", "files", "store")
 OUTCOMES = ("match", "no_match", "dead_letter")
+BREAKER_STAGES = ("decode", "infer", "store")
 MEMORY_KINDS = ("allocated", "reserved", "total")
 
 
@@ -101,6 +102,17 @@ class Metrics:
         self.image_write_errors = counter(
             "velox_image_write_errors", "Matches stored without their image file."
         )
+        self.breaker_open = gauge(
+            "velox_breaker_open",
+            "1 while batches are held because the stage refuses what is known to be good.",
+            "stage",
+        )
+        self.breaker_probes = counter(
+            "velox_breaker_probes",
+            "Times something known to be good went through a stage: passed, refused.",
+            "stage",
+            "outcome",
+        )
         self.kafka_errors = counter("velox_kafka_errors", "Errors the Kafka client reported.")
 
         self.model_info = gauge(
@@ -131,6 +143,10 @@ class Metrics:
             self.rebalances.labels(event)
         for kind in ("skipped", "rewound", "recreated"):
             self.offset_gaps.labels(kind)
+        for stage in BREAKER_STAGES:
+            self.breaker_open.labels(stage)
+            for outcome in ("passed", "refused"):
+                self.breaker_probes.labels(stage, outcome)
         for kind in MEMORY_KINDS:
             self.device_memory.labels(kind)
 

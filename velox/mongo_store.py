@@ -19,6 +19,7 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
+from velox import mongo_probe
 from velox.bounded import call_within
 from velox.errors import (
     DocumentRejected,
@@ -160,6 +161,10 @@ class MongoStore:
         if len(detections) == 1:
             return [(detections[0], DocumentRejected(str(error)[:LONGEST_REASON]))]
         return [each for one in detections for each in self.write([one])]
+
+    def probe(self, detection: Detection) -> DocumentRejected | None:
+        """In a transaction that is aborted, or, on a server without any, deleted again."""
+        return mongo_probe.refusal(self._client, self._collection, detection.document())
 
     def close(self) -> None:
         """Close the connections; a server that is away is not waited for."""

@@ -20,9 +20,12 @@ from queue import Queue, SimpleQueue
 
 import numpy as np
 
+from velox import known_good
 from velox.batcher import END, End, collect
+from velox.breaker import NEVER, Breaker
 from velox.decoding import Decoder, Image
-from velox.inference import BisectingPredictor
+from velox.errors import InferenceFailed
+from velox.inference import BisectingPredictor, Confidences, Indices
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.model_slot import ModelSlot
@@ -35,6 +38,8 @@ from velox.retry import Stopped
 BATCHES_BETWEEN_STAGES = 2
 BATCHES_IN_THE_MODEL = 2
 STAGES_END_TIMEOUT_S = 0.5
+
+Predicted = tuple[Indices, Confidences, dict[int, InferenceFailed]]
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +54,7 @@ class Batch:
     images: Image = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
     predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    tried: bool = False
     inferred: threading.Event = field(default_factory=threading.Event)
     findings: Findings = field(init=False)
 
@@ -67,6 +73,7 @@ class Pipeline:
         batch_size: images at which a batch closes.
         batch_timeout: seconds after its first image at which it closes.
         abort: set by the pipeline to end the recorder's retries.
+        breaker: asked before what a stage refuses becomes dead letters; by default nothing is.
     """
 
     def __init__(
@@ -82,7 +89,9 @@ class Pipeline:
         batch_size: int,
         batch_timeout: float,
         abort: threading.Event,
+        breaker: Breaker | None = None,
     ) -> None:
+        self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._poller = poller
         self._intake = intake
         self._ledger = ledger
@@ -200,14 +209,26 @@ class Pipeline:
         self._metrics.batch_size.observe(len(batch.records))
         waited = time.monotonic() - batch.records[0].received
         self._metrics.stage_seconds.labels("queue").observe(waited)
-        current = [record for record in batch.records if self._ledger.is_current(record)]
         size = batch.predictor.engine.input_size
-        batch.images, batch.classifiable, batch.dead = self._decoder.decode(current, size)
+        batch.images, batch.classifiable, batch.dead = self._breaker.until_taken(
+            "decode",
+            lambda: self._decoder.decode(self._current(batch.records), size),
+            told=lambda done: (len(done[1]) + len(done[2]), [each.error for each in done[2]]),
+            probe=lambda: self._decoder.refusal(known_good.encoded(), size),
+        )
+
+    def _current(self, records: list[Record]) -> list[Record]:
+        return [record for record in records if self._ledger.is_current(record)]
 
     def _infer(self, batch: Batch) -> None:
         if not batch.classifiable:
             return
-        indices, confidences, failures = batch.predictor.predict(batch.images)
+        indices, confidences, failures = self._breaker.until_taken(
+            "infer",
+            lambda: self._predict(batch),
+            told=lambda done: (len(done[0]), list(done[2].values())),
+            probe=lambda: self._model_fails(batch),
+        )
         labels = batch.predictor.engine.labels
         for row, record in enumerate(batch.classifiable):
             if (failure := failures.get(row)) is not None:
@@ -215,6 +236,21 @@ class Pipeline:
             else:
                 label = labels[int(indices[row])]
                 batch.predictions.append((record, Prediction(label, float(confidences[row]))))
+
+    def _predict(self, batch: Batch) -> Predicted:
+        """With the batch's model, or the one that took its place while the batch was held."""
+        if batch.tried and batch.predictor is not self._models.current:
+            self._models.give_back(batch.predictor)
+            batch.predictor = self._models.take()
+            size = batch.predictor.engine.input_size
+            batch.images, batch.classifiable, dead = self._decoder.decode(batch.classifiable, size)
+            batch.dead += dead
+        batch.tried = True
+        return batch.predictor.predict(batch.images)
+
+    def _model_fails(self, batch: Batch) -> InferenceFailed | None:
+        size = batch.predictor.engine.input_size
+        return batch.predictor.predict(known_good.pixels(size))[2].get(0)
 
     def _write_files(self, batch: Batch) -> None:
         engine = batch.predictor.engine

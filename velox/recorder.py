@@ -19,6 +19,8 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Counter as PrometheusCounter
 
+from velox import known_good
+from velox.breaker import NEVER, Breaker
 from velox.errors import BrokerUnavailable
 from velox.image_files import ImageFiles
 from velox.live_matches import LatestMatches
@@ -75,6 +77,7 @@ class Recorder:
         abort: ends retries; what was not durable by then is not committed either.
         results: where every prediction goes, if anywhere.
         latest: shown what was matched, if anybody looks.
+        breaker: asked before what the store refuses becomes dead letters; by default nothing is.
         wall_clock: seconds since the epoch.
 
     Attributes:
@@ -94,6 +97,7 @@ class Recorder:
         abort: threading.Event,
         results: Receiver[Result] | None = None,
         latest: LatestMatches | None = None,
+        breaker: Breaker | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -105,6 +109,7 @@ class Recorder:
         self._abort = abort
         self._results = results
         self._latest = latest
+        self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._wall_clock = wall_clock
         self._match_log = ThinnedLog(log, per_second=3)
         self._trouble_log = ThinnedLog(log, per_second=0.1)
@@ -130,7 +135,7 @@ class Recorder:
         """
         outcome = findings.outcome
         detections = [detection for _, detection in findings.matches]
-        refused = self._write(detections) if detections else []
+        refused = self._stored(detections, outcome) if detections else []
         records = {record.id: record for record, _ in findings.matches}
         dead = [
             *outcome.dead,
@@ -186,6 +191,19 @@ class Recorder:
                 str(error),
             )
             return None
+
+    def _stored(self, detections: Sequence[Detection], outcome: Outcome) -> Rejected:
+        """Write until what is refused is the documents' fault; returns that."""
+
+        def told(refused: Rejected) -> tuple[int, list[Exception]]:
+            return len(detections), [reason for _, reason in refused]
+
+        return self._breaker.until_taken(
+            STAGE,
+            lambda: self._write(detections),
+            told=told,
+            probe=lambda: self._store.probe(known_good.detection(outcome.labels, outcome.model)),
+        )
 
     def _write(self, detections: Sequence[Detection]) -> Rejected:
         def again(error: Exception) -> None:

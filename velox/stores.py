@@ -45,6 +45,16 @@ class Store(Protocol):
             StoreRefuses: when it would refuse whatever comes.
         """
 
+    def probe(self, detection: Detection) -> DocumentRejected | None:
+        """Whether the store would take a detection now; nothing of it stays.
+
+        Returns:
+            Why it would not, None if it would.
+
+        Raises:
+            StoreUnavailable: when that is not known; calling again can help.
+        """
+
     def close(self) -> None:
         """Let go of the connection."""
 
@@ -93,6 +103,20 @@ class SQLiteStore:
                 return [(detections[0], DocumentRejected(f"SQLite: {error}"))]
             return [refused for one in detections for refused in self.write([one])]
         return []
+
+    def probe(self, detection: Detection) -> DocumentRejected | None:
+        """In a transaction that is rolled back, so that nobody ever sees it."""
+        if self._connection is None:
+            raise StoreUnavailable(f"{self.name} is not open")
+        try:
+            self._connection.execute(_UPSERT, tuple(detection.document().values()))
+        except sqlite3.Error as error:
+            if _verdict(error) is not Verdict.NOT_THIS_ONE:
+                raise self._failure(error) from error
+            return DocumentRejected(f"SQLite: {error}")
+        finally:
+            self._connection.rollback()
+        return None
 
     def _failure(self, error: Exception) -> Exception:
         """What is raised for an error that says nothing of a document."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from velox.breaker import Breaker
 from velox.health import Health
 from velox.ledger import Ledger
 from velox.metrics import Metrics
@@ -21,10 +22,12 @@ def watch(
     recorder: Recorder,
     models: ModelSlot,
     max_poll_interval: float,
+    breaker: Breaker | None = None,
 ) -> None:
     """Let health and metrics look at the parts of the pipeline.
 
-    A database, dead-letter topic or broker that is away excuses a standstill: a restart of this
+    A database, dead-letter topic or broker that is away, or a fault for which the breaker holds
+    records, excuses a standstill: a restart of this
     process would not bring it back. The broker is no excuse while records are in flight, because
     nothing that becomes of them waits for the topic they came from. Commits that a broker refuses,
     and goes on refusing, are no outage: what is done now would be done again.
@@ -32,7 +35,12 @@ def watch(
     `max_poll_interval` is in seconds: after that the broker evicts a consumer that does not poll.
     """
 
+    def paused() -> str | None:
+        return breaker.paused() if breaker is not None else None
+
     def excuse() -> str | None:
+        if (reason := paused()) is not None:
+            return reason
         if recorder.waiting_for is not None:
             return f"waiting for {recorder.waiting_for}"
         if ledger.images == 0 and poller.broker_in_trouble():
@@ -46,6 +54,7 @@ def watch(
     health.work = lambda: max(ledger.images, poller.known_lag)
     health.refusal = lambda: poller.commit_refusal(health.stall_timeout)
     health.excuse = excuse
+    health.paused = paused
     health.joined = lambda: poller.joined
     health.starting = None
     metrics.max_poll_interval.set(max_poll_interval)

@@ -8,6 +8,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
     seconds_a_batch    how long the model takes
     hold_interpreter_s how long the first batch lets no thread of Python run
     raise_on_white     the model raises on a batch that holds a white image
+    raise_while        the model raises on any batch while this file is there
     memory_images      the model is out of memory for a batch larger than this
     memory_failures    how many times at most
     clock_offset       seconds that the wall clock of this process is ahead
@@ -52,6 +53,8 @@ class ColourEngine:
     def predict(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         time.sleep(HOOKS.get("seconds_a_batch", 0))
         self._hold_interpreter()
+        if os.path.exists(HOOKS.get("raise_while", "")):
+            raise RuntimeError("device lost")
         means = batch.mean(axis=(1, 2))
         if HOOKS.get("raise_on_white") and (means.min(axis=1) >= WHITE_FROM).any():
             raise ValueError("the model is dazzled")

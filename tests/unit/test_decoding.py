@@ -74,3 +74,8 @@ def test_several_images_are_decoded_at_a_time() -> None:
     decoder = Decoder(meet, max_pixels=MAX_PIXELS, threads=3)
     assert len(decoder.decode([record(number) for number in range(3)], SIZE)[1]) == 3
     decoder.close()
+
+
+def test_one_image_can_be_tried_alone(decoder: Decoder) -> None:
+    assert decoder.refusal(b"5", SIZE) is None
+    assert str(decoder.refusal(b"bad", SIZE)) == "no image: b'bad'"

@@ -66,3 +66,7 @@ def test_a_stall_that_a_restart_would_not_mend_is_excused_and_said() -> None:
 def test_commits_that_are_refused_are_no_outage_and_have_no_excuse() -> None:
     refused = health(refusal=lambda: "commits refused", excuse=lambda: "waiting for mongodb:db")
     assert refused.live() == (False, "commits refused")
+
+
+def test_while_it_is_paused_it_is_not_ready() -> None:
+    assert health(paused=lambda: "paused: why").ready() == (False, "paused: why")

@@ -33,7 +33,12 @@ KAFKA = {
     "velox/topics.py",
     "producer.py",
 }
-MONGO = {"velox/mongo_errors.py", "velox/mongo_indexes.py", "velox/mongo_store.py"}
+MONGO = {
+    "velox/mongo_errors.py",
+    "velox/mongo_indexes.py",
+    "velox/mongo_probe.py",
+    "velox/mongo_store.py",
+}
 TORCH = (
     "velox/architectures.py",
     "velox/device.py",

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from tests.rig.waiting import eventually
 from tests.unit.fakes import FakeEngine, record, value
-from velox import pipeline
+from velox import breaker, pipeline
 from velox.batcher import End
+from velox.breaker import Breaker
 from velox.decoding import Decoder
 from velox.errors import OutOfMemory, PollerFailed, UndecodableImage
 from velox.ledger import Ledger
@@ -89,9 +90,13 @@ class FakeRecorder:
 
 
 class Parts:
-    """A pipeline with real stages, and stand-ins at its ends; partition 0 is assigned."""
+    """A pipeline with real stages, and stand-ins at its ends; partition 0 is assigned.
 
-    def __init__(self) -> None:
+    Args:
+        share: of the breaker.
+    """
+
+    def __init__(self, share: float = 1) -> None:
         self.metrics, self.engine, self.stop = Metrics(), FakeEngine(), threading.Event()
         self.engine.poison = {POISON}
         self.ledger = Ledger(max_images=1000, max_bytes=10**6)
@@ -100,6 +105,8 @@ class Parts:
         self.poller, self.recorder = FakePoller(self.ledger, intake), FakeRecorder()
         self.models = ModelSlot(self.engine, self.metrics)
         self.decoder = Decoder(decode, max_pixels=100, threads=2)
+        abort = threading.Event()
+        self.breaker = Breaker(share=share, metrics=self.metrics, abort=abort)
         self.pipeline = Pipeline(
             poller=self.poller,  # type: ignore[arg-type]
             intake=intake,
@@ -110,7 +117,8 @@ class Parts:
             metrics=self.metrics,
             batch_size=BATCH_SIZE,
             batch_timeout=0.01,
-            abort=threading.Event(),
+            abort=abort,
+            breaker=self.breaker,
         )
 
     def run(self, *values: int | str) -> None:
@@ -356,3 +364,69 @@ def test_a_batch_that_is_inferred_first_waits_for_the_one_before(parts: Parts) -
     measured = value(parts.metrics, "velox_stage_seconds_sum", stage="infer")
     assert measured is not None
     assert measured < sum(end - start for start, end in times)
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
+    """With a breaker."""
+    monkeypatch.setattr(breaker, "LONGEST_PAUSE_S", 0.01)
+    made = Parts(share=0.5)
+    yield made
+    made.decoder.close()
+
+
+def test_a_decoder_that_refuses_everything_makes_no_more_than_a_hundred_dead_letters(
+    guarded: Parts,
+) -> None:
+    """The stand-in takes numbers alone, so it refuses the known good image too."""
+
+    def held() -> None:
+        eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
+        eventually(lambda: len(guarded.dead()) == 96, LIMIT_S, lambda: f"{len(guarded.dead())}")
+        guarded.ledger.revoke([0])
+        eventually(lambda: guarded.ledger.images == 0, LIMIT_S, "what is not ours is let go")
+
+    guarded.poller.before_the_end = held
+    guarded.run(*["bad"] * 400)
+    assert len(guarded.dead()) == 96
+
+
+def test_a_model_that_refuses_everything_is_tried_again_and_replaced(guarded: Parts) -> None:
+    better = FakeEngine()
+    better.input_size = 2 * guarded.engine.input_size
+
+    def swap() -> None:
+        eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
+        guarded.models.swap(better)
+
+    guarded.poller.before_the_end = swap
+    guarded.engine.predict = raising(guarded.engine)  # type: ignore[method-assign]
+    guarded.run(*range(40, 80), *range(40, 80), *range(40, 80), *range(40, 80))
+    assert len(guarded.dead()) + len(guarded.predicted()) == 160
+    assert len(guarded.dead()) < 100
+    assert guarded.ledger.uncommitted() == {0: 160}
+
+
+def raising(engine: FakeEngine) -> Any:
+    """A model that takes a blank image, so that it is not known to be broken."""
+    works = engine.predict
+
+    def predict(batch: NDArray[np.uint8]) -> Any:
+        if batch.any():
+            raise RuntimeError("not one of these")
+        return works(batch)
+
+    engine.poison = set()
+    return predict
+
+
+def test_a_device_that_comes_back_costs_no_record(guarded: Parts) -> None:
+    guarded.engine.broken = True
+
+    def mend() -> None:
+        eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
+        guarded.engine.broken = False
+
+    guarded.poller.before_the_end = mend
+    guarded.run(*range(8))
+    assert guarded.predicted() == list(range(8))

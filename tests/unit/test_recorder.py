@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import CAPTURED_MS, record, value
-from velox import retry
+from velox import breaker, retry
+from velox.breaker import Breaker
 from velox.errors import BrokerUnavailable, DocumentRejected, StoreUnavailable, UndecodableImage
 from velox.image_files import ImageFiles, file_name
 from velox.metrics import Metrics
@@ -35,6 +36,7 @@ class FakeStore:
     Attributes:
         away: how many writes fail.
         rejects: ids that are refused for good.
+        broken: whether anything of Velox's own is refused too.
     """
 
     name = "fake:store"
@@ -44,6 +46,7 @@ class FakeStore:
         self.documents: dict[str, Detection] = {}
         self.away = 0
         self.rejects: set[str] = set()
+        self.broken = False
         self.at_write: Callable[[], None] = lambda: None
 
     def open(self) -> None:
@@ -58,6 +61,9 @@ class FakeStore:
         rejected = [each for each in detections if each.id in self.rejects]
         self.documents |= {each.id: each for each in detections if each not in rejected}
         return [(each, DocumentRejected("error 121")) for each in rejected]
+
+    def probe(self, detection: Detection) -> DocumentRejected | None:
+        return DocumentRejected("error 121") if self.broken else None
 
     def close(self) -> None:
         raise AssertionError
@@ -289,6 +295,42 @@ def test_a_document_that_is_refused_becomes_a_dead_letter_alone(parts: Parts) ->
     labels = {"stage": "store", "reason": "DocumentRejected"}
     assert parts.count("velox_dead_letters_total", **labels) == 1
     assert parts.count("target_shapes_found_total", label="red") == 2
+
+
+def many(first: int) -> Outcome:
+    return outcome(predicted(*[1.0] * 100, of=[record(first + each) for each in range(100)]))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    """With a breaker, and a store that has refused a hundred documents."""
+    monkeypatch.setattr(breaker, "LONGEST_PAUSE_S", 0.001)
+    metrics, abort = Metrics(), threading.Event()
+    parts = Parts(tmp_path, breaker=Breaker(share=0.5, metrics=metrics, abort=abort))
+    parts.store.rejects = {record(number).id for number in range(200)}
+    return parts
+
+
+def test_a_store_that_refuses_everything_makes_no_dead_letters(guarded: Parts) -> None:
+    guarded.store.broken = True
+    writes = []
+
+    def mend() -> None:
+        writes.append(len(guarded.dead.sent))
+        if len(writes) == 5:
+            guarded.store.rejects, guarded.store.broken = {record(3).id}, False
+
+    guarded.store.at_write = mend
+    guarded.record(many(0))
+    assert writes == [0] * 5, "tried again and again, and nothing was dead-lettered meanwhile"
+    assert [each.record for each in guarded.dead.sent] == [record(3)]
+    assert len(guarded.store.documents) == 99
+
+
+def test_a_store_that_takes_our_own_refuses_bad_documents_only(guarded: Parts) -> None:
+    guarded.record(many(0))
+    guarded.record(many(100))
+    assert guarded.outcomes() == (0, 0, 200)
 
 
 def test_dead_letters_that_were_acknowledged_are_not_sent_again(parts: Parts) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from velox.errors import (
     CheckpointError,
+    DocumentRejected,
     SettingError,
     StartupTimeout,
     StoreRefuses,
@@ -34,6 +35,9 @@ class LateStore:
             raise StoreUnavailable("nobody there")
 
     def write(self, detections: Sequence[Detection]) -> Rejected:
+        raise AssertionError
+
+    def probe(self, detection: Detection) -> DocumentRejected | None:
         raise AssertionError
 
     def close(self) -> None:

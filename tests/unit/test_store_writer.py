@@ -51,6 +51,9 @@ class OddStore:
         self.documents |= {each.id for each in detections}
         return []
 
+    def probe(self, detection: Detection) -> DocumentRejected | None:
+        raise AssertionError
+
     def close(self) -> None:
         raise AssertionError
 

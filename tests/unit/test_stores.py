@@ -208,3 +208,26 @@ def test_a_file_that_is_no_database_refuses_everything(tmp_path: Path) -> None:
     (tmp_path / "detections.db").write_text("this is no database, but it is long enough for one")
     with pytest.raises(StoreRefuses, match="not a database"):
         SQLiteStore(tmp_path / "detections.db").open()
+
+
+def test_a_probe_leaves_nothing(store: SQLiteStore, file: Path) -> None:
+    store.write([detection(1)])
+    assert store.probe(detection(2)) is None
+    assert store.write([detection(3)]) == []
+    assert {row["_id"] for row in rows(file)} == {detection(1).id, detection(3).id}
+
+
+def test_a_table_that_refuses_everything_refuses_the_probe(store: SQLiteStore, file: Path) -> None:
+    other = sqlite3.connect(file)
+    other.execute(
+        "CREATE TRIGGER never BEFORE INSERT ON shapes_found "
+        "BEGIN SELECT RAISE(ABORT, 'not today'); END"
+    )
+    other.close()
+    assert "not today" in str(store.probe(detection(1)))
+
+
+def test_whether_a_probe_passes_may_be_unknown(store: SQLiteStore) -> None:
+    store.close()
+    with pytest.raises(StoreUnavailable, match="not open"):
+        store.probe(detection(1))

@@ -31,7 +31,13 @@ class Parts:
         self.poller.commit_refusal = lambda limit: self.poller.refusal and f"{limit:g} s"
         self.poller.broker_in_trouble = lambda: self.poller.trouble
         self.recorder = SimpleNamespace(waiting_for=None)
-        parts: dict[str, Any] = {"poller": self.poller, "recorder": self.recorder}
+        self.breaker = SimpleNamespace(reason=None)
+        self.breaker.paused = lambda: self.breaker.reason
+        parts: dict[str, Any] = {
+            "poller": self.poller,
+            "recorder": self.recorder,
+            "breaker": self.breaker,
+        }
         watch(
             health=self.health,
             metrics=self.metrics,
@@ -76,6 +82,14 @@ def test_a_server_that_the_recorder_waits_for_is_an_excuse(parts: Parts) -> None
     parts.stall()
     parts.recorder.waiting_for = "topic image_data-dlt"
     assert parts.health.live() == (True, "waiting for topic image_data-dlt")
+
+
+def test_records_that_are_held_are_an_excuse_and_make_it_unready(parts: Parts) -> None:
+    parts.ledger.admit([record(0)])
+    parts.stall()
+    parts.breaker.reason = "paused: why"
+    assert parts.health.live() == (True, "paused: why")
+    assert parts.health.ready() == (False, "paused: why")
 
 
 def test_a_broker_that_is_away_is_an_excuse_for_lag(parts: Parts) -> None:
