@@ -8,6 +8,7 @@ where a listing takes seconds at most, the bound is exact at the end.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -100,8 +101,11 @@ class ImageFiles:
             with open(temporary, "wb") as file:
                 file.write(record.value or b"")
             os.rename(temporary, path)
-        except OSError:
+        except OSError as error:
             Path(temporary).unlink(missing_ok=True)
+            if error.errno == errno.ENOENT:
+                # Somebody removed the folder: the next image finds it again.
+                self._folder.mkdir(parents=True, exist_ok=True)
             raise
         self._note(name, there)
         if self._listing is None:

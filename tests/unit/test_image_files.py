@@ -380,3 +380,13 @@ def test_a_name_is_ours_if_it_has_the_form(name: str, ours: bool) -> None:
 def test_bytes_of_no_known_form_still_have_a_name() -> None:
     assert file_name(record(1, value=None)) == f"image_data-0-1-{CAPTURED_MS}.bin"
     assert is_ours(file_name(record(1, value=b"?", topic="a-b.c_d")))
+
+
+def test_a_folder_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    files = ImageFiles(folder, keep=10)
+    folder.rmdir()
+    with pytest.raises(FileNotFoundError):
+        files.write(record(1, value=JPEG))
+    assert files.write(record(2, value=JPEG)) is not None
+    assert offsets(folder) == {2}
