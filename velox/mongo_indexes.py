@@ -18,10 +18,13 @@ INDEXES: Mapping[str, Keys] = {
     "latest_by_label": {"predicted_label": ASCENDING, "timestamp": DESCENDING},
     "latest": {"timestamp": DESCENDING},
 }
-OPTIONS_CONFLICT = 85
+# IndexOptionsConflict, IndexKeySpecsConflict.
+CONFLICTS = {85, 86}
+# With one of these an index does not serve every query for its keys.
+NARROWED_BY = {"collation", "hidden", "partialFilterExpression", "sparse"}
 # Refusals of an index that say nothing of whether documents can be written: no right to make one,
 # another is in the way, documents that are there cannot be indexed.
-OF_THE_INDEX = {UNAUTHORIZED, 67, OPTIONS_CONFLICT, 86, 171, 197, 201, 276}
+OF_THE_INDEX = CONFLICTS | {UNAUTHORIZED, 67, 171, 197, 201, 276}
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ def make_indexes(collection: Collection[dict[str, Any]]) -> bool:
 def _say(
     collection: Collection[dict[str, Any]], name: str, keys: Keys, error: OperationFailure
 ) -> None:
-    if error.code == OPTIONS_CONFLICT and (other := _same_keys(collection, keys)) is not None:
+    if error.code in CONFLICTS and (other := _as_good(collection, keys)) is not None:
         log.info(
             "index there collection=%s index=%s in the place of %s", collection.name, other, name
         )
@@ -65,11 +68,12 @@ def _say(
     )
 
 
-def _same_keys(collection: Collection[dict[str, Any]], keys: Keys) -> str | None:
-    """The name of an index of these keys that queries may use, None if there is none."""
+def _as_good(collection: Collection[dict[str, Any]], keys: Keys) -> str | None:
+    """The name of an index that serves the same queries, None if there is none."""
     try:
         for each in collection.list_indexes():
-            if list(each["key"].items()) == list(keys.items()) and not each.get("hidden"):
+            narrowed = NARROWED_BY & {option for option, value in each.items() if value}
+            if list(each["key"].items()) == list(keys.items()) and not narrowed:
                 return str(each["name"])
     except OperationFailure:
         return None

@@ -47,8 +47,6 @@ SELECT_TIMEOUT_MS = 5_000
 SOCKET_TIMEOUT_MS = 10_000
 CLOSE_TIMEOUT_S = 0.5
 READ_TIMEOUT_MS = 300_000
-# No user has a right to the collection until somebody gives it: the database is still being set up.
-WAITED_FOR_AT_THE_START = LOGIN | {UNAUTHORIZED}
 
 Operation = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]]
 Met = list[tuple[Detection, Mapping[str, Any]]]
@@ -88,9 +86,9 @@ class MongoStore:
                 self._ask_to_write()
         except PyMongoError as error:
             failure = command_failure(self.name, error)
-            if isinstance(error, OperationFailure) and error.code in WAITED_FOR_AT_THE_START:
-                failure = StoreUnavailable(str(failure))
-            raise failure from error
+            raise (
+                StoreUnavailable(str(failure)) if _may_pass_at_the_start(error) else failure
+            ) from error
 
     def _ask_to_write(self) -> None:
         """A write that changes nothing: nobody has this id."""
@@ -221,6 +219,13 @@ def _client(uri: str, socket_timeout_ms: int) -> MongoClient[dict[str, Any]]:
             )
     except (InvalidURI, ConfigurationError, ValueError, OSError, UserWarning) as error:
         raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
+
+
+def _may_pass_at_the_start(error: PyMongoError) -> bool:
+    """Whether the database may still be being set up: its user, its rights, its name in the DNS."""
+    if isinstance(error, ConfigurationError):
+        return True
+    return isinstance(error, OperationFailure) and error.code in LOGIN | {UNAUTHORIZED}
 
 
 def _name(uri: str, database: str) -> str:

@@ -127,15 +127,27 @@ def test_a_reason_does_not_repeat_a_large_document(store: MongoStore, database: 
 # Indexes.
 
 
-def test_an_equal_index_of_another_name_is_good_enough(
-    store: MongoStore, database: Any, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("timestamp_-1", {}),
+        ("own", {"expireAfterSeconds": 3600}),
+        ("latest", {"unique": True}),
+    ],
+)
+def test_an_index_that_serves_the_same_queries_is_good_enough(
+    store: MongoStore,
+    database: Any,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    options: dict[str, Any],
 ) -> None:
-    database.shapes_found.create_index([("timestamp", -1)])
+    database.shapes_found.create_index([("timestamp", -1)], name=name, **options)
     with caplog.at_level(logging.INFO):
         store.open()
-    assert "timestamp_-1 in the place of latest" in caplog.text
+    assert f"index={name} in the place of latest" in caplog.text
     assert "index missing" not in caplog.text
-    assert {"latest_by_label", "timestamp_-1"} <= database.shapes_found.index_information().keys()
+    assert database.shapes_found.index_information().keys() == {"_id_", "latest_by_label", name}
 
 
 def another_of_that_name(database: Any) -> None:
@@ -146,7 +158,13 @@ def hidden(database: Any) -> None:
     database.shapes_found.create_index([("timestamp", -1)], hidden=True)
 
 
-@pytest.mark.parametrize("set_up", [another_of_that_name, hidden])
+def of_some_documents(database: Any) -> None:
+    database.shapes_found.create_index(
+        [("timestamp", -1)], name="latest", partialFilterExpression={"confidence": {"$gt": 0.9}}
+    )
+
+
+@pytest.mark.parametrize("set_up", [another_of_that_name, hidden, of_some_documents])
 def test_an_index_in_the_way_is_said_with_what_to_do_and_stops_nothing(
     store: MongoStore,
     database: Any,
@@ -182,6 +200,13 @@ def test_a_login_that_may_yet_be_set_up_is_waited_for(
         pytest.raises(StoreUnavailable, match=what),
     ):
         store.open()
+
+
+def test_a_name_that_the_dns_does_not_know_is_waited_for() -> None:
+    store = MongoStore(uri="mongodb+srv://no-such-host.invalid/", database="any")
+    with pytest.raises(StoreUnavailable, match="MONGO_URI"):
+        store.open()
+    store.close()
 
 
 def test_a_view_of_that_name_refuses_everything(store: MongoStore, database: Any) -> None:
