@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from velox.errors import (
     DocumentRejected,
@@ -21,6 +27,7 @@ UNAUTHORIZED = 13
 LOGIN = {11, 18, 214, 334}
 SHARD_KEY_NOT_FOUND = 61
 ON_VIEW = 166
+_TIMEOUTS = re.compile(r" \(configured timeouts: [^)]*\)")
 # A server may quote the whole document that it refuses.
 LONGEST_REASON = 500
 
@@ -96,5 +103,9 @@ def _what_to_do(code: int | None) -> str:
 
 def _text(error: PyMongoError) -> str:
     """The server's words; the driver's text would repeat its whole answer."""
+    if isinstance(error, ServerSelectionTimeoutError):
+        # Each server with its reason, and then all of it again as the driver sees the cluster.
+        reasons = _TIMEOUTS.sub("", str(error).partition(", Timeout: ")[0])
+        return f"MONGO_URI cannot be reached: {reasons}"
     details = error.details if isinstance(error, OperationFailure) else None
     return str((details or {}).get("errmsg") or error)

@@ -55,6 +55,19 @@ def test_an_error_without_a_number_may_pass(error: errors.PyMongoError) -> None:
     assert type(command_failure(STORE, error)) is StoreUnavailable
 
 
+def test_servers_that_are_away_are_told_once_with_their_reasons() -> None:
+    """As pymongo 4 puts it (`_error_message` in its topology.py)."""
+    limits = " (configured timeouts: socketTimeoutMS: 10000.0ms, connectTimeoutMS: 5000.0ms)"
+    away = f"a:1: [Errno 111] Connection refused{limits},b:1: [Errno -2] Name not known{limits}"
+    error = errors.ServerSelectionTimeoutError(
+        f"{away}, Timeout: 5.0s, Topology Description: <TopologyDescription id: 6b, servers: [...]>"
+    )
+    assert str(command_failure(STORE, error)) == (
+        f"{STORE}: MONGO_URI cannot be reached: "
+        "a:1: [Errno 111] Connection refused,b:1: [Errno -2] Name not known"
+    )
+
+
 def test_options_that_the_driver_refuses_name_their_variable() -> None:
     failure = command_failure(STORE, errors.ConfigurationError("no such option"))
     assert type(failure) is StoreRefuses
