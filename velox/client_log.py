@@ -31,6 +31,8 @@ AWAY = frozenset(
 _FAILED, _BAD_ADDRESS, _FATAL = "FAIL", "BROKER", "FATAL"
 _THREAD = re.compile(r"^\[thrd:.*?\]: (?=\S)")
 _STATE = re.compile(r" \(after (\d+)ms in state (\w+)[^)]*\)$")
+# KAFKA_CONFIG goes to every client.
+_OF_OTHERS = re.compile(r"is a (consumer|producer) property and will be ignored")
 _CLOSED = re.compile(r"Disconnected\b")
 _CREDENTIALS = re.compile(r"[^\s,/'\"=]+:[^\s,/'\"]*@")
 # A listener that asks for more than it was given closes the connection without a word.
@@ -84,7 +86,8 @@ class ClientLog:
             if not closed or at_once:
                 self._keep(reason, state[2] if state and closed else "")
         # Brokers close what is idle, and every restart of one closes connections.
-        self._say(logging.DEBUG if closed else level, reason, message, facility, client, reason)
+        expected = closed or _OF_OTHERS.search(reason) is not None
+        self._say(logging.DEBUG if expected else level, reason, message, facility, client, reason)
 
     def error(self, error: KafkaError) -> None:
         """Log an error that the client handed to its user, unless these words were just logged."""

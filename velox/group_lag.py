@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from velox.client_log import ClientLog
 from velox.errors import BrokerUnavailable
 from velox.kafka_client import common_config, refused
+from velox.kafka_errors import told
 
 REQUEST_TIMEOUT_S = 5.0
 
@@ -53,7 +54,7 @@ class GroupLag:
             return {each.partition: self._behind(each) for each in committed}
         except KafkaException as error:
             self._serve()
-            raise BrokerUnavailable(self._log.explain(error.args[0])) from None
+            raise BrokerUnavailable(told(error.args[0], self._log)) from None
         finally:
             self._serve()
 

@@ -112,6 +112,11 @@ def explained(error: KafkaError) -> str:
     return f"{text}: {_ADVICE[code]}" if code in _ADVICE else text
 
 
+def told(error: KafkaError, client_log: ClientLog) -> str:
+    """What to say of an error of a call: what to do, or which broker did not answer and why."""
+    return explained(error) if is_refusal(error) else client_log.explain(error)
+
+
 def _words(code: int) -> str:
     return KafkaError(code).str()
 

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from velox.client_log import ClientLog
 from velox.errors import SendFailed
 from velox.kafka_client import producer_config, refused
-from velox.kafka_errors import Refusals, explained, is_fatal, is_refusal, raised
+from velox.kafka_errors import Refusals, explained, is_fatal, is_refusal, raised, told
 from velox.sources import Capture
 from velox.thinned_log import ThinnedLog
 
@@ -174,7 +174,7 @@ class Sender:
             "not acknowledged source=%s partition=%s reason=%r",
             (message.key() or b"").decode(errors="replace"),
             message.partition(),
-            self._client_log.explain(error),
+            told(error, self._client_log),
         )
         self._note(error)
 

@@ -22,7 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from velox.client_log import ClientLog
 from velox.errors import BrokerUnavailable
 from velox.kafka_client import Config, common_config, refused
-from velox.kafka_errors import explained
+from velox.kafka_errors import explained, told
 
 REQUEST_TIMEOUT_S = 5.0
 # Properties of a topic that may be larger than asked for, but not smaller.
@@ -81,7 +81,7 @@ class Topics:
             return self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
         except KafkaException as error:
             self._serve()
-            raise BrokerUnavailable(self._log.explain(error.args[0])) from None
+            raise BrokerUnavailable(told(error.args[0], self._log)) from None
         finally:
             self._serve()
 
@@ -106,7 +106,7 @@ class Topics:
             return str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
         except KafkaException as error:
             self._serve()
-            raise BrokerUnavailable(f"topic {topic}: {self._log.explain(error.args[0])}") from None
+            raise BrokerUnavailable(f"topic {topic}: {told(error.args[0], self._log)}") from None
         except TimeoutError:
             # The client has limits of its own, but may not have run meanwhile.
             raise BrokerUnavailable(f"topic {topic}: no answer to its description") from None

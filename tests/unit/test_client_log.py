@@ -105,6 +105,14 @@ def test_a_connection_that_was_up_for_long_may_close(
     assert caplog.text == ""
 
 
+def test_properties_for_other_clients_are_no_trouble(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    ignored = "is a consumer property and will be ignored by this producer instance"
+    parts.line(f"Configuration property session.timeout.ms {ignored}", "CONFWARN", logging.WARNING)
+    assert caplog.text == ""
+
+
 def test_the_same_words_are_logged_once_in_a_while(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:

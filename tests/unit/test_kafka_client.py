@@ -93,6 +93,7 @@ def test_a_client_says_what_it_is_and_where_it_runs(monkeypatch: pytest.MonkeyPa
 def test_what_the_promises_rest_on_cannot_be_given() -> None:
     rest_on = {
         "acks",
+        "allow.auto.create.topics",
         "auto.offset.reset",
         "bootstrap.servers",
         "enable.auto.commit",

@@ -13,6 +13,7 @@ from velox.kafka_errors import (
     is_fatal,
     is_refusal,
     raised,
+    told,
 )
 
 # As a consumer finds it in a message: `rd_kafka_set_fatal_error0` in librdkafka's rdkafka.c.
@@ -68,6 +69,12 @@ def test_a_fenced_member_is_told_once_and_what_to_do() -> None:
 def test_an_unknown_error_keeps_its_words() -> None:
     assert not is_refusal(AWAY)
     assert explained(KafkaError(KafkaError._FATAL, "no idea")) == "no idea"
+
+
+def test_an_error_of_a_call_says_what_to_do_or_who_did_not_answer() -> None:
+    client_log = ClientLog("b:1")
+    assert "KAFKA_CONSUMER_GROUP" in told(GROUP, client_log)
+    assert "KAFKA_BOOTSTRAP_SERVER=b:1" in told(AWAY, client_log)
 
 
 def test_what_a_call_raises_is_its_error() -> None:
