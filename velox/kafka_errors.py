@@ -24,7 +24,9 @@ _INSTANCE = (
 _TRANSACTIONAL = "transactional.id of KAFKA_CONFIG is in use twice: leave it out"
 _ADVICE = {
     KafkaError.FENCED_INSTANCE_ID: _INSTANCE,
-    KafkaError.UNRELEASED_INSTANCE_ID: _INSTANCE,
+    KafkaError.UNRELEASED_INSTANCE_ID: (
+        f"{_INSTANCE}; that of a process that was killed is free once its session is over"
+    ),
     KafkaError.UNSUPPORTED_VERSION: _NO_SUCH_PROTOCOL,
     KafkaError._UNSUPPORTED_FEATURE: _NO_SUCH_PROTOCOL,
     KafkaError.UNSUPPORTED_ASSIGNOR: (
