@@ -54,7 +54,7 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
     )
     places = locate(settings.source, loop=settings.source_loop)
     try:
-        partitions = wait_for_topic(settings, stop)
+        partitions = wait_for_topic(settings, stop, sender)
     except Stopped as stopped:
         log.info("%s", stopped)
         return 0
@@ -76,7 +76,7 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
     return entry.EXIT_INCOMPLETE if feeds.unreadable else 0
 
 
-def wait_for_topic(settings: ProducerSettings, stop: threading.Event) -> int:
+def wait_for_topic(settings: ProducerSettings, stop: threading.Event, sender: Sender) -> int:
     """Wait for the broker, create or grow the topic, and return its number of partitions."""
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     return until_there(
@@ -92,6 +92,7 @@ def wait_for_topic(settings: ProducerSettings, stop: threading.Event) -> int:
         what=f"topic {settings.kafka_topic}",
         limit=settings.startup_timeout,
         stop=stop,
+        announce=lambda _reason: sender.listen(),
     )
 
 

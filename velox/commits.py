@@ -13,6 +13,7 @@ from velox.client_log import AWAY
 from velox.kafka_errors import explained
 from velox.ledger import Ledger
 from velox.metrics import Metrics
+from velox.thinned_log import ThinnedLog
 
 EVERY_S = 1.0
 # Another member's rebalance may refuse a commit or two; these answers do not change by themselves.
@@ -73,6 +74,7 @@ class Commits:
         self._metrics = metrics
         self._clock = clock
         self._last = self._due = clock()
+        self._trouble = ThinnedLog(log, per_second=0.1, clock=clock)
         self._refused: KafkaError | None = None
         self._owed_since: float | None = None
 
@@ -150,7 +152,7 @@ class Commits:
     def _failed(self, error: KafkaError) -> None:
         self._refused = error
         self._metrics.commits.labels("failed").inc()
-        log.warning("commit failed reason=%r", error.str())
+        self._trouble.warning("commit failed reason=%r", explained(error))
 
     def _partitions(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
         return [

@@ -121,6 +121,14 @@ class Sender:
             self._serve(self._producer.poll, 0)
             return
 
+    def listen(self) -> None:
+        """Take in what the client has to say before anything is sent.
+
+        A password that is refused may still be put right: who waits for the topic has the limit.
+        """
+        self._serve(self._producer.poll, 0)
+        self._refusals.passed()
+
     def tick(self) -> None:
         """Take in acknowledgements while there is nothing to send.
 

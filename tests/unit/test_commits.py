@@ -149,6 +149,14 @@ def test_what_is_refused_for_good_is_told_soon_and_with_its_setting(parts: Parts
     assert "KAFKA_CONSUMER_GROUP" in told
 
 
+def test_refused_commits_do_not_flood_the_log(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    refuse(parts, DENIED, 60)
+    assert caplog.text.count("commit failed") == 7
+    assert parts.count("failed") == 61
+
+
 def test_what_may_pass_is_told_when_it_lasts(parts: Parts) -> None:
     assert refuse(parts, REFUSED, LIMIT_S - 2) is None
     assert refuse(parts, REFUSED, 1) is not None

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from tests.unit.fakes import Clock
 from velox import sender as sender_module
 from velox.errors import SendFailed, SettingError
+from velox.kafka_errors import LASTS_S, Refusals
 from velox.sender import Sender
 from velox.sources import Capture
 
@@ -108,6 +110,36 @@ def test_acknowledgements_are_taken_in_while_there_is_nothing_to_send(
     producer.on_poll = producer.answer
     sender.tick()
     assert sender.acknowledged == 1
+
+
+def test_a_password_may_be_put_right_before_anything_is_sent(
+    made: tuple[Sender, FakeProducer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, producer = made
+    clock = Clock()
+    monkeypatch.setattr(sender, "_refusals", Refusals(clock))
+    denied = KafkaError(KafkaError._AUTHENTICATION)
+    producer.on_poll = lambda: producer.config["error_cb"](denied)
+    for _ in range(10):
+        sender.listen()
+        clock.advance(LASTS_S)
+    producer.on_poll = lambda: None
+    sender.send(CAPTURE, GO_ON)
+    assert sender.sent == 1
+
+
+def test_a_password_that_stays_refused_ends_it(
+    made: tuple[Sender, FakeProducer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, producer = made
+    clock = Clock()
+    monkeypatch.setattr(sender, "_refusals", Refusals(clock))
+    denied = KafkaError(KafkaError._AUTHENTICATION)
+    producer.on_poll = lambda: producer.config["error_cb"](denied)
+    sender.tick()
+    clock.advance(LASTS_S)
+    with pytest.raises(SendFailed, match=r"sasl\.password in KAFKA_CONFIG"):
+        sender.tick()
 
 
 def test_every_image_is_counted(made: tuple[Sender, FakeProducer]) -> None:
