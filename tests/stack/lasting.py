@@ -75,10 +75,12 @@ def restarts(stack: Stack) -> None:
     """A restart ends every consumer with 0, and no record is classified twice."""
     with observe.rewrites() as watched:
         stack.compose("start", "producer")
+        ready = f"sum(velox_ready) == {CONSUMERS}"
+        wait(lambda: observe.value(ready), "all consumers are at work again")
         progress("documents under load")
         with exit_codes("consumer", CONSUMERS) as codes:
             stack.compose("restart", "consumer")
-        assert codes == [0] * CONSUMERS
+        assert codes == [0] * CONSUMERS, f"exit codes of the consumers: {codes}"
         progress("documents after the restart")
         compare(stack)
     assert len(watched.seen) == observe.documents(), "the watch does not see all documents"
