@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,27 +12,50 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from velox.client_log import AWAY, ClientLog
 from velox.errors import SendFailed
-from velox.kafka_client import producer_config, refused
+from velox.kafka_client import acknowledged_config, refused
 from velox.kafka_errors import Refusals, explained, is_fatal, raised
 from velox.records import Headers
 
 TIMEOUT_S = 10.0
+ROOM_WAIT_S = 0.1
 CLOSE_TIMEOUT_S = 1.0
 SERVE_EVERY_S = 1.0
-COMPRESSION = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to send."""
+    """One message to send.
 
+    Attributes:
+        id: what tells it from all others; one that still waits in the client is not sent twice.
+    """
+
+    id: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        parts = (self.key, self.value, *(value for _, value in self.headers))
+        names = sum(len(name.encode(errors="replace")) for name, _ in self.headers)
+        return names + sum(len(part) for part in parts if part is not None)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What the broker says of one message, once it does."""
+
+    error: KafkaError | None = None
+    given: bool = False
+
 
 class AcknowledgedProducer:
     """Sends messages to one topic, idempotently, and waits for their acknowledgements.
+
+    A message that no broker takes stays in the client, which goes on by itself and knows what the
+    broker has already: it is there once, however long the broker is away.
 
     Args:
         topic: where they go.
@@ -50,22 +74,19 @@ class AcknowledgedProducer:
         self._fatal: KafkaError | None = None
         self._refusals = Refusals()
         self._log = ClientLog(bootstrap)
-        config = producer_config(
-            bootstrap=bootstrap,
-            delivery_timeout=TIMEOUT_S,
-            compression=COMPRESSION,
-            extra=extra,
-            role=role,
-        )
-        try:
-            self._producer = Producer({**config, "error_cb": self._refusals.note}, logger=self._log)
-        except KafkaException as error:
-            raise refused(error) from None
+        self._config = acknowledged_config(bootstrap=bootstrap, extra=extra, role=role)
+        self._producer = self._client({})
+        self._alone: Producer | None = None
+        self._answers: dict[str, _Answer] = {}
         self._closed = threading.Event()
         threading.Thread(target=self._serve, name=f"serve-{role}", daemon=True).start()
 
-    def send(self, messages: Sequence[Outgoing]) -> list[KafkaError | None]:
-        """Send all and wait for the answers.
+    def send(self, messages: Sequence[Outgoing], *, alone: bool = False) -> list[KafkaError | None]:
+        """Send all that do not wait in the client already, and wait for the answers to all.
+
+        Args:
+            messages: what to send.
+            alone: each in a request of its own, so that it answers for itself alone.
 
         Returns:
             For each message in order, None if the broker has it, else why that is not known.
@@ -73,35 +94,72 @@ class AcknowledgedProducer:
         Raises:
             SendFailed: on an error of the client that no retry can mend.
         """
-        answers: list[KafkaError | None] = [_UNANSWERED] * len(messages)
-        for number, message in enumerate(messages):
-            self._produce(message, number, answers)
-        self._flush(TIMEOUT_S + 1)
-        for error in answers:
+        deadline = time.monotonic() + TIMEOUT_S
+        producer = self._for(alone and len(messages) > 1)
+        answers = [self._answer(producer, message, deadline) for message in messages]
+        for each in self._producers():
+            self._flush(each, max(0.0, deadline - time.monotonic()))
+        self._answers = {name: each for name, each in self._answers.items() if not each.given}
+        errors = [each.error if each.given else _UNANSWERED for each in answers]
+        for error in errors:
             self._note(error)
         if (end := self._fatal or self._refusals.lasting()) is not None:
             raise SendFailed(f"Kafka client of topic {self.topic} failed: {explained(end)}")
-        return [self._explained(error) for error in answers]
+        return [self._explained(error) for error in errors]
 
-    def _produce(self, message: Outgoing, number: int, answers: list[KafkaError | None]) -> None:
+    def _answer(self, producer: Producer, message: Outgoing, deadline: float) -> _Answer:
+        """The answer to come to a message; it is sent if it does not wait in the client."""
+        if (waiting := self._answers.get(message.id)) is not None:
+            return waiting
+        answer = _Answer()
+
         def answered(error: KafkaError | None, _message: Message) -> None:
-            answers[number] = error
+            answer.error, answer.given = error, True
 
+        while True:
+            try:
+                producer.produce(
+                    self.topic,
+                    key=message.key,
+                    value=message.value,
+                    headers=cast(Any, list(message.headers)),
+                    on_delivery=answered,
+                )
+            except BufferError:
+                if time.monotonic() >= deadline:
+                    return answer
+                self._poll(producer, ROOM_WAIT_S)
+            except KafkaException as error:
+                answered(error.args[0], cast(Message, None))
+                return answer
+            else:
+                self._answers[message.id] = answer
+                return answer
+
+    def _for(self, alone: bool) -> Producer:
+        if not alone:
+            return self._producer
+        if self._alone is None:
+            self._alone = self._client({"batch.num.messages": 1})
+        return self._alone
+
+    def _producers(self) -> list[Producer]:
+        return [self._producer, *([] if self._alone is None else [self._alone])]
+
+    def _client(self, more: Mapping[str, int]) -> Producer:
         try:
-            self._producer.produce(
-                self.topic,
-                key=message.key,
-                value=message.value,
-                headers=cast(Any, list(message.headers)),
-                on_delivery=answered,
+            return Producer(
+                {**self._config, **more, "error_cb": self._refusals.note}, logger=self._log
             )
         except KafkaException as error:
-            answers[number] = error.args[0]
-        except BufferError:
-            self._flush(TIMEOUT_S)
+            raise refused(error) from None
 
-    def _flush(self, timeout: float) -> None:
-        if (error := raised(self._producer.flush, timeout, self._log)) is not None:
+    def _flush(self, producer: Producer, timeout: float) -> None:
+        if (error := raised(producer.flush, timeout, self._log)) is not None:
+            self._note(error)
+
+    def _poll(self, producer: Producer, timeout: float) -> None:
+        if (error := raised(producer.poll, timeout, self._log)) is not None:
             self._note(error)
 
     def _note(self, error: KafkaError | None) -> None:
@@ -121,14 +179,15 @@ class AcknowledgedProducer:
     def _serve(self) -> None:
         """Take in what the client has to say, also while nothing is sent for hours."""
         while not self._closed.wait(SERVE_EVERY_S):
-            if (error := raised(self._producer.poll, 0, self._log)) is not None:
-                self._note(error)
+            for producer in self._producers():
+                self._poll(producer, 0)
 
     def close(self) -> None:
         """Drop what was not acknowledged."""
         self._closed.set()
-        self._producer.purge()
-        self._flush(CLOSE_TIMEOUT_S)
+        for producer in self._producers():
+            producer.purge()
+            self._flush(producer, CLOSE_TIMEOUT_S)
 
 
 _UNANSWERED = KafkaError(KafkaError._MSG_TIMED_OUT)

@@ -1,23 +1,30 @@
-"""Dead letters: records that cannot be classified or stored go to a topic of their own.
+"""Dead letters: records that cannot be classified, stored or told of go to a topic of their own.
 
-The headers are named as Kafka Connect names them, so its tools read them.
+The headers are named as Kafka Connect names them, so its tools read them. A letter that the topic
+refuses is sent again with less in it: without the value and with its headers clipped, then with
+nothing but place and reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaError
-
 from velox.acknowledged import AcknowledgedProducer, Outgoing
-from velox.errors import BrokerUnavailable
-from velox.records import DeadLetter, Headers
+from velox.errors import MessageRefused
+from velox.outbox import Outbox
+from velox.records import LONGEST_TEXT, DeadLetter, Headers
 
 SUFFIX = "-dlt"
 PREFIX = "__connect.errors."
 LONGEST_MESSAGE = 1000
-# Said in this header when a value is too large to travel with the headers of a dead letter.
+# Of the record's own headers, where they do not travel whole.
+MOST_HEADERS = 100
+SHORTEST_MESSAGE = 200
+# Says how large a value was that does not travel with a dead letter.
 OMITTED_HEADER = "velox.value.omitted.bytes"
+# Says how much of the key and of the headers does not.
+CLIPPED_HEADER = "velox.headers.clipped.bytes"
+OMITTED_KEY_HEADER = "velox.key.omitted.bytes"
 
 
 class DeadLetters:
@@ -34,37 +41,63 @@ class DeadLetters:
 
     def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
         self.topic = topic + SUFFIX
-        self._producer = AcknowledgedProducer(
-            topic=self.topic, bootstrap=bootstrap, extra=extra, role="dead-letters"
+        self._outbox: Outbox[DeadLetter] = Outbox(
+            AcknowledgedProducer(
+                topic=self.topic, bootstrap=bootstrap, extra=extra, role="dead-letters"
+            ),
+            name=f"dead-letter topic {self.topic} (KAFKA_TOPIC's)",
+            identity=lambda letter: f"{letter.record.id}:{letter.stage}",
+            forms=(_whole, _without_value, _place_and_reason),
         )
 
     def send(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """Send all and wait for their acknowledgement. A value too large for the topic is left out.
+        """Send all and wait for their acknowledgement, with less in them where that is needed.
 
         Returns:
-            Those that were not acknowledged and have to be sent again.
+            Those that have to be sent again.
 
         Raises:
-            BrokerUnavailable: when not one of them was acknowledged, with the reason.
+            BrokerUnavailable: when that is all, with the reason.
+            SendFailed: when nothing can be sent there, with the reason and what to do.
         """
-        answers = self._producer.send([_with_value(each) for each in letters])
-        large = [number for number, error in enumerate(answers) if _too_large(error)]
-        if large:
-            again = self._producer.send([_without_value(letters[number]) for number in large])
-            for number, error in zip(large, again, strict=True):
-                answers[number] = error
-        reasons = [error for error in answers if error is not None]
-        if reasons and len(reasons) == len(letters):
-            raise BrokerUnavailable(f"dead-letter topic {self.topic}: {reasons[0].str()}")
-        return [each for each, error in zip(letters, answers, strict=True) if error is not None]
+        return self._outbox.send(letters)
+
+    def refused(self) -> list[tuple[DeadLetter, MessageRefused]]:
+        """Those of which the topic refused even place and reason since the last call."""
+        return self._outbox.refused()
 
     def close(self) -> None:
         """Drop what was not acknowledged; its records are not committed and come again."""
-        self._producer.close()
+        self._outbox.close()
 
 
-def headers(letter: DeadLetter) -> Headers:
-    """The record's own headers, then where it came from and why it is here."""
+def _whole(letter: DeadLetter) -> Outgoing:
+    record = letter.record
+    headers = (*record.headers, *_reasons(letter, LONGEST_MESSAGE))
+    return Outgoing(f"{record.id}:{letter.stage}:0", record.key, record.value, headers)
+
+
+def _without_value(letter: DeadLetter) -> Outgoing:
+    record = letter.record
+    kept = tuple(_clipped(*each) for each in record.headers[:MOST_HEADERS])
+    clipped = _size(record.headers) - _size(kept)
+    said = ((CLIPPED_HEADER, str(clipped).encode()),) if clipped else ()
+    headers = (*kept, *_reasons(letter, LONGEST_MESSAGE), _omitted(letter), *said)
+    return Outgoing(f"{record.id}:{letter.stage}:1", record.key, None, headers)
+
+
+def _place_and_reason(letter: DeadLetter) -> Outgoing:
+    """With the record's id as its key: a compacted topic takes no message without one."""
+    record = letter.record
+    said = (
+        (CLIPPED_HEADER, str(_size(record.headers)).encode()),
+        (OMITTED_KEY_HEADER, str(len(record.key or b"")).encode()),
+    )
+    headers = (*_reasons(letter, SHORTEST_MESSAGE), _omitted(letter), *said)
+    return Outgoing(f"{record.id}:{letter.stage}:2", record.id.encode(), b"", headers)
+
+
+def _reasons(letter: DeadLetter, longest: int) -> Headers:
     record, error = letter.record, letter.error
     reasons = {
         "topic": record.topic,
@@ -72,20 +105,18 @@ def headers(letter: DeadLetter) -> Headers:
         "offset": str(record.offset),
         "stage": letter.stage,
         "exception.class.name": type(error).__name__,
-        "exception.message": str(error)[:LONGEST_MESSAGE],
+        "exception.message": str(error)[:longest],
     }
-    ours = tuple((PREFIX + name, text.encode()) for name, text in reasons.items())
-    return (*record.headers, *ours)
+    return tuple((PREFIX + name, text.encode(errors="replace")) for name, text in reasons.items())
 
 
-def _with_value(letter: DeadLetter) -> Outgoing:
-    return Outgoing(letter.record.key, letter.record.value, headers(letter))
+def _omitted(letter: DeadLetter) -> tuple[str, bytes]:
+    return OMITTED_HEADER, str(letter.record.size).encode()
 
 
-def _without_value(letter: DeadLetter) -> Outgoing:
-    omitted = (OMITTED_HEADER, str(letter.record.size).encode())
-    return Outgoing(letter.record.key, None, (*headers(letter), omitted))
+def _clipped(name: str, value: bytes | None) -> tuple[str, bytes | None]:
+    return name[:LONGEST_TEXT], None if value is None else value[:LONGEST_TEXT]
 
 
-def _too_large(error: KafkaError | None) -> bool:
-    return error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE
+def _size(headers: Headers) -> int:
+    return sum(len(name) + len(value or b"") for name, value in headers)

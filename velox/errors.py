@@ -76,6 +76,10 @@ class BrokerUnavailable(VeloxError):
     """The broker did not acknowledge in time; trying again can help."""
 
 
+class MessageRefused(VeloxError):
+    """A topic of ours refuses this one message for good."""
+
+
 class PollerFailed(VeloxError):
     """The Kafka client reported an error that no retry can mend."""
 

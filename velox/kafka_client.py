@@ -17,6 +17,10 @@ MAX_IMAGE_BYTES = MAX_MESSAGE_BYTES - 16_384
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 65_536
 # What the topic of the images is to take.
 IMAGE_TOPIC = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+RETRIES = 20
+_PATIENCE = frozenset(
+    {"delivery.timeout.ms", "message.timeout.ms", "message.send.max.retries", "retries"}
+)
 
 # A consumer that was killed is missed after this long; the client's own 45 s are how long its
 # partitions would stand still. Heartbeats come from a thread of the client, so neither a slow model
@@ -112,6 +116,24 @@ def producer_config(
         "queue.buffering.max.kbytes": 65_536,
         "linger.ms": 5,
         **extra,
+    }
+
+
+def acknowledged_config(*, bootstrap: str, extra: Mapping[str, str], role: str) -> Config:
+    """The configuration of what is sent before a commit.
+
+    KAFKA_CONFIG's properties win, but for how long the client goes on. That is for as long
+    as a broker is away: a client that has given up does not know what the broker has, and would
+    send it twice. What was sent and came back `RETRIES` times it gives up, which is when it tells
+    the reason. `batch.size`: batches fit a topic of far less than the usual 1 MiB.
+    """
+    return {
+        **producer_config(
+            bootstrap=bootstrap, delivery_timeout=0, compression="none", extra={}, role=role
+        ),
+        "batch.size": 200_000,
+        **{name: value for name, value in extra.items() if name not in _PATIENCE},
+        "retries": RETRIES,
     }
 
 

@@ -53,6 +53,13 @@ class Metrics:
         self.dead_letters = counter(
             "velox_dead_letters", "Records sent to the dead-letter topic.", "stage", "reason"
         )
+        self.results_refused = counter(
+            "velox_results_refused", "Results that their topic refuses for good."
+        )
+        self.dead_letters_lost = counter(
+            "velox_dead_letters_lost",
+            "Records of which the dead-letter topic refused even place and reason.",
+        )
         self.end_to_end = histogram(
             "velox_end_to_end_seconds", "From the record's timestamp to durable.", _SECONDS
         )

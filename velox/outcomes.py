@@ -36,6 +36,7 @@ def count(
     detections: Sequence[Detection],
     dead: Sequence[DeadLetter],
     now: float,
+    untold: Sequence[DeadLetter] = (),
 ) -> None:
     """Count an outcome.
 
@@ -45,6 +46,8 @@ def count(
         detections: the matches that are stored.
         dead: all its dead letters.
         now: seconds since the epoch.
+        untold: letters of records whose result was refused; what became of the record besides
+            counts as its outcome.
     """
     total = len(outcome.predictions) + len(outcome.dead)
     metrics.records.labels("match").inc(len(detections))
@@ -55,7 +58,7 @@ def count(
         metrics.predictions.labels(label, truth).inc(times)
     for label, times in Counter(each.predicted_label for each in detections).items():
         metrics.matches.labels(label).inc(times)
-    for letter in dead:
+    for letter in (*dead, *untold):
         metrics.dead_letters.labels(letter.stage, type(letter.error).__name__).inc()
     if outcome.predictions:
         confidences = [prediction.confidence for _, prediction in outcome.predictions]

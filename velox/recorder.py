@@ -21,7 +21,7 @@ from prometheus_client import Counter as PrometheusCounter
 
 from velox import known_good
 from velox.breaker import NEVER, Breaker
-from velox.errors import BrokerUnavailable
+from velox.errors import BrokerUnavailable, MessageRefused
 from velox.image_files import ImageFiles
 from velox.live_matches import LatestMatches
 from velox.metrics import Metrics
@@ -35,6 +35,7 @@ from velox.stores import Rejected, Store
 from velox.thinned_log import ThinnedLog
 
 STAGE = "store"
+RESULTS_STAGE = "results"
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,9 @@ class Receiver(Protocol[T]):
 
     def send(self, items: Sequence[T], /) -> list[T]:
         """Send all; returns those to send again, raises BrokerUnavailable if that is all."""
+
+    def refused(self) -> list[tuple[T, MessageRefused]]:
+        """Those that were refused for good since the last call, which are not sent again."""
 
 
 class Recorder:
@@ -141,13 +145,12 @@ class Recorder:
             *outcome.dead,
             *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),
         ]
-        if self._results is not None and outcome.predictions:
-            self._send(self._as_results(outcome), self._results, self._metrics.result_retries)
-        if dead:
-            self._send(dead, self._dead_letters, self._metrics.dead_letter_retries)
+        untold = self._send_results(outcome)
+        if dead or untold:
+            self._send_letters([*dead, *untold])
         lost = {each.id for each, _ in refused}
         kept = [each for each in detections if each.id not in lost]
-        self._count(outcome, kept, dead)
+        self._count(outcome, kept, dead, untold)
         if self._latest is not None:
             self._latest.add([(each, records[each.id]) for each in kept])
 
@@ -213,6 +216,28 @@ class Recorder:
         with self._waiting(self._store.name):
             return write_patiently(self._store, detections, stop=self._abort, on_failure=again)
 
+    def _send_results(self, outcome: Outcome) -> list[DeadLetter]:
+        """Send the results, if they are wanted; returns letters of those that are refused."""
+        if self._results is None or not outcome.predictions:
+            return []
+        self._send(self._as_results(outcome), self._results, self._metrics.result_retries)
+        refused = self._results.refused()
+        self._metrics.results_refused.inc(len(refused))
+        return [DeadLetter(result.record, RESULTS_STAGE, reason) for result, reason in refused]
+
+    def _send_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Send dead letters; of those that are refused nothing is left but the log and a count."""
+        self._send(letters, self._dead_letters, self._metrics.dead_letter_retries)
+        for letter, reason in self._dead_letters.refused():
+            self._metrics.dead_letters_lost.inc()
+            self._trouble_log.error(
+                "dead letter lost id=%s stage=%s error=%r reason=%r",
+                letter.record.id,
+                letter.stage,
+                f"{type(letter.error).__name__}: {letter.error}",
+                str(reason),
+            )
+
     def _send(
         self,
         pending: Sequence[T],
@@ -242,10 +267,14 @@ class Recorder:
         self.waiting_for = None
 
     def _count(
-        self, outcome: Outcome, detections: Sequence[Detection], dead: Sequence[DeadLetter]
+        self,
+        outcome: Outcome,
+        detections: Sequence[Detection],
+        dead: Sequence[DeadLetter],
+        untold: Sequence[DeadLetter],
     ) -> None:
-        count(self._metrics, outcome, detections, dead, self._wall_clock())
-        for letter in dead:
+        count(self._metrics, outcome, detections, dead, self._wall_clock(), untold)
+        for letter in (*dead, *untold):
             self._trouble_log.warning(
                 "dead letter id=%s stage=%s reason=%s: %s",
                 letter.record.id,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 Headers = tuple[tuple[str, bytes | None], ...]
+# Of text that comes in a header this much goes on: into documents, results and letters.
+LONGEST_TEXT = 1000
 
 # The objects that carry a record and a header, as sys.getsizeof counts them, and their part of the
 # queues; a name has up to 4 bytes a character.
@@ -59,11 +61,14 @@ class Record:
         return held
 
     def header(self, name: str) -> str | None:
-        """The last header of that name as text, None if there is none or it is not UTF-8."""
+        """The last header of that name as text, its first `LONGEST_TEXT` characters.
+
+        None if there is none or it is not UTF-8.
+        """
         for key, value in reversed(self.headers):
             if key == name and value is not None:
                 try:
-                    return value.decode("utf-8")
+                    return value.decode("utf-8")[:LONGEST_TEXT]
                 except UnicodeDecodeError:
                     return None
         return None

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from velox.acknowledged import AcknowledgedProducer, Outgoing
-from velox.errors import BrokerUnavailable
+from velox.errors import MessageRefused
+from velox.outbox import Outbox
 from velox.records import Prediction, Record, usable_timestamp, utc_text
 
 SCHEMA = 1
@@ -64,30 +65,34 @@ class Results:
 
     def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
         self.topic = topic
-        self._producer = AcknowledgedProducer(
-            topic=topic, bootstrap=bootstrap, extra=extra, role="results"
+        self._outbox: Outbox[Result] = Outbox(
+            AcknowledgedProducer(topic=topic, bootstrap=bootstrap, extra=extra, role="results"),
+            name=f"results topic {topic} (KAFKA_RESULTS_TOPIC)",
+            identity=lambda result: result.record.id,
+            forms=(_message,),
         )
 
     def send(self, results: Sequence[Result]) -> list[Result]:
         """Send all and wait for their acknowledgement.
 
         Returns:
-            Those that were not acknowledged and have to be sent again.
+            Those that have to be sent again.
 
         Raises:
-            BrokerUnavailable: when not one of them was acknowledged, with the reason.
+            BrokerUnavailable: when that is all, with the reason.
+            SendFailed: when nothing can be sent there, with the reason and what to do.
         """
-        answers = self._producer.send(
-            [
-                Outgoing(each.record.key, json.dumps(each.document()).encode(), HEADERS)
-                for each in results
-            ]
-        )
-        reasons = [error for error in answers if error is not None]
-        if reasons and len(reasons) == len(results):
-            raise BrokerUnavailable(f"results topic {self.topic}: {reasons[0].str()}")
-        return [each for each, error in zip(results, answers, strict=True) if error is not None]
+        return self._outbox.send(results)
+
+    def refused(self) -> list[tuple[Result, MessageRefused]]:
+        """Those that the topic refused for good since the last call, with the reasons."""
+        return self._outbox.refused()
 
     def close(self) -> None:
         """Drop what was not acknowledged; its records are not committed and come again."""
-        self._producer.close()
+        self._outbox.close()
+
+
+def _message(result: Result) -> Outgoing:
+    record = result.record
+    return Outgoing(record.id, record.key, json.dumps(result.document()).encode(), HEADERS)

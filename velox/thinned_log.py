@@ -38,6 +38,10 @@ class ThinnedLog:
         """Log at level WARNING, or drop."""
         self._pass(logging.WARNING, message, values)
 
+    def error(self, message: str, *values: object) -> None:
+        """Log at level ERROR, or drop."""
+        self._pass(logging.ERROR, message, values)
+
     def _pass(self, level: int, message: str, values: tuple[object, ...]) -> None:
         now = self._clock()
         if now >= self._next.get(message, now):

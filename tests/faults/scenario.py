@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from tests.faults.oracle import Oracle
 from tests.faults.sampler import Sampler
@@ -79,6 +86,16 @@ class Scenario:
             ADMIN_LIMIT_S,
             f"{topic} deleted",
         )
+
+    def limit_letters(self, size: int) -> None:
+        """Set how large a dead letter may be."""
+        entry = ConfigEntry(
+            "max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET
+        )
+        resource = ConfigResource(
+            ResourceType.TOPIC, f"{self.topic}-dlt", incremental_configs=[entry]
+        )
+        self.admin.incremental_alter_configs([resource])[resource].result(ADMIN_LIMIT_S)
 
     def sample(self) -> None:
         """From now on, watch that no commit passes a record that is not durable."""

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
-
 from tests.faults.conftest import MakeScenario
 from tests.faults.oracle import expected
-from tests.faults.scenario import ADMIN_LIMIT_S, Scenario, health, metric
+from tests.faults.scenario import Scenario, health, metric
 from tests.faults.sent import DEAD_LETTER, picture, rubbish
 from tests.faults.tail import place
 from tests.rig.waiting import eventually
 
 CATCH_UP_LIMIT_S = 90.0
-
-
-def largest(size: int, scenario: Scenario) -> None:
-    """How large a dead letter may be; one byte is too little for any."""
-    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(
-        ResourceType.TOPIC, f"{scenario.topic}-dlt", incremental_configs=[entry]
-    )
-    scenario.admin.incremental_alter_configs([resource])[resource].result(ADMIN_LIMIT_S)
 
 
 def delete(scenario: Scenario) -> None:
@@ -40,19 +20,9 @@ def create(scenario: Scenario) -> None:
     scenario.create_topic(f"{scenario.topic}-dlt", 1)
 
 
-Change = Callable[[Scenario], None]
-
-FAULTS: dict[str, tuple[Change, Change]] = {
-    "refuses": (partial(largest, 1), partial(largest, 20_000_000)),
-    "deleted": (delete, create),
-}
-
-
-@pytest.mark.parametrize("fault", ["refuses", pytest.param("deleted", marks=pytest.mark.long)])
-def test_nothing_is_committed_past_the_record(scenario: Scenario, fault: str) -> None:
-    begin, end = FAULTS[fault]
+def test_nothing_is_committed_past_the_record(scenario: Scenario) -> None:
     consumer = scenario.joined_consumer(STALL_TIMEOUT_S=2, BATCH_SIZE=1)
-    begin(scenario)
+    delete(scenario)
     scenario.send([picture(number) for number in range(20)])
     scenario.oracle.wait_until_caught_up(30)
 
@@ -67,7 +37,7 @@ def test_nothing_is_committed_past_the_record(scenario: Scenario, fault: str) ->
     status, reason = health(consumer)
     assert status == 200, reason
     assert reason.startswith(f"waiting for topic {scenario.topic}-dlt")
-    end(scenario)
+    create(scenario)
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()
     scenario.stop(consumer)

@@ -84,7 +84,7 @@ def ask_with_every_client(kafka: Kafka, topics: Topics, topic: str) -> None:
     assert message.error() is not None
     consumer.close()
     producer = AcknowledgedProducer(topic=topic, bootstrap=kafka.bootstrap, extra={})
-    assert producer.send([Outgoing(None, b"value")])[0] is not None
+    assert producer.send([Outgoing("1", None, b"value")])[0] is not None
     producer.close()
 
 

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from velox.sink_errors import FILES, MONGO, SQLITE, Table, Verdict
+from velox.sink_errors import FILES, KAFKA, MONGO, SQLITE, Table, Verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
-SINKS: dict[str, Table] = {"MongoDB": MONGO, "SQLite": SQLITE, "Image files": FILES}
+SINKS: dict[str, Table] = {
+    "MongoDB": MONGO,
+    "SQLite": SQLITE,
+    "Results and dead letters": KAFKA,
+    "Image files": FILES,
+}
 NOTES = {
+    "Results and dead letters": """
+The numbers are those of Kafka and, below 0, of its client librdkafka. Of a batch that is refused
+each message is sent alone before it is blamed. *Not this one*: a result's record becomes a dead
+letter of the stage `results`, while its document and image stay as stored; a dead letter is sent
+again with less in it, down to place and reason alone, and where even that is refused
+`velox_dead_letters_lost_total` counts it, the log names the record, and the others go on.
+""",
     "Image files": """
 A match never waits for its image: its document is stored with `file_path` null, the reason is
 logged and `velox_image_write_errors_total` counts it. *Not now*: the next image is written as soon
 as that is possible again. *Not this one*: the others are written meanwhile. An error that is not
 listed is treated alike. A folder that cannot be used stops the start.
-"""
+""",
 }
 HEAD = """# Which errors of a sink mean what
 

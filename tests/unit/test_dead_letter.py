@@ -22,9 +22,16 @@ class FakeProducer:
         self.sent: list[Outgoing] = []
         self.closed = False
 
-    def send(self, messages: list[Outgoing]) -> list[KafkaError | None]:
+        self.limit = 10**9
+
+    def send(self, messages: list[Outgoing], *, alone: bool) -> list[KafkaError | None]:
         self.sent += messages
-        return [{b"away": AWAY, b"large": TOO_LARGE}.get(each.value or b"") for each in messages]
+        return [self._answer(each) for each in messages]
+
+    def _answer(self, message: Outgoing) -> KafkaError | None:
+        if message.size > self.limit:
+            return TOO_LARGE
+        return {b"away": AWAY, b"large": TOO_LARGE}.get(message.value or b"")
 
     def close(self) -> None:
         self.closed = True
@@ -43,14 +50,18 @@ def letter(offset: int, value: bytes | None = b"bytes", *, text: str = "cut shor
     return DeadLetter(one, "decode", UndecodableImage(text))
 
 
+def client(topic: DeadLetters) -> Any:
+    return topic._outbox._producer
+
+
 def sent(topic: DeadLetters) -> list[Outgoing]:
-    found: list[Outgoing] = topic._producer.sent  # type: ignore[attr-defined]
+    found: list[Outgoing] = client(topic).sent
     return found
 
 
 def test_it_goes_to_the_topic_beside_with_the_settings_of_kafka(topic: DeadLetters) -> None:
     assert topic.topic == "image_data-dlt"
-    assert topic._producer.settings == {  # type: ignore[attr-defined]
+    assert client(topic).settings == {
         "topic": "image_data-dlt",
         "bootstrap": "b:1",
         "extra": {"client.id": "me"},
@@ -93,18 +104,86 @@ def test_those_not_acknowledged_come_back(topic: DeadLetters) -> None:
 
 
 def test_none_acknowledged_is_a_broker_that_is_away(topic: DeadLetters) -> None:
-    with pytest.raises(BrokerUnavailable, match="image_data-dlt: "):
+    with pytest.raises(
+        BrokerUnavailable, match=r"dead-letter topic image_data-dlt \(KAFKA_TOPIC's\): "
+    ):
         topic.send([letter(1, b"away"), letter(2, b"away")])
 
 
 def test_a_value_too_large_is_left_out_and_said(topic: DeadLetters) -> None:
     assert topic.send([letter(1), letter(2, b"large")]) == []
-    again = sent(topic)[2]
+    again = sent(topic)[-1]
     assert (again.key, again.value) == (b"camera-1", None)
     assert dict(again.headers)["velox.value.omitted.bytes"] == b"5"
     assert dict(again.headers)["__connect.errors.offset"] == b"2"
 
 
+def with_much(*, key: bytes = b"camera-1") -> DeadLetter:
+    """A record of 5 MB of headers."""
+    headers = (
+        ("exif", b"x" * 4_000_000),
+        ("n" * 5000, None),
+        *((f"h{n}", b"y" * 5000) for n in range(200)),
+    )
+    return DeadLetter(
+        record(7, value=b"bytes", key=key, headers=headers), "decode", ValueError("é" * 5000)
+    )
+
+
+def test_headers_too_large_are_clipped_and_said(topic: DeadLetters) -> None:
+    client(topic).limit = 200_000
+    letter = with_much()
+    assert topic.send([letter]) == []
+    whole, clipped = sent(topic)
+    assert whole.headers[:202] == letter.record.headers
+    assert (clipped.key, clipped.value) == (b"camera-1", None)
+    kept = dict(clipped.headers)
+    assert kept["exif"] == b"x" * 1000
+    assert kept["n" * 1000] is None
+    assert "h97" in kept
+    assert "h98" not in kept, "a hundred headers at most"
+    assert kept["__connect.errors.offset"] == b"7"
+    cut = 3_999_000 + 4000 + 98 * 4000 + sum(len(f"h{n}") + 5000 for n in range(98, 200))
+    assert kept["velox.headers.clipped.bytes"] == str(cut).encode()
+
+
+def test_the_last_resort_is_place_and_reason_alone(topic: DeadLetters) -> None:
+    client(topic).limit = 2000
+    assert topic.send([with_much(key=b"k" * 3_000_000)]) == []
+    assert topic.refused() == []
+    last = sent(topic)[-1]
+    assert (last.key, last.value) == (record(7).id.encode(), b"")
+    assert last.headers == (
+        ("__connect.errors.topic", b"image_data"),
+        ("__connect.errors.partition", b"0"),
+        ("__connect.errors.offset", b"7"),
+        ("__connect.errors.stage", b"decode"),
+        ("__connect.errors.exception.class.name", b"ValueError"),
+        ("__connect.errors.exception.message", ("é" * 200).encode()),
+        ("velox.value.omitted.bytes", b"5"),
+        ("velox.headers.clipped.bytes", str(size_of_headers(with_much())).encode()),
+        ("velox.key.omitted.bytes", b"3000000"),
+    )
+
+
+def size_of_headers(letter: DeadLetter) -> int:
+    return sum(len(name) + len(text or b"") for name, text in letter.record.headers)
+
+
+def test_one_that_is_refused_even_so_is_told_of(topic: DeadLetters) -> None:
+    client(topic).limit = 1
+    bad = letter(1)
+    assert topic.send([bad]) == []
+    ((refused, reason),) = topic.refused()
+    assert refused is bad
+    assert "dead-letter topic image_data-dlt (KAFKA_TOPIC's) refuses its" in str(reason)
+
+
+def test_a_reason_that_is_no_text_is_written_all_the_same(topic: DeadLetters) -> None:
+    topic.send([letter(7, text="a\udcffb")])
+    assert dict(sent(topic)[0].headers)["__connect.errors.exception.message"] == b"a?b"
+
+
 def test_closing_closes_the_client(topic: DeadLetters) -> None:
     topic.close()
-    assert topic._producer.closed  # type: ignore[attr-defined]
+    assert client(topic).closed

@@ -9,7 +9,13 @@ import pytest
 from tests.unit.fakes import CAPTURED_MS, record, value
 from velox import breaker, retry
 from velox.breaker import Breaker
-from velox.errors import BrokerUnavailable, DocumentRejected, StoreUnavailable, UndecodableImage
+from velox.errors import (
+    BrokerUnavailable,
+    DocumentRejected,
+    MessageRefused,
+    StoreUnavailable,
+    UndecodableImage,
+)
 from velox.image_files import ImageFiles, file_name
 from velox.metrics import Metrics
 from velox.outcomes import Outcome
@@ -74,6 +80,7 @@ class FakeTopic:
 
     Attributes:
         takes: how many each call acknowledges, in turn; afterwards all. None for a broker away.
+        refuses: offsets that are refused for good.
     """
 
     def __init__(self, name: str, journal: Journal) -> None:
@@ -81,14 +88,22 @@ class FakeTopic:
         self.journal = journal
         self.sent: list[Any] = []
         self.takes: list[int | None] = []
+        self.refuses: set[int] = set()
+        self._refused: list[Any] = []
 
     def send(self, items: Sequence[Any]) -> list[Any]:
         count = self.takes.pop(0) if self.takes else len(items)
         if count is None:
             raise BrokerUnavailable("away")
-        self.journal.lines.append((self.topic, [each.record.id for each in items[:count]]))
-        self.sent += items[:count]
+        taken = [each for each in items[:count] if each.record.offset not in self.refuses]
+        self._refused += [each for each in items[:count] if each not in taken]
+        self.journal.lines.append((self.topic, [each.record.id for each in taken]))
+        self.sent += taken
         return list(items[count:])
+
+    def refused(self) -> list[Any]:
+        refused, self._refused = self._refused, []
+        return [(each, MessageRefused("too large")) for each in refused]
 
 
 class FakeFiles(ImageFiles):
@@ -356,6 +371,45 @@ def test_results_that_nobody_takes_hold_up_the_batch(tmp_path: Path) -> None:
     assert [each.record.offset for each in parts.results.sent] == [0, 1]
     assert all(isinstance(each, Result) for each in parts.results.sent)
     assert parts.count("velox_result_retries_total") == 2
+
+
+def test_a_result_that_is_refused_is_a_dead_letter_and_its_match_stays(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    parts.results.refuses = {0, 1}
+    parts.record(outcome(predicted(1.0, 0.5, 1.0), [dead(7)]))
+    assert list(parts.store.documents) == [record(0).id, record(2).id]
+    assert [each.record.offset for each in parts.results.sent] == [2]
+    assert [(each.record.offset, each.stage) for each in parts.dead.sent] == [
+        (7, "decode"),
+        (0, "results"),
+        (1, "results"),
+    ]
+    assert parts.outcomes() == (2, 1, 1)
+    assert parts.count("velox_results_refused_total") == 2
+    labels = {"stage": "results", "reason": "MessageRefused"}
+    assert parts.count("velox_dead_letters_total", **labels) == 2
+
+
+def test_a_letter_that_is_lost_is_counted_and_said(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.dead.refuses = {1}
+    parts.record(outcome([], [dead(0), dead(1), dead(2)]))
+    assert [each.record.offset for each in parts.dead.sent] == [0, 2]
+    assert parts.count("velox_dead_letters_lost_total") == 1
+    assert parts.outcomes() == (0, 0, 3)
+    assert (
+        f"dead letter lost id={record(1).id} stage=decode error='UndecodableImage: cut short' "
+        "reason='too large'"
+    ) in caplog.text
+
+
+def test_text_of_headers_is_clipped_in_documents(parts: Parts) -> None:
+    headers = (("label", b"g" * 5000), ("source", "\N{PILE OF POO}".encode() * 5000))
+    parts.record(outcome(predicted(1.0, of=[record(0, headers=headers)])))
+    (document,) = parts.store.documents.values()
+    assert document.ground_truth == "g" * 1000
+    assert document.source == "\N{PILE OF POO}" * 1000
 
 
 def test_without_space_a_document_goes_on_without_its_file(

@@ -25,7 +25,7 @@ class FakeProducer:
         self.sent: list[Outgoing] = []
         self.answers: list[KafkaError | None] = []
 
-    def send(self, messages: list[Outgoing]) -> list[KafkaError | None]:
+    def send(self, messages: list[Outgoing], *, alone: bool) -> list[KafkaError | None]:
         self.sent += messages
         return self.answers or [None] * len(messages)
 
@@ -36,9 +36,13 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Results:
     return Results(topic="results", bootstrap="b:1", extra={})
 
 
+def client(topic: Results) -> Any:
+    return topic._outbox._producer
+
+
 def test_a_result_is_json_of_schema_1_keyed_like_its_image(topic: Results) -> None:
     assert topic.send([result(7)]) == []
-    (message,) = topic._producer.sent  # type: ignore[attr-defined]
+    (message,) = client(topic).sent
     assert message.key == b"camera-1"
     assert message.headers == (("content-type", b"application/json"),)
     assert json.loads(message.value) == {
@@ -63,11 +67,28 @@ def test_a_record_without_a_time_has_no_timestamp() -> None:
 
 
 def test_what_was_not_acknowledged_is_given_back(topic: Results) -> None:
-    topic._producer.answers = [None, FAILED, None]  # type: ignore[attr-defined]
+    client(topic).answers = [None, FAILED, None]
     assert topic.send([result(1), result(2), result(3)]) == [result(2)]
 
 
 def test_nothing_acknowledged_is_an_error_with_its_reason(topic: Results) -> None:
-    topic._producer.answers = [FAILED, FAILED]  # type: ignore[attr-defined]
-    with pytest.raises(BrokerUnavailable, match="results topic results: "):
+    client(topic).answers = [FAILED, FAILED]
+    with pytest.raises(BrokerUnavailable, match=r"results topic results \(KAFKA_RESULTS_TOPIC\): "):
         topic.send([result(1), result(2)])
+
+
+def test_one_that_is_refused_for_good_is_told_of(topic: Results) -> None:
+    client(topic).answers = [KafkaError(KafkaError.INVALID_RECORD)]
+    assert topic.send([result(1)]) == []
+    ((refused, reason),) = topic.refused()
+    assert refused == result(1)
+    assert "results topic results (KAFKA_RESULTS_TOPIC) refuses its" in str(reason)
+
+
+def test_text_of_headers_is_clipped() -> None:
+    headers = (("source", b"\x01" * 200_000), ("label", b"x" * 200_000))
+    record = Record("image_data", 3, 1, 1, b"camera-1", b"jpeg", headers, 1)
+    document = Result(record, Prediction("red_circle", 0.75), True, "0123456789ab").document()
+    assert document["source"] == "\x01" * 1000
+    assert document["ground_truth"] == "x" * 1000
+    assert len(json.dumps(document)) < 10_000

@@ -3,9 +3,10 @@
 import sqlite3
 
 import pytest
+from confluent_kafka import KafkaError
 
 from tests.rig import errors_table
-from velox.sink_errors import MONGO, SQLITE, Verdict, verdict_of
+from velox.sink_errors import KAFKA, MONGO, SQLITE, Verdict, verdict_of
 
 
 def test_the_docs_show_the_tables_as_they_are() -> None:
@@ -22,6 +23,11 @@ def test_an_error_of_no_known_kind_has_no_verdict() -> None:
 def test_codes_of_sqlite_are_those_of_its_library(code: int) -> None:
     name = SQLITE[code].name.partition(":")[0]
     assert getattr(sqlite3, name) == code
+
+
+@pytest.mark.parametrize("code", sorted(KAFKA))
+def test_codes_of_kafka_are_those_of_its_client(code: int) -> None:
+    assert KafkaError(code).name() == KAFKA[code].name.partition(":")[0]
 
 
 def test_codes_after_which_pymongo_would_try_again_mean_not_now() -> None:
