@@ -240,6 +240,7 @@ def join_stages(
         intake=intake,
         metrics=metrics,
         topic_watch=topic_watch,
+        cluster=lambda: topics.cluster_id,
         # The broker evicts a consumer whose callback waits longer than the poll interval.
         drain_timeout=min(settings.drain_timeout, settings.max_poll_interval / 2),
     )

@@ -52,7 +52,8 @@ class Commits:
         consumer: of the group whose offsets these are.
         topic: whose offsets they are.
         ledger: says what may be committed, and is told what was.
-        metadata: what a partition's commit carries besides its offset.
+        metadata: what a partition's commit carries besides its offset; None while it must not be
+            committed.
         metrics: updated as it goes.
         clock: monotonic seconds.
     """
@@ -63,7 +64,7 @@ class Commits:
         *,
         topic: str,
         ledger: Ledger,
-        metadata: Callable[[int], str],
+        metadata: Callable[[int], str | None],
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -114,7 +115,7 @@ class Commits:
         callback has returned. The broker handles the requests of one connection in their order, so
         the commit takes effect before the partitions are handed on.
         """
-        if offsets := self._ledger.uncommitted(partitions):
+        if offsets := self._uncommitted(partitions):
             try:
                 self._consumer.commit(offsets=self._partitions(offsets), asynchronous=True)
             except KafkaException as error:
@@ -122,7 +123,7 @@ class Commits:
 
     def commit_now(self, partitions: Collection[int]) -> None:
         """Commit what moved of these partitions and wait for the broker, within a bound."""
-        offsets = self._ledger.uncommitted(partitions)
+        offsets = self._uncommitted(partitions)
         if not offsets:
             return
 
@@ -154,8 +155,15 @@ class Commits:
         self._metrics.commits.labels("failed").inc()
         self._trouble.warning("commit failed reason=%r", explained(error))
 
+    def _uncommitted(self, partitions: Collection[int] | None) -> dict[int, int]:
+        return {
+            number: offset
+            for number, offset in self._ledger.uncommitted(partitions).items()
+            if self._metadata(number) is not None
+        }
+
     def _partitions(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
         return [
-            TopicPartition(self._topic, number, offset, self._metadata(number))
+            TopicPartition(self._topic, number, offset, self._metadata(number) or "")
             for number, offset in sorted(offsets.items())
         ]

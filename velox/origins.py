@@ -1,15 +1,35 @@
 """To which topic the positions belong: to this one, or to one that had its name before.
 
-Offsets say nothing about that, so each commit carries the topic's identity as its metadata. Who is
-assigned a partition whose commit names another topic starts it anew, however short a time ago the
-topic was replaced and whoever committed last.
+Offsets say nothing about that, so each commit carries the identity of cluster and topic as its
+metadata. Who is assigned a partition whose commit names another topic starts it anew, however short
+a time ago the topic was replaced and whoever committed last. A commit that names another cluster
+was carried over by whoever mirrors the topic, and its offset with it: that one is gone on from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-_PREFIX = "topic-id="
+_CLUSTER, _TOPIC = "cluster-id", "topic-id"
+
+
+class _Origin(NamedTuple):
+    """Identities of cluster and topic; each is empty where it is not known."""
+
+    cluster: str
+    topic: str
+
+    @classmethod
+    def named_by(cls, metadata: str) -> _Origin:
+        found = dict(part.partition("=")[::2] for part in metadata.split(";"))
+        return cls(found.get(_CLUSTER, ""), found.get(_TOPIC, ""))
+
+    def metadata(self) -> str:
+        if not self.topic:
+            return ""
+        cluster = f"{_CLUSTER}={self.cluster};" if self.cluster else ""
+        return f"{cluster}{_TOPIC}={self.topic}"
 
 
 class Origins:
@@ -17,12 +37,16 @@ class Origins:
 
     Args:
         identity: of the topic as far as it is known now, empty while it is not.
+        cluster: its cluster's identity, empty while that is not known.
     """
 
-    def __init__(self, identity: Callable[[], str]) -> None:
+    def __init__(
+        self, identity: Callable[[], str], cluster: Callable[[], str] = lambda: ""
+    ) -> None:
         self._identity = identity
-        self._origins: dict[int, str] = {}
-        self._last = ""
+        self._cluster = cluster
+        self._origins: dict[int, _Origin | None] = {}
+        self._last = _Origin("", "")
 
     def assign(self, partitions: Iterable[int], metadata: Mapping[int, str]) -> None:
         """Take partitions with the metadata of the group's commits, where there are any.
@@ -31,9 +55,12 @@ class Origins:
         commits with it), counts as of the topic that was last read here.
         """
         for partition in partitions:
-            found = metadata.get(partition, "")
-            named = found.startswith(_PREFIX)
-            self._origins[partition] = found.removeprefix(_PREFIX) if named else self._last
+            found = _Origin.named_by(metadata.get(partition, ""))
+            self._origins[partition] = found if found.topic else self._last
+
+    def ask(self, partitions: Iterable[int]) -> None:
+        """Take partitions whose commits are not known yet: `assign` follows once they are."""
+        self._origins.update(dict.fromkeys(partitions))
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Drop partitions that are no longer assigned."""
@@ -42,19 +69,33 @@ class Origins:
 
     def begin_anew(self, partitions: Iterable[int]) -> None:
         """Note that these partitions are read from the start of the present topic."""
-        self._origins.update(dict.fromkeys(partitions, self._identity()))
+        self._origins.update(dict.fromkeys(partitions, self._now()))
 
-    def metadata(self, partition: int) -> str:
-        """What a commit of this partition is to carry."""
-        origin = self._origins.get(partition)
-        return f"{_PREFIX}{origin}" if origin else ""
+    def metadata(self, partition: int) -> str | None:
+        """What a commit of this partition is to carry; None where there must be none yet."""
+        origin = self._origins.get(partition, _Origin("", ""))
+        return None if origin is None else origin.metadata()
 
     def foreign(self) -> set[int]:
         """The partitions whose positions belong to another topic than the present one."""
-        if not (now := self._identity()):
+        now = self._now()
+        if not now.topic:
             return set()
+        foreign = set()
         for partition, origin in self._origins.items():
-            self._origins[partition] = origin or now
+            if origin is None:
+                continue
+            if origin.topic in ("", now.topic) or _elsewhere(origin, now):
+                self._origins[partition] = now
+            else:
+                foreign.add(partition)
         if self._origins:
             self._last = now
-        return {partition for partition, origin in self._origins.items() if origin != now}
+        return foreign
+
+    def _now(self) -> _Origin:
+        return _Origin(self._cluster(), self._identity())
+
+
+def _elsewhere(origin: _Origin, now: _Origin) -> bool:
+    return bool(origin.cluster and now.cluster) and origin.cluster != now.cluster

@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from queue import SimpleQueue
 from typing import Any, cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    OFFSET_INVALID,
     Consumer,
     KafkaError,
     KafkaException,
@@ -26,6 +25,7 @@ from confluent_kafka import (
 from velox.batcher import End
 from velox.bounded import call_within
 from velox.client_log import ClientLog
+from velox.commit_lookup import CommitLookup, group_commits, told_of
 from velox.commits import Commits
 from velox.errors import PollerFailed
 from velox.kafka_client import Config, refused
@@ -45,7 +45,9 @@ POLL_TIMEOUT_S = 0.1
 # How long a full queue may hold the poll loop before polling pauses: each pause throws the
 # prefetched records away, so a queue that empties batch by batch must not cause one.
 PATIENCE_S = 1.0
-COMMITTED_TIMEOUT_S = 5.0
+# What is asked at an assignment holds up the other partitions, and may be answered later on.
+COMMITTED_TIMEOUT_S = 2.0
+LOOK_TIMEOUT_S = 2.0
 CLOSE_TIMEOUT_S = 1.5
 # librdkafka repeats such errors about every 30 s while a broker is away.
 TROUBLE_LASTS_S = 60.0
@@ -72,6 +74,7 @@ class Poller:
         metrics: updated as it goes.
         topic_watch: says which topic it is; looks again at each assignment.
         drain_timeout: seconds to let records in flight finish before partitions are given up.
+        cluster: the identity of the topic's cluster, empty while it is not known.
         clock: monotonic seconds.
 
     Attributes:
@@ -91,6 +94,7 @@ class Poller:
         metrics: Metrics,
         topic_watch: TopicWatch,
         drain_timeout: float,
+        cluster: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._topic = topic
@@ -98,7 +102,8 @@ class Poller:
         self._intake = intake
         self._metrics = metrics
         self._topic_watch = topic_watch
-        self._origins = Origins(lambda: topic_watch.known)
+        self._origins = Origins(lambda: topic_watch.known, cluster)
+        self._lookup = CommitLookup(lambda numbers: group_commits(config, topic, numbers))
         self._drain_timeout = drain_timeout
         self._clock = clock
         self._gaps = OffsetGaps(metrics)
@@ -188,6 +193,7 @@ class Poller:
                 self._turn()
             self._drain()
         finally:
+            self._lookup.close()
             if not call_within(CLOSE_TIMEOUT_S, self._consumer.close):
                 log.warning("group not left in time timeout_s=%g", CLOSE_TIMEOUT_S)
 
@@ -199,6 +205,7 @@ class Poller:
             self._pause()
         elif self._new:
             self._settle()
+        self._learn()
         if foreign := self._origins.foreign():
             self._begin_anew(foreign)
         self._take(self._poll())
@@ -303,12 +310,14 @@ class Poller:
         self._assigned |= numbers
         self._ledger.assign(numbers)
         self._metrics.rebalances.labels("assigned").inc(len(numbers))
-        committed = self._committed(numbers)
-        self._gaps.expect({number: each.offset for number, each in committed.items()})
-        self._topic_watch.look()
-        self._origins.assign(
-            numbers, {number: each.metadata or "" for number, each in committed.items()}
-        )
+        told = self._committed(numbers)
+        self._gaps.expect(_offsets(told))
+        call_within(LOOK_TIMEOUT_S, self._topic_watch.look)
+        self._origins.assign(told, _metadata(told))
+        if unknown := numbers - told.keys():
+            log.warning("commits unknown partitions=%s commits=held_back", sorted(unknown))
+            self._origins.ask(unknown)
+            self._lookup.want({number: self._ledger.epoch(number) for number in unknown})
         log.info("partitions assigned=%s now=%s", sorted(numbers), sorted(self._assigned))
         self._new |= numbers
 
@@ -328,18 +337,30 @@ class Poller:
         self._ledger.revoke(numbers)
         self._gaps.forget(numbers)
         self._origins.forget(numbers)
+        self._lookup.forget(numbers)
         self._metrics.rebalances.labels(event).inc(len(numbers))
         self._lag.forget(numbers)
         log.info("partitions %s=%s now=%s", event, sorted(numbers), sorted(self._assigned))
 
     def _committed(self, numbers: set[int]) -> dict[int, TopicPartition]:
-        """The group's commits by partition, where there are any."""
+        """The group's commits by partition, as far as they are told in time."""
         try:
-            found = self._consumer.committed(self._partitions(numbers), timeout=COMMITTED_TIMEOUT_S)
+            asked = self._partitions(numbers)
+            return told_of(self._consumer.committed(asked, timeout=COMMITTED_TIMEOUT_S))
         except KafkaException as error:
             log.warning("committed offsets unknown reason=%r", error.args[0].str())
             return {}
-        return {each.partition: each for each in found if each.offset != OFFSET_INVALID}
+
+    def _learn(self) -> None:
+        """Take commits that were not told at the assignment."""
+        if not (told := self._lookup.told()):
+            return
+        log.info("commits known partitions=%s", sorted(told))
+        self._origins.assign(told, _metadata(told))
+        foreign = self._origins.foreign()
+        for number, offset in _offsets(told).items():
+            if number not in foreign:
+                self._gaps.expect_late(number, offset, self._low_watermark)
 
     # The end.
 
@@ -400,3 +421,11 @@ class Poller:
         if error.code() in TROUBLE:
             self._trouble_until = self._clock() + TROUBLE_LASTS_S
         self._client_log.error(error)
+
+
+def _offsets(told: Mapping[int, TopicPartition]) -> dict[int, int]:
+    return {number: each.offset for number, each in told.items() if each.offset >= 0}
+
+
+def _metadata(told: Mapping[int, TopicPartition]) -> dict[int, str]:
+    return {number: each.metadata or "" for number, each in told.items()}

@@ -40,11 +40,15 @@ class Topics:
         bootstrap: broker addresses.
         extra: further librdkafka properties.
 
+    Attributes:
+        cluster_id: what tells this cluster from others, as last seen; empty before that.
+
     Raises:
         SettingError: when librdkafka knows no such property or value.
     """
 
     def __init__(self, *, bootstrap: str, extra: Mapping[str, str]) -> None:
+        self.cluster_id = ""
         self._log = ClientLog(bootstrap)
         self._config: Config = {**common_config(bootstrap, "admin"), **extra}
         try:
@@ -103,13 +107,15 @@ class Topics:
             TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
         )
         try:
-            return str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
+            found = str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
         except KafkaException as error:
             self._serve()
             raise BrokerUnavailable(f"topic {topic}: {told(error.args[0], self._log)}") from None
         except TimeoutError:
             # The client has limits of its own, but may not have run meanwhile.
             raise BrokerUnavailable(f"topic {topic}: no answer to its description") from None
+        self.cluster_id = cluster.cluster_id or self.cluster_id
+        return found
 
     def ensure(
         self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]

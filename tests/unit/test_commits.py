@@ -48,11 +48,12 @@ class Parts:
         self.clock, self.consumer, self.metrics = Clock(), FakeConsumer(), Metrics()
         self.ledger = Ledger(max_images=100, max_bytes=10_000, clock=self.clock)
         self.ledger.assign([0, 1])
+        self.unknown: set[int] = set()
         self.commits = Commits(
             self.consumer,  # type: ignore[arg-type]
             topic="image_data",
             ledger=self.ledger,
-            metadata=lambda partition: f"of {partition}",
+            metadata=lambda partition: None if partition in self.unknown else f"of {partition}",
             metrics=self.metrics,
             clock=self.clock,
         )
@@ -85,6 +86,18 @@ def test_nothing_done_is_no_commit(parts: Parts) -> None:
     parts.commits.commit_when_due()
     parts.commits.commit_now({0, 1})
     assert parts.consumer.calls == []
+
+
+def test_a_partition_whose_commit_is_not_known_is_not_committed(parts: Parts) -> None:
+    parts.unknown = {0}
+    parts.finish(4)
+    parts.finish(9, partition=1)
+    parts.commits.commit()
+    parts.commits.commit_now({0})
+    assert parts.consumer.calls == [({1: 10}, True)]
+    parts.unknown = set()
+    parts.commits.commit_now({0})
+    assert parts.consumer.calls[1:] == [({0: 5}, False)]
 
 
 def test_commits_are_at_most_one_a_second(parts: Parts) -> None:

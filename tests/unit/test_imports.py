@@ -22,6 +22,7 @@ KAFKA = {
     "velox/client_log.py",
     "velox/commits.py",
     "velox/embedded_broker.py",
+    "velox/commit_lookup.py",
     "velox/group_lag.py",
     "velox/kafka_client.py",
     "velox/kafka_errors.py",

@@ -123,3 +123,11 @@ def test_a_partition_that_is_gone_is_no_longer_shown(parts: Parts) -> None:
     parts.lag.forget([0, 7])
     assert (parts.records(0), parts.seconds(0)) == (None, None)
     assert parts.records(1) == 0
+
+
+def test_a_partition_that_is_not_measured_any_more_is_not_shown(parts: Parts) -> None:
+    parts.measure()
+    parts.lag.measure_when_due([1])
+    assert (parts.records(0), parts.seconds(0)) == (None, None)
+    assert parts.records(1) == 0
+    assert parts.lag.total == 0

@@ -4,11 +4,12 @@ from velox.origins import Origins
 
 
 class Topic:
-    """A topic whose identity may be known."""
+    """A topic whose identity, and that of its cluster, may be known."""
 
-    def __init__(self, identity: str) -> None:
+    def __init__(self, identity: str, cluster: str = "") -> None:
         self.identity = identity
-        self.origins = Origins(lambda: self.identity)
+        self.cluster = cluster
+        self.origins = Origins(lambda: self.identity, lambda: self.cluster)
 
 
 def test_a_commit_of_the_same_topic_is_of_this_one() -> None:
@@ -70,3 +71,45 @@ def test_a_partition_that_is_gone_is_forgotten() -> None:
     origins.forget([0, 1])
     assert origins.foreign() == set()
     assert origins.metadata(0) == ""
+
+
+def test_a_commit_names_cluster_and_topic() -> None:
+    origins = Topic("a", cluster="north").origins
+    origins.assign([0, 1], {0: "cluster-id=north;topic-id=a", 1: "cluster-id=north;topic-id=b"})
+    assert origins.foreign() == {1}
+    assert origins.metadata(0) == "cluster-id=north;topic-id=a"
+    assert origins.metadata(1) == "cluster-id=north;topic-id=b"
+
+
+def test_a_commit_of_an_earlier_version_names_the_topic_alone() -> None:
+    origins = Topic("a", cluster="north").origins
+    origins.assign([0, 1], {0: "topic-id=a", 1: "topic-id=b"})
+    assert origins.foreign() == {1}
+    assert origins.metadata(0) == "cluster-id=north;topic-id=a"
+
+
+def test_a_commit_of_another_cluster_is_gone_on_from() -> None:
+    """Whoever mirrored the topic carried the offset over, and the metadata with it."""
+    topic = Topic("b", cluster="south")
+    topic.origins.assign([0], {0: "cluster-id=north;topic-id=a"})
+    assert topic.origins.foreign() == set()
+    assert topic.origins.metadata(0) == "cluster-id=south;topic-id=b"
+    topic.identity = "c"
+    assert topic.origins.foreign() == {0}, "from now on it is as any other"
+
+
+def test_while_a_commit_is_not_known_nothing_may_be_committed() -> None:
+    topic = Topic("b")
+    topic.origins.ask([0])
+    assert topic.origins.foreign() == set()
+    assert topic.origins.metadata(0) is None
+    topic.origins.assign([0], {0: "topic-id=a"})
+    assert topic.origins.foreign() == {0}
+    topic.origins.begin_anew({0})
+    assert topic.origins.metadata(0) == "topic-id=b"
+
+
+def test_what_others_wrote_into_a_commit_is_no_origin() -> None:
+    origins = Topic("a").origins
+    origins.assign([0, 1, 2], {0: "=;;=", 1: "cluster-id=x", 2: "topic-id="})
+    assert origins.foreign() == set()

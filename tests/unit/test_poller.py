@@ -15,7 +15,9 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
+from velox.gone_partitions import GRACE_S
 
+from tests.rig.waiting import eventually
 from tests.unit.fakes import CAPTURED_MS, Clock, FakeMessage, record, value
 from velox import poller
 from velox.batcher import End
@@ -120,6 +122,9 @@ class FakeConsumer:
         assert cached, "a request would hold up the poll loop"
         return self.watermarks.get(partition.partition)
 
+    def unsubscribe(self) -> None:
+        self.calls.append(("unsubscribe",))
+
     def seek(self, partition: TopicPartition) -> None:
         self.calls.append(("seek", (partition.partition, partition.offset)))
         if partition.partition in self.not_fetched:
@@ -161,9 +166,12 @@ class Parts:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(poller, "Consumer", FakeConsumer)
         monkeypatch.setattr(poller, "PATIENCE_S", 0)
+        monkeypatch.setattr(poller, "group_commits", self.asked_again)
+        self.answers: SimpleQueue[dict[int, TopicPartition]] = SimpleQueue()
         self.clock, self.metrics, self.stop = Clock(NOW), Metrics(), threading.Event()
         self.identity = "first"
-        self.topic_watch = TopicWatch(lambda: self.identity)
+        self.count = 8
+        self.topic_watch = TopicWatch(lambda: self.identity, partitions=lambda: self.count)
         self.topic_watch.look()
         self.intake: SimpleQueue[Record | End] = SimpleQueue()
         self.ledger = TimedLedger(self.clock)
@@ -178,6 +186,19 @@ class Parts:
             clock=self.clock,
         )
         self.consumer: FakeConsumer = self.poller._consumer  # type: ignore[assignment]
+
+    def asked_again(self, *_: object) -> dict[int, TopicPartition]:
+        """The group's coordinator, asked in the background: silent until it has an answer."""
+        return self.answers.get()
+
+    def told(self, offset: int, metadata: str) -> Step:
+        """A poll during which the coordinator tells a commit of partition 0."""
+
+        def step() -> None:
+            self.answers.put({0: TopicPartition("image_data", 0, offset, metadata)})
+            eventually(lambda: self.poller._lookup._told, 20, "the answer")
+
+        return step
 
     def rebalance(self, event: str, *partitions: int) -> Step:
         """A poll during which the group calls back."""
@@ -209,6 +230,11 @@ class Parts:
         """Another topic of the same name is there, and is noticed."""
         self.identity += "'"
         self.topic_watch.look()
+
+    def shrink(self) -> None:
+        """Another topic of the same name has one partition, and that is noticed."""
+        self.count = 1
+        self.recreate()
 
     def second(self) -> None:
         """A poll that takes a second."""
@@ -447,10 +473,50 @@ def test_a_partition_that_is_gone_has_no_lag_here(parts: Parts) -> None:
     assert seen == [[9, 9], [None, 9]]
 
 
-def test_unknown_commits_are_no_error(parts: Parts) -> None:
+def test_while_a_commit_is_not_known_its_partition_is_read_and_not_committed(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    def committed_nothing() -> None:
+        assert parts.consumer.told("commit") == []
+
     parts.consumer.unreachable = True
-    parts.run(parts.rebalance("assign", 0), found(5))
-    assert [each.offset for each in parts.taken()] == [5]
+    parts.run(
+        parts.rebalance("assign", 0),
+        found(5),
+        parts.finish,
+        parts.second,
+        both(committed_nothing, parts.told(5, "topic-id=first")),
+        parts.second,
+    )
+    assert parts.consumer.told("commit")[0] == {0: 6}
+    assert parts.consumer.told("seek") == []
+    assert "commits unknown partitions=[0]" in caplog.text
+
+
+def test_a_commit_that_is_told_late_and_of_another_topic_is_no_place_to_go_on_from(
+    parts: Parts,
+) -> None:
+    parts.consumer.unreachable = True
+    parts.run(
+        parts.rebalance("assign", 0),
+        found(30),
+        parts.finish,
+        parts.second,
+        parts.told(30, "topic-id=another"),
+        nothing,
+        parts.second,
+        nothing,
+    )
+    assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING)]
+    assert parts.consumer.told("commit") == []
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="recreated") == 1
+
+
+def test_what_expired_before_a_commit_was_told_is_counted(parts: Parts) -> None:
+    parts.consumer.unreachable = True
+    parts.consumer.watermarks = {0: (50, 60)}
+    parts.run(parts.rebalance("assign", 0), found(50), parts.told(20, ""), nothing)
+    assert value(parts.metrics, "velox_offset_gap_records_total") == 30
 
 
 def test_a_topic_created_anew_is_read_from_its_start_and_said(
@@ -513,6 +579,33 @@ def test_a_commit_of_a_topic_that_is_gone_is_no_place_to_go_on_from(parts: Parts
     parts.run(parts.rebalance("assign", 0, 1, 2), nothing)
     assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING)]
     assert value(parts.metrics, "velox_offset_gaps_total", kind="recreated") == 1
+
+
+def test_partitions_that_are_gone_are_not_read_nor_lag_and_the_group_is_joined_anew(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.consumer.watermarks = {0: (0, 9), 1: (0, 9)}
+
+    def lag() -> list[float | None]:
+        return [value(parts.metrics, "velox_consumer_lag_records", partition=each) for each in "01"]
+
+    def look() -> None:
+        assert lag() == [9, None]
+        assert parts.consumer.told("subscribe") == [["image_data"]]
+
+    parts.run(
+        parts.rebalance("assign", 0, 1),
+        *[parts.second] * 2,
+        parts.shrink,
+        *[parts.second] * 2,
+        look,
+        *[parts.second] * int(GRACE_S),
+        nothing,
+    )
+    assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING)]
+    assert [call[0] for call in parts.consumer.calls].count("unsubscribe") == 1
+    assert parts.consumer.told("subscribe") == [["image_data"]] * 2
+    assert "partitions gone=[1] group=joined_anew" in caplog.text
 
 
 # Backpressure.
@@ -657,6 +750,19 @@ def test_another_error_is_counted_and_passed_over(parts: Parts) -> None:
     assert value(parts.metrics, "velox_kafka_errors_total") == 1
     assert not parts.poller.broker_in_trouble()
     assert [each.offset for each in parts.taken()] == [5]
+
+
+def test_an_error_that_repeats_is_counted_and_logged_now_and_then(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, away = KafkaError(KafkaError._UNKNOWN_PARTITION), KafkaError(KafkaError._TRANSPORT)
+    for _ in range(50):
+        parts.consumer.config["error_cb"](gone)
+        parts.clock.advance(0.02)
+    parts.consumer.config["error_cb"](away)
+    assert value(parts.metrics, "velox_kafka_errors_total") == 51
+    assert caplog.text.count("kafka error=_UNKNOWN_PARTITION") == 1
+    assert caplog.text.count("kafka error=_TRANSPORT") == 1
 
 
 def test_a_broker_that_is_away_is_remembered_for_a_while(parts: Parts) -> None:

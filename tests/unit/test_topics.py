@@ -158,7 +158,9 @@ def test_a_topic_that_may_not_be_read_is_named(made: Topics, admin: FakeAdmin) -
 
 def test_a_topic_has_an_identity(made: Topics, admin: FakeAdmin) -> None:
     admin.there = {"t": 1}
+    assert made.cluster_id == ""
     assert made.identity("t") == "id-of-t"
+    assert made.cluster_id == admin.cluster
     with pytest.raises(BrokerUnavailable, match="topic other: "):
         made.identity("other")
 
