@@ -224,7 +224,9 @@ def join_stages(
         breaker=breaker,
     )
     topics = Topics(bootstrap=bootstrap, extra=extra)
-    topic_watch = TopicWatch(lambda: topics.identity(topic))
+    topic_watch = TopicWatch(
+        lambda: topics.identity(topic), partitions=lambda: topics.partitions(topic)
+    )
     opened.enter_context(closing(topic_watch))
     topic_watch.start()
     poller = Poller(

@@ -49,6 +49,7 @@ def expose(settings: LagSettings, stop: threading.Event) -> int:
         ["partition"],
         registry=registry,
     )
+    shown: set[int] = set()
     measured = time.monotonic()
     health = Health(poll_age=lambda: time.monotonic() - measured, idle=lambda: 0.0)
     routes = answers(registry, health)
@@ -56,24 +57,34 @@ def expose(settings: LagSettings, stop: threading.Event) -> int:
     with closing(lag), serve as address:
         log.info("metrics address=%s", address)
         while not stop.is_set():
-            show(lag, gauge)
+            shown = show(lag, gauge, shown)
             measured = time.monotonic()
             stop.wait(EVERY_S)
     log.info("stopped")
     return 0
 
 
-def show(lag: GroupLag, gauge: Gauge) -> None:
-    """Set the gauge; a broker that is away leaves a gap, never an old number."""
+def show(lag: GroupLag, gauge: Gauge, shown: set[int]) -> set[int]:
+    """Set the gauge; a broker that is away leaves a gap, never an old number.
+
+    Args:
+        lag: is measured.
+        gauge: by partition.
+        shown: the partitions that it shows.
+
+    Returns:
+        The partitions that it shows now.
+    """
     measured: dict[int, int] = {}
     try:
         measured = lag.measure()
     except BrokerUnavailable as error:
         log.warning("lag unknown reason=%r", str(error))
-    if not measured:
-        gauge.clear()
+    for partition in shown - measured.keys():
+        gauge.remove(partition)
     for partition, records in measured.items():
         gauge.labels(partition).set(records)
+    return set(measured)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class LagGauges:
         self._start = start
         self._clock = clock
         self._due = clock()
+        self._shown: set[int] = set()
         self.total = 0
 
     def measure_when_due(self, partitions: Iterable[int]) -> None:
@@ -45,7 +46,9 @@ class LagGauges:
         if self._clock() < self._due:
             return
         self._due = self._clock() + EVERY_S
+        partitions = set(partitions)
         self.total = sum(self._measure(each) for each in partitions)
+        self.forget(self._shown - partitions)
 
     def _measure(self, partition: int) -> int:
         low, high = self._watermarks(partition)
@@ -56,12 +59,14 @@ class LagGauges:
             done = self._start(partition, low)
         lag = max(0, high - max(done, low))
         behind = time.time() - last_ms / 1000 if last_ms else self._clock() - since
+        self._shown.add(partition)
         self._metrics.lag.labels(partition).set(lag)
         self._metrics.lag_seconds.labels(partition).set(max(0.0, behind) if lag else 0.0)
         return lag
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Drop the gauges of partitions that another consumer measures from now on."""
-        for partition in partitions:
+        for partition in self._shown & set(partitions):
+            self._shown.discard(partition)
             for gauge in (self._metrics.lag, self._metrics.lag_seconds):
                 gauge.remove(partition)

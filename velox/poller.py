@@ -28,6 +28,7 @@ from velox.client_log import ClientLog
 from velox.commit_lookup import CommitLookup, group_commits, told_of
 from velox.commits import Commits
 from velox.errors import PollerFailed
+from velox.gone_partitions import GonePartitions
 from velox.kafka_client import Config, refused
 from velox.kafka_errors import Refusals, explained, is_fatal
 from velox.lag import LagGauges
@@ -108,6 +109,7 @@ class Poller:
         self._clock = clock
         self._gaps = OffsetGaps(metrics)
         self._assigned: set[int] = set()
+        self._gone = GonePartitions(lambda: topic_watch.count, clock=clock)
         self._paused = False
         self._new: set[int] = set()
         self._turned = self._trouble_until = clock()
@@ -182,12 +184,7 @@ class Poller:
         Raises:
             PollerFailed: on an error of the client that no retry can mend.
         """
-        self._consumer.subscribe(
-            [self._topic],
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        self._subscribe()
         try:
             while not stop.is_set():
                 self._turn()
@@ -196,6 +193,14 @@ class Poller:
             self._lookup.close()
             if not call_within(CLOSE_TIMEOUT_S, self._consumer.close):
                 log.warning("group not left in time timeout_s=%g", CLOSE_TIMEOUT_S)
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
 
     def _turn(self) -> None:
         self._turned = self._clock()
@@ -206,12 +211,15 @@ class Poller:
         elif self._new:
             self._settle()
         self._learn()
-        if foreign := self._origins.foreign():
+        gone = self._gone.among(self._assigned)
+        if foreign := self._origins.foreign() - gone:
             self._begin_anew(foreign)
+        if self._gone.overdue(self._assigned):
+            self._join_anew(gone)
         self._take(self._poll())
         self._positions.look_when_due(self._assigned)
         self._commits.commit_when_due()
-        self._lag.measure_when_due(self._assigned)
+        self._lag.measure_when_due(self._assigned - gone)
         if self._lag.total == 0:
             self._ledger.rest()
         self._show_flight()
@@ -291,6 +299,12 @@ class Poller:
             self._ledger.assign(begun)
             self._gaps.begin_anew(begun)
             self._origins.begin_anew(begun)
+
+    def _join_anew(self, gone: set[int]) -> None:
+        """Leave the group and join it, so that it gives only partitions that there are."""
+        log.warning("partitions gone=%s group=joined_anew", sorted(gone))
+        self._consumer.unsubscribe()
+        self._subscribe()
 
     def _sought_start(self, number: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Noticing that a topic was deleted and created anew under its name.
+"""Noticing that a topic was deleted, or created anew under its name.
 
 The classic protocol knows topics by name alone. A consumer that stood at offset 30 of the old topic
 reads the new one from offset 30, once it is that long, and its first records would be lost without
@@ -24,15 +24,25 @@ class TopicWatch:
 
     Args:
         identity: of the topic as it is now; raises BrokerUnavailable while that is not known.
+        partitions: how many the topic has, 0 if there is no such topic; raises alike.
         interval: seconds between two looks.
 
     Attributes:
         known: the identity as it was when last seen, empty before that.
+        count: the number of partitions when last seen, None before that.
     """
 
-    def __init__(self, identity: Callable[[], str], *, interval: float = EVERY_S) -> None:
+    def __init__(
+        self,
+        identity: Callable[[], str],
+        *,
+        partitions: Callable[[], int | None] = lambda: None,
+        interval: float = EVERY_S,
+    ) -> None:
         self.known = ""
+        self.count: int | None = None
         self._identity = identity
+        self._partitions = partitions
         self._interval = interval
         self._stop = threading.Event()
         self._looking = threading.Lock()
@@ -60,6 +70,7 @@ class TopicWatch:
 
     def _see(self) -> None:
         try:
+            self.count = self._partitions()
             self.known = self._identity()
         except BrokerUnavailable as error:
             log.debug("topic identity unknown reason=%r", str(error))

@@ -90,4 +90,12 @@ def test_lag_without_a_consumer(kafka: Kafka, tmp_path: Path) -> None:
     assert get(f"{address}/healthz") == (200, "ok\n")
     kafka.start()
     shows({"0": 2, "1": 0}, "the numbers come back")
+
+    admin.delete_topics([topic])[topic].result(LIMIT_S)
+    shows({}, "the topic is gone")
+    eventually(
+        lambda: topic not in admin.list_topics(timeout=LIMIT_S).topics, LIMIT_S, "its deletion"
+    )
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(LIMIT_S)
+    shows({"0": 0}, "it has one partition now")
     assert exporter.terminate(LIMIT_S) == 0

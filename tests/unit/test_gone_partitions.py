@@ -1,6 +1,5 @@
-from velox.gone_partitions import GRACE_S, GonePartitions
-
 from tests.unit.fakes import Clock
+from velox.gone_partitions import GRACE_S, GonePartitions
 
 
 class Topic:

@@ -15,13 +15,13 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from velox.gone_partitions import GRACE_S
 
 from tests.rig.waiting import eventually
 from tests.unit.fakes import CAPTURED_MS, Clock, FakeMessage, record, value
 from velox import poller
 from velox.batcher import End
 from velox.errors import PollerFailed, SettingError
+from velox.gone_partitions import GRACE_S
 from velox.ledger import Ledger
 from velox.metrics import Metrics
 from velox.poller import TROUBLE_LASTS_S, Poller
