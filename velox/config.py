@@ -29,6 +29,7 @@ from velox.config_parsers import (
     SOURCES,
     SWITCH,
     TOPIC,
+    NotAllowed,
     Parser,
     choice,
     choices,
@@ -38,6 +39,7 @@ from velox.config_parsers import (
     text,
 )
 from velox.errors import SettingError
+from velox.records import DEAD_LETTERS
 
 SHAPE_NAMES = ("circle", "square", "triangle", "pentagon", "hexagon", "star", "cross")
 COLOR_NAMES = ("red", "green", "blue", "yellow", "cyan", "magenta", "orange", "white")
@@ -84,10 +86,11 @@ class Settings:
             given = environ.get(declared.variable, declared.default)
             try:
                 values[name] = declared.parser.convert(given)
-            except (ValueError, KeyError, OverflowError):
+            except (ValueError, KeyError, OverflowError) as error:
                 shown = "<hidden>" if declared.secret else repr(given)
+                reason = error if isinstance(error, NotAllowed) else declared.parser.allowed
                 raise SettingError(
-                    f"{declared.variable}={shown} is not allowed: {declared.parser.allowed}"
+                    f"{declared.variable}={shown} is not allowed: {reason}"
                 ) from None
         return cls(**values)
 
@@ -436,6 +439,17 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         number(0, 3600),
         "Seconds to finish what is in flight after SIGTERM or before partitions are handed on",
     )
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not go together."""
+        topics = (self.kafka_topic, self.kafka_topic + DEAD_LETTERS)
+        if self.kafka_results_topic in topics:
+            what = ("the topic of the images", "that of their dead letters")
+            raise SettingError(
+                f"KAFKA_RESULTS_TOPIC={self.kafka_results_topic!r} is "
+                f"{what[topics.index(self.kafka_results_topic)]} "
+                f"(KAFKA_TOPIC={self.kafka_topic!r}): results need a topic of their own"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

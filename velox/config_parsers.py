@@ -11,22 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Velox's guarantees rest on these; KAFKA_CONFIG may not change them.
-PROTECTED_PROPERTIES = frozenset(
-    {
-        "acks",
-        "allow.auto.create.topics",
-        "auto.offset.reset",
-        "bootstrap.servers",
-        "enable.auto.commit",
-        "enable.auto.offset.store",
-        "enable.idempotence",
-        "group.id",
-        "group.protocol",
-        "metadata.broker.list",
-        "request.required.acks",
-    }
-)
+from velox.kafka_properties import GUARDED, why_not
+
+# Velox's guarantees rest on these; see there for what they may say.
+PROTECTED_PROPERTIES = frozenset(GUARDED)
+
+
+class NotAllowed(ValueError):
+    """A value that is not allowed, with the reason in words that hold no part of it."""
 
 
 class Parser(NamedTuple):
@@ -144,8 +136,8 @@ def _kafka_config(value: str) -> dict[str, str]:
         name = name.strip()
         if not equals or not re.fullmatch(r"[a-z][a-z0-9._]*", name):
             raise ValueError
-        if name in PROTECTED_PROPERTIES:
-            raise ValueError
+        if (reason := why_not(name, content)) is not None:
+            raise NotAllowed(reason)
         properties[name] = content
     return properties
 
@@ -160,8 +152,8 @@ SWITCH = Parser(_switch, "0 or 1")
 LABELS = Parser(_labels, "a comma-separated list of labels, or empty for all")
 KAFKA_CONFIG = Parser(
     _kafka_config,
-    r"name=value pairs of librdkafka, separated by commas (a comma in a value: \,), none of "
-    + ", ".join(sorted(PROTECTED_PROPERTIES)),
+    r"name=value pairs of librdkafka, separated by commas (a comma in a value: \,), but for those "
+    "on which the guarantees rest",
 )
 TOPIC = text(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,245}", "1 to 245 of a-z A-Z 0-9 . _ -")
 OPTIONAL_TOPIC = text(

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from velox.acknowledged import AcknowledgedProducer, Outgoing
 from velox.errors import MessageRefused
 from velox.outbox import Outbox
-from velox.records import LONGEST_TEXT, DeadLetter, Headers
+from velox.records import DEAD_LETTERS, LONGEST_TEXT, DeadLetter, Headers
 
-SUFFIX = "-dlt"
+SUFFIX = DEAD_LETTERS
 PREFIX = "__connect.errors."
 LONGEST_MESSAGE = 1000
 # Of the record's own headers, where they do not travel whole.

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 Headers = tuple[tuple[str, bytes | None], ...]
 # Of text that comes in a header this much goes on: into documents, results and letters.
 LONGEST_TEXT = 1000
+# What the name of a topic's dead letters ends with.
+DEAD_LETTERS = "-dlt"
 
 # The objects that carry a record and a header, as sys.getsizeof counts them, and their part of the
 # queues; a name has up to 4 bytes a character.
