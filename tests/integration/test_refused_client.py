@@ -108,6 +108,24 @@ def test_a_group_that_may_not_be_read(
     assert "KAFKA_CONSUMER_GROUP" in last_line(refused)
 
 
+def test_results_that_may_not_be_written(
+    kafka: SecuredKafka, topic: str, anything: Model, tmp_path: Path
+) -> None:
+    allow(kafka, ResourceType.TOPIC, topic, AclOperation.READ)
+    allow(kafka, ResourceType.GROUP, f"group-of-{topic}", AclOperation.READ)
+    results = f"{topic}-results"
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin.create_topics([NewTopic(results, 2, 1)])[results].result(30)
+    allow(kafka, ResourceType.TOPIC, results, AclOperation.DESCRIBE)
+    access = {"KAFKA_CONFIG": kafka.kafka_config(PASSWORD), "KAFKA_RESULTS_TOPIC": results}
+    refused = consumer(kafka.secured_bootstrap, topic, anything, tmp_path, **access)
+    env = settings.producer(kafka.bootstrap, topic, PRODUCER_IMAGES=3)
+    assert script("producer.py", env=env, log=tmp_path / "producer.log").wait(LIMIT_S) == 0
+    line = last_line(refused)
+    assert results in line
+    assert "allow the user of KAFKA_CONFIG" in line
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["no topic", "another topic"])
 def test_a_topic_that_may_not_be_written(
     elsewhere: bool, kafka: SecuredKafka, topic: str, tmp_path: Path
