@@ -33,6 +33,7 @@ _THREAD = re.compile(r"^\[thrd:.*?\]: (?=\S)")
 _STATE = re.compile(r" \(after (\d+)ms in state (\w+)[^)]*\)$")
 # KAFKA_CONFIG goes to every client.
 _OF_OTHERS = re.compile(r"is a (consumer|producer) property and will be ignored")
+_NUMBER = re.compile(r"\d+")
 _CLOSED = re.compile(r"Disconnected\b")
 _CREDENTIALS = re.compile(r"[^\s,/'\"=]+:[^\s,/'\"]*@")
 # A listener that asks for more than it was given closes the connection without a word.
@@ -92,7 +93,9 @@ class ClientLog:
     def error(self, error: KafkaError) -> None:
         """Log an error that the client handed to its user, unless these words were just logged."""
         reason = _words(error.str())
-        self._say(logging.WARNING, reason, "kafka error=%s reason=%r", error.name(), reason)
+        # One that names an offset has other words for each record.
+        same = reason if error.code() in AWAY else _NUMBER.sub("0", reason)
+        self._say(logging.WARNING, same, "kafka error=%s reason=%r", error.name(), reason)
 
     def trouble(self) -> str:
         """Why no broker was reached lately, with the address and its variable, else empty."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velox.errors import EngineBroken, EngineOutOfMemory, InferenceFailed
+from velox.thinned_log import ThinnedLog
 
 if TYPE_CHECKING:
     from velox.engine import Engine
@@ -34,6 +35,8 @@ class BisectingPredictor:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._limit: int | None = None
+        # A batch of a single bad image fails as often as it is halved, and the next one as well.
+        self._trouble = ThinnedLog(log, per_second=0.2, burst=10)
 
     def predict(self, images: Images) -> tuple[Indices, Confidences, dict[int, InferenceFailed]]:
         """Predict uint8 [N, S, S, 3].
@@ -74,7 +77,7 @@ class BisectingPredictor:
             raise
         except Exception as error:
             count = rows.stop - rows.start
-            log.warning(
+            self._trouble.warning(
                 "inference failed images=%d error=%s: %s", count, type(error).__name__, error
             )
             if count == 1 and isinstance(error, EngineOutOfMemory):

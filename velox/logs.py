@@ -8,7 +8,11 @@ import sys
 import threading
 import time
 
+from velox.thinned_log import ThinnedLog
+
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+# Characters; what a server or a model says of a record may be as long as the record.
+LONGEST_LINE = 8000
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -22,7 +26,10 @@ class _OneLine(logging.Formatter):
     """Keeps an event on one line: a message may carry text that came with a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).translate(_ESCAPED)
+        line = super().format(record).translate(_ESCAPED)
+        if len(line) <= LONGEST_LINE:
+            return line
+        return f"{line[:LONGEST_LINE]} ... {len(line)} characters"
 
 
 def setup(level: str) -> None:
@@ -50,8 +57,9 @@ def capture_native_stderr() -> None:
 
 
 def _relay(read_end: int) -> None:
-    log = logging.getLogger("velox.native")
+    # Decoders print for every odd image.
+    thinned = ThinnedLog(logging.getLogger("velox.native"), per_second=2, burst=50)
     with os.fdopen(read_end, errors="backslashreplace") as lines:
         for line in lines:
             if line.strip():
-                log.debug("library printed text=%r", line.strip())
+                thinned.debug("library printed text=%r", line.strip())

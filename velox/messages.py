@@ -9,6 +9,7 @@ from typing import cast
 from confluent_kafka import Message
 
 from velox.records import Headers, Record
+from velox.thinned_log import ThinnedLog
 
 # A name that is not UTF-8 makes the client return a value and leave an exception behind. A direct
 # call, once the interpreter has specialised it, does not look for one, and something else fails
@@ -16,6 +17,7 @@ from velox.records import Headers, Record
 _read_headers = methodcaller("headers")
 
 log = logging.getLogger(__name__)
+trouble = ThinnedLog(log, per_second=0.1)
 
 
 def record_of(message: Message, *, topic: str, epoch: int, received: float) -> Record:
@@ -48,5 +50,9 @@ def _headers(message: Message) -> Headers:
     try:
         return cast(Headers, tuple(_read_headers(message) or ()))
     except (SystemError, UnicodeDecodeError):
-        log.warning("headers dropped partition=%s offset=%s", message.partition(), message.offset())
+        trouble.warning(
+            "headers dropped partition=%s offset=%s reason='a name is not UTF-8'",
+            message.partition(),
+            message.offset(),
+        )
         return ()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from velox.metrics import Metrics
 from velox.records import Record
+from velox.thinned_log import ThinnedLog
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,8 @@ class OffsetGaps:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        # Retention that overtakes a consumer again and again leaves a gap each time.
+        self._trouble = ThinnedLog(log, per_second=0.2, burst=20)
         self._next: dict[int, int] = {}
         self._first: dict[int, int] = {}
         self._back: set[int] = set()
@@ -93,9 +96,8 @@ class OffsetGaps:
     def _report(self, kind: str, partition: int, expected: int, found: int, lost: int) -> None:
         self._metrics.offset_gaps.labels(kind).inc()
         self._metrics.offset_gap_records.inc(lost)
-        log.error(
-            "offset gap kind=%s partition=%d expected=%d found=%d records_lost=%d",
-            kind,
+        self._trouble.error(
+            f"offset gap kind={kind} partition=%d expected=%d found=%d records_lost=%d",
             partition,
             expected,
             found,

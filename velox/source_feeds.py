@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 from velox.pace import Pace
 from velox.sources import Capture, Item, Source, Unreadable
+from velox.thinned_log import ThinnedLog
 
 # Items of one source that wait to be taken: enough to read ahead, few enough for memory.
 SLOTS = 4
@@ -134,6 +135,8 @@ class Feeds:
         limit: int,
     ) -> None:
         self._stop = threading.Event()
+        # A folder of a million files that are no images names the first of them; all are counted.
+        self._trouble = ThinnedLog(log, per_second=1, burst=50)
         self._queue: SimpleQueue[tuple[Feed, Item | Exception | None]] = SimpleQueue()
         self._max_bytes = max_bytes
         self._limit = limit
@@ -180,7 +183,7 @@ class Feeds:
                 left = left and left - 1
                 yield item
             else:
-                log.warning(
+                self._trouble.warning(
                     "unreadable source=%s name=%r reason=%r", feed.source.id, item.name, item.reason
                 )
 

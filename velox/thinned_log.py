@@ -15,6 +15,7 @@ class ThinnedLog:
     Args:
         log: where the events go.
         per_second: how many of each kind pass; below 1 for one in several seconds.
+        burst: how many of each kind pass at once after a pause.
         clock: monotonic seconds.
     """
 
@@ -23,12 +24,18 @@ class ThinnedLog:
         log: logging.Logger,
         *,
         per_second: float,
+        burst: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
         self._between = 1 / per_second
+        self._ahead = (burst - 1) * self._between
         self._clock = clock
-        self._next: dict[str, float] = {}
+        self._due: dict[str, float] = {}
+
+    def debug(self, message: str, *values: object) -> None:
+        """Log at level DEBUG, or drop."""
+        self._pass(logging.DEBUG, message, values)
 
     def info(self, message: str, *values: object) -> None:
         """Log at level INFO, or drop."""
@@ -44,6 +51,7 @@ class ThinnedLog:
 
     def _pass(self, level: int, message: str, values: tuple[object, ...]) -> None:
         now = self._clock()
-        if now >= self._next.get(message, now):
-            self._next[message] = now + self._between
+        due = max(now, self._due.get(message, now))
+        if due - now <= self._ahead:
+            self._due[message] = due + self._between
             self._log.log(level, message, *values)

@@ -118,3 +118,12 @@ def test_a_guilty_image_does_not_shrink_later_batches() -> None:
     engine.batches.clear()
     predictor.predict(images(1, 2, 3, 4))
     assert engine.batches == [4]
+
+
+def test_a_flood_of_guilty_images_does_not_flood_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    predictor, _ = made(poison={99})
+    for _ in range(200):
+        predictor.predict(images(10, 99, 99, 20))
+    assert 0 < len(caplog.records) <= 11

@@ -82,3 +82,12 @@ def test_what_c_libraries_print_is_an_event_of_level_debug(level: str) -> None:
         assert [line.partition("Z ")[2] for line in native] == [
             "DEBUG library printed text='libjpeg: premature end'"
         ]
+
+
+def test_a_line_has_an_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason of a refusal may hold the record."""
+    logs.setup("INFO")
+    logging.getLogger("x").warning("refused reason=%r", "x" * 10**6)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert len(line) < logs.LONGEST_LINE + 50
+    assert line.endswith(" characters")

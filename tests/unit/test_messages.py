@@ -4,8 +4,10 @@ import pytest
 from confluent_kafka import Message
 
 from tests.unit.fakes import CAPTURED_MS, FakeMessage
+from velox import messages
 from velox.messages import record_of
 from velox.records import Record
+from velox.thinned_log import ThinnedLog
 
 
 def made(**parts: Any) -> Record:
@@ -42,8 +44,10 @@ def test_a_timestamp_before_1970_counts_as_none() -> None:
     "error", [SystemError("with an exception set"), UnicodeDecodeError("utf-8", b"", 0, 1, "no")]
 )
 def test_headers_that_the_client_cannot_read_cost_no_record(
-    error: Exception, caplog: pytest.LogCaptureFixture
+    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(messages, "trouble", ThinnedLog(messages.log, per_second=1))
     record = made(headers=error)
+    made(headers=error)
     assert (record.offset, record.value, record.headers) == (7, b"image", ())
-    assert "headers dropped partition=3 offset=7" in caplog.text
+    assert caplog.text.count("headers dropped partition=3 offset=7") == 1

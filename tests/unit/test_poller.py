@@ -825,3 +825,16 @@ def test_the_poll_age_counts_from_the_last_turn(parts: Parts) -> None:
     parts.run(nothing)
     parts.clock.advance(30)
     assert parts.poller.poll_age() == 30
+
+
+def test_an_error_that_the_client_repeats_does_not_flood_the_log(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    for offset in range(500):
+        text = f"Decompression (codec 0x1) of message at {offset} of 99 bytes failed"
+        parts.consumer.config["error_cb"](KafkaError(KafkaError._BAD_COMPRESSION, text))
+    parts.consumer.config["error_cb"](KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    lines = [each.message for each in caplog.records if "Decompression" in each.message]
+    assert 0 < len(lines) <= 5
+    assert "_ALL_BROKERS_DOWN" in caplog.text
+    assert value(parts.metrics, "velox_kafka_errors_total") == 501

@@ -31,3 +31,22 @@ def test_a_rate_below_one_a_second(caplog: pytest.LogCaptureFixture) -> None:
         thinned.warning("trouble")
         clock.advance(1)
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
+
+
+def test_a_burst_passes_and_a_flood_does_not(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    thinned = ThinnedLog(log, per_second=1, burst=3, clock=clock)
+    for _ in range(100):
+        thinned.error("flood")
+    assert len(caplog.records) == 3
+    thinned.error("another kind")
+    assert len(caplog.records) == 4
+    clock.advance(1)
+    for _ in range(100):
+        thinned.error("flood")
+    assert len(caplog.records) == 5
+    clock.advance(100)
+    for _ in range(100):
+        thinned.error("flood")
+    assert len(caplog.records) == 8
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
