@@ -29,7 +29,7 @@ class TopicWatch:
 
     Attributes:
         known: the identity as it was when last seen, empty before that.
-        count: the number of partitions when last seen, None before that.
+        count: the number of partitions, None while nobody says.
     """
 
     def __init__(
@@ -63,14 +63,22 @@ class TopicWatch:
             self.look()
 
     def look(self) -> None:
-        """See which topic it is now; never raises, and what is known stays while nobody says."""
+        """See which topic it is now; never raises, and `known` stays while nobody says."""
         # One at a time: an answer that was long on its way must not replace a later one.
         with self._looking:
             self._steady.do(self._see)
 
     def _see(self) -> None:
         try:
-            self.count = self._partitions()
+            self.count = self._count()
             self.known = self._identity()
         except BrokerUnavailable as error:
             log.debug("topic identity unknown reason=%r", str(error))
+
+    def _count(self) -> int | None:
+        try:
+            return self._partitions()
+        except BaseException:
+            # With an old number, partitions that were added since would count as gone.
+            self.count = None
+            raise

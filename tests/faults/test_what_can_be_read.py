@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from tests.faults.conftest import MakeScenario
 from tests.faults.scenario import ADMIN_LIMIT_S, Scenario, health, metric
 from tests.faults.sent import DOCUMENT, Sent
 from tests.rig import pictures
+from tests.rig.kafka import Kafka
+from tests.rig.mongod import Mongod
 from tests.rig.processes import Child
 from tests.rig.waiting import eventually
 from velox.group_lag import GroupLag
@@ -24,6 +27,13 @@ STALL_S = 2
 LIMIT_S = 60.0
 LAG = 'velox_consumer_lag_records{partition="0"}'
 LOST = "velox_offset_gap_records_total"
+SEGMENT_S = 0.5
+COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.ms": "400",
+    "min.cleanable.dirty.ratio": "0.001",
+    "max.compaction.lag.ms": "400",
+}
 
 
 class Transactions:
@@ -43,7 +53,9 @@ class Transactions:
     def begin(self, *numbers: int) -> None:
         self._producer.begin_transaction()
         for number in numbers:
-            self._producer.produce(self._topic, pictures.encoded(number), partition=0)
+            self._producer.produce(
+                self._topic, pictures.encoded(number), key=f"picture-{number}", partition=0
+            )
         self._producer.flush(ADMIN_LIMIT_S)
 
     def commit(self) -> None:
@@ -53,11 +65,28 @@ class Transactions:
         self._producer.abort_transaction(ADMIN_LIMIT_S)
 
 
-def plain(numbers: range) -> list[Sent]:
+def plain(numbers: range, key: str = "") -> list[Sent]:
     return [
-        Sent(f"picture-{number}", pictures.encoded(number), DOCUMENT, partition=0)
+        Sent(key or f"picture-{number}", pictures.encoded(number), DOCUMENT, partition=0)
         for number in numbers
     ]
+
+
+def records(scenario: Scenario) -> list[int]:
+    """The offsets of partition 0 that any reader is given."""
+    reader = Consumer(
+        {
+            "bootstrap.servers": scenario.kafka.bootstrap,
+            "group.id": "reader",
+            "enable.partition.eof": True,
+        }
+    )
+    reader.assign([TopicPartition(scenario.topic, 0, OFFSET_BEGINNING)])
+    found: list[int] = []
+    while (message := reader.poll(ADMIN_LIMIT_S)) is not None and message.error() is None:
+        found.append(message.offset() or 0)
+    reader.close()
+    return found
 
 
 def delete_before(scenario: Scenario, offset: int) -> None:
@@ -201,3 +230,30 @@ def test_everything_expired_while_polling_was_paused(make_scenario: MakeScenario
     rests_at(scenario, consumer, 40)
     assert metric(consumer, LOST) == 40 - held
     scenario.stop(consumer)
+
+
+@pytest.mark.long
+def test_compaction_left_nothing_but_holes_at_the_end(mongod: Mongod, tmp_path: Path) -> None:
+    node = Kafka(tmp_path / "kafka", {"log.cleaner.backoff.ms": "200"})
+    node.start()
+    scenario = Scenario(node, mongod, tmp_path / "0", partitions=1, topic_config=COMPACTED)
+    try:
+        scenario.send(plain(range(5), key="one"))
+        transactions = Transactions(scenario)
+        time.sleep(SEGMENT_S)
+        transactions.begin(5, 6, 7)
+        # The marker begins a segment of its own: the last one is never cleaned.
+        time.sleep(SEGMENT_S)
+        transactions.abort()
+        eventually(
+            lambda: records(scenario) == [4], LIMIT_S, lambda: f"cleaned: {records(scenario)}"
+        )
+
+        consumer = scenario.joined_consumer(STALL_TIMEOUT_S=STALL_S)
+        has(scenario, consumer, 1)
+        rests_at(scenario, consumer, 9)
+        assert metric(consumer, LOST) == 0
+        scenario.stop(consumer)
+    finally:
+        scenario.close()
+        node.stop()

@@ -50,6 +50,20 @@ def test_it_counts_the_partitions_also_of_a_topic_that_is_gone() -> None:
     assert seen == [(None, ""), (3, "a"), (0, "a")]
 
 
+def test_an_old_number_of_partitions_is_none() -> None:
+    counts: list[int] = [3]
+
+    def partitions() -> int:
+        if not counts:
+            raise BrokerUnavailable("away")
+        return counts.pop()
+
+    watch = TopicWatch(Topic("a").identity, partitions=partitions)
+    watch.look()
+    watch.look()
+    assert (watch.known, watch.count) == ("a", None)
+
+
 def test_a_late_answer_does_not_replace_a_later_one() -> None:
     asked, answer = threading.Event(), threading.Event()
     answers = iter(("old", "new"))
