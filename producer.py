@@ -45,16 +45,18 @@ def main() -> int:
 
 def produce(settings: ProducerSettings, stop: threading.Event) -> int:
     """Send images until there are no more, or until told to stop; then wait for the broker."""
+    topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     sender = Sender(
         topic=settings.kafka_topic,
         bootstrap=settings.kafka_bootstrap_server,
         delivery_timeout=settings.delivery_timeout,
         compression=settings.compression_type,
         extra=settings.kafka_config,
+        largest_batch=topics.largest_batch,
     )
     places = locate(settings.source, loop=settings.source_loop)
     try:
-        partitions = wait_for_topic(settings, stop, sender)
+        partitions = wait_for_topic(settings, stop, sender, topics)
     except Stopped as stopped:
         log.info("%s", stopped)
         return 0
@@ -69,16 +71,17 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
             if time.monotonic() - reported >= REPORT_EVERY_S:
                 reported = time.monotonic()
                 report("sending", sender, feeds, started)
-    sender.finish(settings.delivery_timeout, stop, STOPPING_TIMEOUT_S)
+    sender.finish(sender.delivery_timeout, stop, STOPPING_TIMEOUT_S)
     report("done", sender, feeds, started)
     if sender.failed:
         return entry.EXIT_FAILURE
     return entry.EXIT_INCOMPLETE if feeds.unreadable else 0
 
 
-def wait_for_topic(settings: ProducerSettings, stop: threading.Event, sender: Sender) -> int:
+def wait_for_topic(
+    settings: ProducerSettings, stop: threading.Event, sender: Sender, topics: Topics
+) -> int:
     """Wait for the broker, create or grow the topic, and return its number of partitions."""
-    topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     return until_there(
         lambda: (
             topics.ensure(

@@ -16,13 +16,13 @@ from confluent_kafka import KafkaError
 from velox.acknowledged import AcknowledgedProducer, Outgoing
 from velox.errors import BrokerUnavailable, MessageRefused, SendFailed
 from velox.kafka_errors import is_refusal
+from velox.refused_batches import TOO_LARGE
 from velox.sink_errors import KAFKA, Verdict, verdict_of
 from velox.thinned_log import ThinnedLog
 
 # An error of no known kind may be the broker's: tried so often, with a pause before each, it takes
 # half a minute before one item is given up for it.
 UNKNOWN_TRIES = 10
-_TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 REMEDIES: Mapping[int, str] = {
     KafkaError.UNSUPPORTED_COMPRESSION_TYPE: (
         "take compression.type out of KAFKA_CONFIG, this broker does not know it"
@@ -117,7 +117,7 @@ class Outbox(Generic[T]):
                 reasons.append(error.str())
                 later.append(item)
             elif not alone:
-                if error.code() in _TOO_LARGE:
+                if error.code() in TOO_LARGE:
                     self._too_large.add(message.id)
                 suspects.append(item)
             elif verdict is None and self._may_try(item):

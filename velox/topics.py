@@ -74,6 +74,16 @@ class Topics:
             return self._made_by_asking(topic) if _is_embedded(cluster) else 0
         raise BrokerUnavailable(f"topic {topic}: {explained(found.error)}")
 
+    def largest_batch(self, topic: str) -> str:
+        """A topic's `max.message.bytes`, empty where it is not told."""
+        try:
+            if not _has_controller(self._metadata(topic)):
+                return ""
+        except BrokerUnavailable:
+            return ""
+        found = self._properties(topic).get("max.message.bytes")
+        return "" if found is None else str(found.value)
+
     def _made_by_asking(self, topic: str) -> int:
         """The embedded broker makes a topic in no other way."""
         asking = AdminClient({**self._config, "allow.auto.create.topics": True}, logger=self._log)
@@ -180,18 +190,22 @@ class Topics:
         least = {name: int(config[name]) for name in LIMITS if name in config}
         if not least or not _has_controller(self._metadata(topic)):
             return {}
-        resource = ConfigResource(ResourceType.TOPIC, topic)
-        asked = self._admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
-        try:
-            limits = asked[resource].result(timeout=2 * REQUEST_TIMEOUT_S)
-        except (KafkaException, TimeoutError) as error:
-            log.info("topic=%s limits=unknown reason=%r", topic, str(error))
-            return {}
+        limits = self._properties(topic)
         return {
             name: (limits[name], number)
             for name, number in least.items()
             if name in limits and int(limits[name].value or number) < number
         }
+
+    def _properties(self, topic: str) -> dict[str, ConfigEntry]:
+        """The properties of a topic by name, none where they are not told."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        asked = self._admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
+        try:
+            return dict(asked[resource].result(timeout=2 * REQUEST_TIMEOUT_S))
+        except (KafkaException, TimeoutError) as error:
+            log.info("topic=%s limits=unknown reason=%r", topic, str(error))
+            return {}
 
     def _set(self, topic: str, name: str, number: int) -> KafkaError | None:
         entry = ConfigEntry(name, str(number), incremental_operation=AlterConfigOpType.SET)

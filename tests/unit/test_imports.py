@@ -29,6 +29,7 @@ KAFKA = {
     "velox/messages.py",
     "velox/outbox.py",
     "velox/poller.py",
+    "velox/refused_batches.py",
     "velox/sender.py",
     "velox/topics.py",
     "producer.py",

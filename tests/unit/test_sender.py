@@ -25,6 +25,9 @@ class Sent:
     def key(self) -> bytes:
         return str(self.record["key"]).encode()
 
+    def value(self) -> bytes:
+        return bytes(self.record["value"])
+
     def partition(self) -> int:
         return int(self.record["partition"])
 
@@ -248,3 +251,118 @@ def test_a_property_that_librdkafka_does_not_know_is_named() -> None:
             compression="none",
             extra={"no.such.thing": "1"},
         )
+
+
+def single(sender: Sender) -> Any:
+    return sender._single
+
+
+def test_images_refused_for_the_size_of_their_batch_are_sent_singly(
+    made: tuple[Sender, FakeProducer],
+) -> None:
+    sender, producer = made
+    captures = [replace(CAPTURE, value=b"%d" % n, captured_ms=n, partition=None) for n in range(3)]
+    for each in captures:
+        sender.send(each, GO_ON)
+    for number in range(3):
+        producer.waiting[0]["partition"] = number
+        producer.answer(TOO_LARGE)
+    assert (sender.failed, sender.pending) == (0, 3)
+    sender.tick()
+    again = single(sender)
+    assert again.config["batch.num.messages"] == 1
+    told = ("value", "timestamp", "partition", "key")
+    assert [[each[name] for name in told] for each in again.records] == [
+        [b"%d" % n, n, n, "camera-1"] for n in range(3)
+    ]
+    assert again.records[0]["headers"] == producer.records[0]["headers"]
+    again.on_flush = again.answer
+    sender.finish(60, GO_ON, 60)
+    assert (sender.acknowledged, sender.failed) == (3, 0)
+    sender.send(CAPTURE, GO_ON)
+    assert (len(producer.records), len(again.records)) == (3, 4), "from now on all are"
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError._INVALID_DIFFERENT_RECORD, KafkaError.INVALID_RECORD, 2]
+)
+def test_an_image_refused_with_another_is_sent_singly_and_the_next_are_not(
+    made: tuple[Sender, FakeProducer], code: int
+) -> None:
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+    producer.answer(KafkaError(code))
+    sender.tick()
+    single(sender).answer()
+    sender.send(CAPTURE, GO_ON)
+    assert (sender.acknowledged, len(producer.records)) == (1, 2)
+
+
+def test_an_image_too_large_by_itself_is_named_with_the_limit_and_batches_go_on(
+    made: tuple[Sender, FakeProducer], caplog: pytest.LogCaptureFixture
+) -> None:
+    sender, producer = made
+    sender._largest_batch = lambda topic: "1048588"
+    sender.send(CAPTURE, GO_ON)
+    producer.answer(TOO_LARGE)
+    sender.tick()
+    single(sender).answer(TOO_LARGE)
+    assert (sender.failed, sender.pending) == (1, 0)
+    assert "not acknowledged source=camera-1 bytes=4 partition=2" in caplog.text
+    assert "max.message.bytes of topic image_data is 1048588: raise it there" in caplog.text
+    sender.send(CAPTURE, GO_ON)
+    assert len(producer.records) == 2
+
+
+def test_an_image_too_large_for_the_client_names_its_limit(
+    made: tuple[Sender, FakeProducer], caplog: pytest.LogCaptureFixture
+) -> None:
+    sender, producer = made
+    producer.refuse = [KafkaException(TOO_LARGE)]
+    sender.send(CAPTURE, GO_ON)
+    assert "not sent source=camera-1 bytes=4" in caplog.text
+    assert "message.max.bytes of this client is 10551296" in caplog.text
+
+
+def test_where_there_is_no_room_it_is_sent_again_later(
+    made: tuple[Sender, FakeProducer],
+) -> None:
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+    sender._single = sender._client({})
+    single(sender).refuse = [BufferError(), BufferError()]
+    producer.answer(TOO_LARGE)
+    sender.tick()
+    assert (sender.pending, single(sender).records) == (1, [])
+    single(sender).on_flush = lambda: single(sender).waiting and single(sender).answer()
+    sender.finish(60, GO_ON, 60)
+    assert sender.acknowledged == 1
+
+
+def test_what_waits_to_be_sent_again_at_the_end_has_failed(
+    made: tuple[Sender, FakeProducer],
+) -> None:
+    sender, producer = made
+    sender.send(CAPTURE, GO_ON)
+    producer.answer(TOO_LARGE)
+    sender.finish(0, GO_ON, 0)
+    assert (sender.failed, sender.pending) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("extra", "seconds"),
+    [
+        ({}, 30.0),
+        ({"delivery.timeout.ms": "120000"}, 120.0),
+        ({"message.timeout.ms": "1500"}, 1.5),
+        ({"message.timeout.ms": "0"}, float("inf")),
+    ],
+)
+def test_kafka_config_wins_over_the_time_an_image_has(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, str], seconds: float
+) -> None:
+    monkeypatch.setattr(sender_module, "Producer", FakeProducer)
+    sender = Sender(
+        topic="t", bootstrap="b:1", delivery_timeout=30, compression="none", extra=extra
+    )
+    assert sender.delivery_timeout == seconds
