@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 class BisectingPredictor:
     """Predicts a batch; where the engine fails, halves it until the guilty image stands alone.
 
+    An answer that is no number or no label is a failure as well, of that image.
+
     Out of memory, the halves are tried as well, and later batches start no larger than what fit,
     growing back one image at a time. All images are of one size by now, so no image is at fault
     where not even one of them fits. Threads may come at the same time.
@@ -72,6 +74,7 @@ class BisectingPredictor:
     ) -> None:
         try:
             indices[rows], confidences[rows] = self.engine.predict(images[rows])
+            self._doubt(images, rows, indices, confidences, failures)
             return
         except EngineBroken:
             raise
@@ -91,9 +94,35 @@ class BisectingPredictor:
         self._fill(images, slice(rows.start, middle), indices, confidences, failures)
         self._fill(images, slice(middle, rows.stop), indices, confidences, failures)
 
+    def _doubt(
+        self,
+        images: Images,
+        rows: slice,
+        indices: Indices,
+        confidences: Confidences,
+        failures: dict[int, InferenceFailed],
+    ) -> None:
+        """Ask again, alone, for images whose answers make no sense: then it is their own fault."""
+        senseless = np.flatnonzero(~self._sensible(indices[rows], confidences[rows]))
+        for row in rows.start + senseless:
+            if rows.stop - rows.start > 1:
+                self._fill(images, slice(row, row + 1), indices, confidences, failures)
+                continue
+            failures[int(row)] = InferenceFailed(
+                f"the model's answer is no label with a probability: label {indices[row]}, "
+                f"confidence {confidences[row]}"
+            )
+            indices[row], confidences[row] = -1, 0
+
+    def _sensible(self, indices: Indices, confidences: Confidences) -> NDArray[np.bool_]:
+        in_range = (indices >= 0) & (indices < len(self.engine.labels))
+        return np.isfinite(confidences) & in_range
+
     def _probe(self, failure: InferenceFailed) -> None:
         size = self.engine.input_size
         try:
-            self.engine.predict(np.zeros((1, size, size, 3), np.uint8))
+            answer = self.engine.predict(np.zeros((1, size, size, 3), np.uint8))
         except Exception as error:
             raise EngineBroken(f"the model fails on any image: {failure}") from error
+        if not self._sensible(*answer).all():
+            raise EngineBroken(f"the model fails on any image: {failure}")

@@ -95,4 +95,5 @@ class Results:
 
 def _message(result: Result) -> Outgoing:
     record = result.record
-    return Outgoing(record.id, record.key, json.dumps(result.document()).encode(), HEADERS)
+    content = json.dumps(result.document(), allow_nan=False)
+    return Outgoing(record.id, record.key, content.encode(), HEADERS)

@@ -34,6 +34,8 @@ class FakeEngine:
     Attributes:
         capacity: images above which a batch is out of memory.
         poison: first bytes on which it raises.
+        no_number: first bytes that it answers with NaN.
+        spoils: first bytes that make its whole batch NaN.
         broken: raises on anything.
         batches: sizes it was asked for, in order.
     """
@@ -43,10 +45,13 @@ class FakeEngine:
     digest = "0123456789ab"
     architecture = "fake"
     device = "cpu"
+    precision = "fp32"
 
     def __init__(self) -> None:
         self.capacity = 10_000
         self.poison: set[int] = set()
+        self.no_number: set[int] = set()
+        self.spoils: set[int] = set()
         self.broken = False
         self.batches: list[int] = []
 
@@ -60,6 +65,9 @@ class FakeEngine:
         if self.poison & {int(each) for each in first}:
             raise RuntimeError("cannot digest")
         confidences = first.astype(np.float32) / 100
+        confidences[np.isin(first, list(self.no_number))] = np.nan
+        if self.spoils & {int(each) for each in first}:
+            confidences[:] = np.nan
         return (first % len(self.labels)).astype(np.int64), confidences
 
     def memory(self) -> dict[str, int]:

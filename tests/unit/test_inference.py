@@ -127,3 +127,40 @@ def test_a_flood_of_guilty_images_does_not_flood_the_log(
     for _ in range(200):
         predictor.predict(images(10, 99, 99, 20))
     assert 0 < len(caplog.records) <= 11
+
+
+@pytest.mark.parametrize("rule", ["no_number", "spoils"])
+@pytest.mark.parametrize("guilty", range(4))
+def test_an_answer_that_is_no_number_is_the_failure_of_its_image(rule: str, guilty: int) -> None:
+    predictor, _ = made(**{rule: {99}})
+    first = [10, 21, 30, 41]
+    first[guilty] = 99
+    indices, confidences, failures = predictor.predict(images(*first))
+    assert set(failures) == {guilty}
+    assert "confidence nan" in str(failures[guilty])
+    assert (indices[guilty], confidences[guilty]) == (-1, 0)
+    good = [row for row in range(4) if row != guilty]
+    assert indices[good].tolist() == [first[row] % 2 for row in good]
+    assert np.isfinite(confidences).all()
+
+
+def test_a_label_that_is_not_there_is_the_failure_of_its_image() -> None:
+    predictor, engine = made()
+    engine.predict = lambda batch: (  # type: ignore[method-assign]
+        batch[:, 0, 0, 0].astype(np.int64),
+        np.ones(len(batch), np.float32),
+    )
+    indices, _, failures = predictor.predict(images(1, 2, 0))
+    assert set(failures) == {1}
+    assert indices.tolist() == [1, -1, 0]
+
+
+def test_a_model_whose_answers_are_never_numbers_is_broken() -> None:
+    predictor, _ = made(no_number=set(range(256)))
+    with pytest.raises(EngineBroken, match=r"fails on any image: .* confidence nan"):
+        predictor.predict(images(1, 2))
+
+
+def test_images_whose_answers_are_no_numbers_are_guilty_if_a_blank_one_passes() -> None:
+    predictor, _ = made(no_number={98, 99})
+    assert set(predictor.predict(images(98, 99))[2]) == {0, 1}
