@@ -26,6 +26,7 @@ class SleepingEngine:
     input_size = 96
     architecture = "sleeping"
     device = "cpu"
+    precision = "none"
     digest = "0123456789ab"
 
     def __init__(self, *_: object, **__: object) -> None:

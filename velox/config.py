@@ -367,8 +367,8 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         "PRECISION",
         "auto",
         choice("auto", "fp32", "bf16", "int8"),
-        "Numbers the model computes in; auto takes the fastest that costs no more than 0.2 points "
-        "of accuracy on the CPU, half precision on CUDA",
+        "Numbers the model computes in; auto takes the fastest that decides as fp32 does, half "
+        "precision on CUDA",
     )
     kafka_results_topic: str = setting(
         "KAFKA_RESULTS_TOPIC",

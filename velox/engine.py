@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from velox.engine_check import THRESHOLD
 from velox.engine_cpu import CpuBackend
 from velox.engine_cuda import CudaBackend
 from velox.errors import EngineOutOfMemory
@@ -34,6 +35,7 @@ class Engine(Protocol):
         digest: the checkpoint's, short.
         architecture: a name of `torchvision.models`.
         device: `cpu` or `cuda:N`.
+        precision: in which it computes.
     """
 
     labels: tuple[str, ...]
@@ -41,6 +43,7 @@ class Engine(Protocol):
     digest: str
     architecture: str
     device: str
+    precision: str
 
     def predict(self, batch: Images) -> tuple[Indices, Confidences]:
         """Classify a batch; several threads may come at the same time.
@@ -87,9 +90,10 @@ class TorchEngine:
         memory_fraction: share of a CUDA device's memory that this process may take; processes
             that share a GPU by time slices are not kept apart by the driver.
         batch_size: the largest batch that is to be fast; larger ones work too.
+        threshold: the confidence at which an image is a match: fewer bits must decide as many do.
 
-    Attributes:
-        precision: in which it computes.
+    Raises:
+        EngineOutOfMemory: when there is no memory for the model or for a batch of it.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class TorchEngine:
         precision: str = "auto",
         memory_fraction: float = 1.0,
         batch_size: int = 8,
+        threshold: float = THRESHOLD,
     ) -> None:
         self.labels = checkpoint.labels
         self.input_size = checkpoint.input_size
@@ -108,16 +113,18 @@ class TorchEngine:
         self.device = str(device)
         started = time.monotonic()
         self._backend: Backend | None
-        if device.type == "cuda":
-            self._backend = CudaBackend(
-                checkpoint,
-                device=device,
-                precision=precision,
-                memory_fraction=memory_fraction,
-                batch_size=batch_size,
-            )
-        else:
-            self._backend = CpuBackend(checkpoint, precision)
+        with _named_out_of_memory(batch_size):
+            if device.type == "cuda":
+                self._backend = CudaBackend(
+                    checkpoint,
+                    device=device,
+                    precision=precision,
+                    memory_fraction=memory_fraction,
+                    batch_size=batch_size,
+                    threshold=threshold,
+                )
+            else:
+                self._backend = CpuBackend(checkpoint, precision, threshold)
         self.precision = self._backend.precision
         blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
         for count in (1, batch_size):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from velox.allocator import release_free_memory
 from velox.cores import usable_cores
+from velox.engine_check import THRESHOLD
 from velox.engine_forms import Choice, trial_pixels
 from velox.engine_workers import Answer, Workers
 from velox.model import Checkpoint
@@ -23,22 +24,28 @@ class CpuBackend:
     Args:
         checkpoint: what to run.
         precision: fp32, bf16, int8, or auto for the fastest of them that is right enough.
+        threshold: the confidence at which an image is a match.
 
     Attributes:
         precision: that is used: fp32 where the one asked for is refused, which is logged.
     """
 
-    def __init__(self, checkpoint: Checkpoint, precision: str) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, precision: str, threshold: float = THRESHOLD
+    ) -> None:
         self._workers = Workers(min(usable_cores(), torch.get_num_threads()))
         size = checkpoint.input_size
         with torch.inference_mode():
-            form = Choice(checkpoint, self._workers).best(precision)
+            choice = Choice(checkpoint, self._workers)
+            choice.threshold = threshold
+            form = choice.best(precision)
         single = self._workers.settle_single(form.run, trial_pixels(size)[:1])
         log.info("cores batch=%d single_image=%d", self._workers.cores, single)
         self.precision = form.precision
         self._run = form.run
         self._part = form.part(size)
         # What was tried and not chosen took several times what the chosen one does.
+        del choice
         gc.collect()
         release_free_memory()
 

@@ -16,6 +16,13 @@ from queue import SimpleQueue
 import torch
 from torch import Tensor, nn
 
+from velox.engine_check import (
+    THRESHOLD,
+    Answer,
+    Refused,
+    require_enough,
+    require_same_decisions,
+)
 from velox.engine_classifier import Classifier
 from velox.engine_fold import folded
 from velox.engine_ladder import ladder, pieces
@@ -23,7 +30,7 @@ from velox.engine_lanes import Lane
 from velox.errors import SettingError
 from velox.model import Checkpoint, restore
 
-# What each precision tries, in this order, until one gives finite outputs.
+# What each precision tries, in this order, until one is not refused.
 DTYPES = {
     "auto": (torch.float16, torch.bfloat16, torch.float32),
     "bf16": (torch.bfloat16,),
@@ -46,9 +53,13 @@ class CudaBackend:
     Args:
         checkpoint: what to run.
         device: where.
-        precision: fp32, bf16, or auto for half precision, fp16 where the model stays finite in it.
+        precision: fp32, bf16, or auto for half precision, fp16 where the model decides so.
         memory_fraction: share of the device's memory that this process may take.
         batch_size: the largest batch that runs as one; larger ones run in pieces.
+        threshold: the confidence at which an image is a match.
+
+    Attributes:
+        precision: that is used: fp32 where half precision is refused, which is logged.
 
     Raises:
         SettingError: for a precision that CUDA does not have here.
@@ -63,6 +74,7 @@ class CudaBackend:
         precision: str,
         memory_fraction: float,
         batch_size: int,
+        threshold: float = THRESHOLD,
     ) -> None:
         if precision not in DTYPES:
             raise SettingError(
@@ -75,7 +87,8 @@ class CudaBackend:
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            self._classifier, dtype = _finite(checkpoint, DTYPES[precision], device)
+            trial = _Trial(checkpoint, device, batch_size, threshold)
+            self._classifier, dtype = trial.best(precision)
             self._buffers = _Buffers(batch_size, checkpoint.input_size, device)
             self._lanes: SimpleQueue[Lane] = SimpleQueue()
             for _ in range(_LANES):
@@ -171,23 +184,71 @@ class _Buffers:
         self.confidence = torch.zeros(count, dtype=torch.float32, device=device)
 
 
-def _finite(
-    checkpoint: Checkpoint, dtypes: tuple[torch.dtype, ...], device: torch.device
-) -> tuple[nn.Module, torch.dtype]:
-    """The classifier in the first of the types in which its outputs are finite, or in the last.
+class _Trial:
+    """Makes a checkpoint's classifier in half precision, and sees that it decides as float32 does.
 
-    float16 ends at 65504: activations of a few networks go beyond.
+    Args:
+        checkpoint: what to run.
+        device: where.
+        batch_size: images that are tried at once.
+        threshold: the confidence at which an image is a match.
     """
-    generator = torch.Generator().manual_seed(0)
-    shape = (2, 3, checkpoint.input_size, checkpoint.input_size)
-    pixels = torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device)
-    for dtype in dtypes:
-        network = _folded(restore(checkpoint)).to(dtype).to(memory_format=torch.channels_last)
-        classifier = Classifier(network, checkpoint, dtype).to(device)
-        if torch.isfinite(classifier(pixels)[1]).all():
-            break
-        log.warning("the model is not finite in %s", NAMES[dtype])
-    return classifier, dtype
+
+    def __init__(
+        self, checkpoint: Checkpoint, device: torch.device, batch_size: int, threshold: float
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._device = device
+        self._batch_size = batch_size
+        self._threshold = threshold
+
+    def best(self, precision: str) -> tuple[nn.Module, torch.dtype]:
+        """The classifier in the first type of a precision that is not refused, else in float32."""
+        full = self._classifier(torch.float32)
+        expected: Answer | None = None
+        level = logging.INFO if precision == "auto" else logging.WARNING
+        for dtype in DTYPES[precision]:
+            if dtype is torch.float32:
+                break
+            try:
+                require_enough(len(self._checkpoint.samples))
+                narrow = self._classifier(dtype)
+                expected = expected or self._on_samples(full)
+                self._check(self._on_samples(narrow), expected)
+            except Refused as reason:
+                log.log(level, "precision=%s is refused: %s", NAMES[dtype], reason)
+            else:
+                return narrow, dtype
+        return full, torch.float32
+
+    def _classifier(self, dtype: torch.dtype) -> nn.Module:
+        network = _folded(restore(self._checkpoint)).to(dtype)
+        network = network.to(memory_format=torch.channels_last)
+        return Classifier(network, self._checkpoint, dtype).to(self._device)
+
+    def _check(self, found: Answer, expected: Answer) -> None:
+        # float16 ends at 65504: activations of a few networks go beyond.
+        if not torch.isfinite(found[1]).all():
+            raise Refused("the model is not finite in it")
+        targets = torch.tensor(self._checkpoint.samples.targets)
+        require_same_decisions(found, expected, targets, threshold=self._threshold)
+
+    def _on_samples(self, classifier: nn.Module) -> Answer:
+        """What a classifier makes of the samples: int64 [N] and float32 [N], on the CPU."""
+        pixels = torch.from_numpy(self._checkpoint.samples.pixels())
+        answers: list[Answer] = []
+        size, start = self._batch_size, 0
+        while start < len(pixels):
+            batch = pixels[start : start + size].to(self._device)
+            try:
+                answers.append(classifier(batch.permute(0, 3, 1, 2)))
+                start += size
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = size // 2
+        indices, confidences = zip(*answers, strict=True)
+        return torch.cat(indices).cpu(), torch.cat(confidences).cpu()
 
 
 def _folded(network: nn.Module) -> nn.Module:

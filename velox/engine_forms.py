@@ -1,8 +1,8 @@
 """The forms of a model on the CPU, and the choice of the fastest that is as right as float32.
 
 Each form is a way to run the same weights; which is fastest depends on the model and on the CPU, so
-it is found by trying. A form in fewer bits is only taken if it gets as many of the checkpoint's
-samples right: without samples, there is only float32.
+it is found by trying. A form in fewer bits is only taken if it decides as float32 does on the
+checkpoint's samples (see `velox.engine_check`): without enough of them, there is only float32.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from velox.engine_check import THRESHOLD, Refused, require_enough, require_same_decisions
 from velox.engine_classifier import Classifier
 from velox.engine_deprecated import Missing, frozen, int8_module
 from velox.engine_onednn import onednn
@@ -23,8 +24,6 @@ from velox.model import Checkpoint, restore
 
 AUTO, FLOAT32, BFLOAT16, INT8 = "auto", "fp32", "bf16", "int8"
 
-# Points of accuracy that fewer bits may cost.
-LARGEST_LOSS = 0.002
 # Forms of float32 may add up in another order; what moves a probability by more is another model.
 TOLERANCE = 1e-3
 
@@ -42,10 +41,6 @@ _CALIBRATION_IMAGES = 32
 _AUTO_CHECK_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
-
-
-class Refused(Exception):
-    """Why a precision is not used, in words."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,9 @@ class Choice:
     Args:
         checkpoint: whose forms.
         workers: on which they run.
+
+    Attributes:
+        threshold: the confidence at which an image is a match.
     """
 
     def __init__(self, checkpoint: Checkpoint, workers: Workers) -> None:
@@ -75,6 +73,8 @@ class Choice:
         self._network = restore(checkpoint)
         self._pixels = trial_pixels(checkpoint.input_size)
         self._samples: Tensor | None = None
+        self._expected: Answer | None = None
+        self.threshold = THRESHOLD
 
     def best(self, precision: str) -> Form:
         """The fastest form of a precision, of float32 where that precision is refused.
@@ -140,16 +140,17 @@ class Choice:
         return Form("frozen", INT8, frozen(classifier, self._pixels))
 
     def _checked(self, make: Callable[[], Form], single: Form, *, patient: bool) -> Form:
-        """Make a form in fewer bits and see that it is as right as float32."""
-        if not len(self._checkpoint.samples):
-            raise Refused("the checkpoint has no samples to check it with")
-        count = len(self._checkpoint.samples)
-        seconds = count * self._seconds([single], rounds=1)[0] / _TRIAL_BATCH
+        """Make a form in fewer bits and see that it decides as float32 does."""
+        samples = self._checkpoint.samples
+        require_enough(len(samples))
+        seconds = len(samples) * self._seconds([single], rounds=1)[0] / _TRIAL_BATCH
         if not patient and seconds > _AUTO_CHECK_SECONDS:
             raise Refused(f"to check it would take {seconds:.0f} s")
         try:
             form = make()
-            right, before = (self._accuracy(each) for each in (form, single))
+            if self._expected is None:
+                self._expected = self._on_samples(single)
+            found = self._on_samples(form)
         except Refused:
             raise
         except Missing as error:
@@ -157,16 +158,16 @@ class Choice:
         except Exception as error:
             log.debug("the form cannot be made", exc_info=True)
             raise Refused(f"the model has no such form: {type(error).__name__}") from error
-        if before - right > LARGEST_LOSS:
-            raise Refused(f"accuracy on {count} samples is {right:.4f}, in fp32 {before:.4f}")
+        require_same_decisions(
+            found, self._expected, torch.tensor(samples.targets), threshold=self.threshold
+        )
         return form
 
-    def _accuracy(self, form: Form) -> float:
-        """Share of the samples that a form gets right."""
+    def _on_samples(self, form: Form) -> Answer:
+        """What a form makes of the samples: int64 [N] and float32 [N]."""
         batches = torch.split(self._sample_pixels(), _CHECK_BATCH)
-        indices = torch.cat([self._answer(form, batch)[0] for batch in batches])
-        targets = torch.tensor(self._checkpoint.samples.targets)
-        return (indices == targets).double().mean().item()
+        indices, confidences = zip(*(self._answer(form, each) for each in batches), strict=True)
+        return torch.cat(indices), torch.cat(confidences)
 
     def _sample_pixels(self) -> Tensor:
         if self._samples is None:

@@ -23,8 +23,8 @@ class Figures:
         lag: records that are on the topic and not finished.
         labels: matches by label.
         reasons: dead letters by stage and reason.
-        model: digest, architecture, input_size and device of the model in use; empty before it
-            is loaded.
+        model: digest, architecture, input_size, device and precision of the model in use; empty
+            before it is loaded.
     """
 
     matched: int = 0

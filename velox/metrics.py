@@ -129,6 +129,7 @@ class Metrics:
             "architecture",
             "input_size",
             "device",
+            "precision",
         )
         self.model_swaps = counter("velox_model_swaps", "Times another model was taken into use.")
         self.model_refusals = counter(

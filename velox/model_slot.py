@@ -85,8 +85,10 @@ class ModelSlot:
         return self._closed or predictor is not self.current
 
     def _show(self, engine: Engine) -> None:
+        # An engine from before it was asked for has no precision.
+        precision = getattr(engine, "precision", "")
         self._metrics.model_info.labels(
-            engine.digest, engine.architecture, engine.input_size, engine.device
+            engine.digest, engine.architecture, engine.input_size, engine.device, precision
         ).set(1)
         for label in engine.labels:
             self._metrics.matches.labels(label)

@@ -44,6 +44,7 @@ class ColourEngine:
     input_size = 32
     architecture = "colour"
     device = "cpu"
+    precision = "exact"
     digest = "0123456789ab"
 
     def __init__(self, *_: object, **__: object) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from velox import model
 from velox.architectures import build
+from velox.engine_check import LEAST_SAMPLES
 from velox.model import Checkpoint
 from velox.samples import Samples
 
@@ -52,9 +53,9 @@ def telling(architecture: str = "shufflenet_v2_x0_5", last: str = "fc") -> Check
     )
 
 
-def with_samples(checkpoint: Checkpoint, count: int = 64) -> Checkpoint:
+def with_samples(checkpoint: Checkpoint, count: int = LEAST_SAMPLES) -> Checkpoint:
     """With images as samples of which the network is sure; their labels are what it says."""
-    drawn = Samples.of(images(4 * count, seed=1), [0] * 4 * count)
+    drawn = Samples.of(images(8 * count, seed=1), [0] * 8 * count)
     confidence, index = reference(checkpoint, drawn.pixels()).max(dim=1)
     sure = confidence.argsort(descending=True)[:count].tolist()
     kept = [(drawn.images[row], int(index[row])) for row in sure]

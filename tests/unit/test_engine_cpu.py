@@ -63,7 +63,8 @@ def test_each_precision_is_within_its_tolerance(
 
 @pytest.fixture(scope="module")
 def backends(checkpoint: Checkpoint) -> Iterator[dict[str, CpuBackend]]:
-    made = {precision: CpuBackend(checkpoint, precision) for precision in TOLERANCES}
+    # The network is surer than that of all its samples, in whatever precision.
+    made = {precision: CpuBackend(checkpoint, precision, 0.5) for precision in TOLERANCES}
     yield made
     for backend in made.values():
         backend.close()
@@ -104,7 +105,49 @@ def test_a_form_that_is_less_right_is_refused(
     with caplog.at_level(logging.INFO):
         backend = CpuBackend(checkpoint, precision)
     assert backend.precision != "int8"
-    assert "precision=int8 is refused: accuracy on 64 samples is" in caplog.text
+    assert "precision=int8 is refused: accuracy on 200 samples is" in caplog.text
+    backend.close()
+
+
+class Shy(nn.Module):
+    """Gives the same labels, with lower confidences."""
+
+    def __init__(self, network: nn.Module, _samples: Tensor) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.network(pixels)
+        return logits * 0.9
+
+
+@needs_int8
+@pytest.mark.parametrize("precision", ["int8", "auto"])
+def test_a_form_that_decides_otherwise_at_the_threshold_is_refused(
+    checkpoint: Checkpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    precision: str,
+) -> None:
+    monkeypatch.setattr(engine_int8, "int8", Shy)
+    pixels = checkpoint.samples.pixels()
+    threshold = reference(checkpoint, pixels).amax(dim=1).median().item()
+    with caplog.at_level(logging.INFO):
+        backend = CpuBackend(checkpoint, precision, threshold)
+    assert backend.precision != "int8"
+    assert f"matches at {threshold:g} on 200 samples" in caplog.text
+    backend.close()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8", "auto"])
+def test_with_few_samples_there_is_only_float32(
+    checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture, precision: str
+) -> None:
+    few = Samples(checkpoint.samples.images[:199], checkpoint.samples.targets[:199])
+    with caplog.at_level(logging.INFO):
+        backend = CpuBackend(replace(checkpoint, samples=few), precision)
+    assert backend.precision == "fp32"
+    assert "the checkpoint has only 199 samples to check it with, 200 are needed" in caplog.text
     backend.close()
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.rig.simulated_cuda import SimulatedCuda
-from tests.unit.networks import images, reference, telling
+from tests.unit.networks import images, reference, telling, with_samples
 from velox.engine_cuda import CudaBackend
 from velox.engine_lanes import Lane
 from velox.model import Checkpoint
@@ -26,7 +26,7 @@ Open = Callable[..., tuple[CudaBackend, Classify]]
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    return telling()
+    return with_samples(telling())
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_counts_come_by_name_in_a_fixed_order_and_the_rest_as_one() -> None:
 
 def test_the_model_and_the_accuracy() -> None:
     page = Page()
-    page.metrics.model_info.labels("0123456789ab", "resnet18", 96, "cpu").set(1)
+    page.metrics.model_info.labels("0123456789ab", "resnet18", 96, "cpu", "int8").set(1)
     page.metrics.predictions.labels("a", "a").inc(3)
     page.metrics.predictions.labels("a", "b").inc()
     page.metrics.predictions.labels("a", "").inc(50)

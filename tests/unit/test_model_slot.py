@@ -16,6 +16,7 @@ from velox.model_slot import ModelSlot, ModelWatch
 
 class FakeEngine:
     architecture, input_size, device, labels = "fake", 8, "cpu", ("a",)
+    precision = "fp32"
 
     def __init__(self, digest: str) -> None:
         self.digest = digest

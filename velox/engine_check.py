@@ -1,0 +1,73 @@
+"""Whether a model in fewer bits decides as it does in float32, on the checkpoint's samples.
+
+That as many samples are right is not enough: a weak model can give other labels to many images and
+be as right as before, and an image whose confidence moves across the threshold is stored or not.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+# The default of CONFIDENCE_THRESHOLD.
+THRESHOLD = 0.9
+
+# Below that, a share of one in two hundred cannot be seen.
+LEAST_SAMPLES = 200
+# Points of accuracy that fewer bits may cost.
+LARGEST_LOSS = 0.002
+# Share of the samples whose label may be another, and of the matches that may come or go.
+LARGEST_DIFFERENCE = 0.005
+_ROUNDING = 1e-9
+
+Answer = tuple[Tensor, Tensor]
+
+
+class Refused(Exception):
+    """Why a precision is not used, in words."""
+
+
+def require_enough(samples: int) -> None:
+    """Refuse to judge by too few samples.
+
+    Raises:
+        Refused: where there are fewer than `LEAST_SAMPLES`.
+    """
+    if samples < LEAST_SAMPLES:
+        held = f"only {samples} samples" if samples else "no samples"
+        raise Refused(f"the checkpoint has {held} to check it with, {LEAST_SAMPLES} are needed")
+
+
+def require_same_decisions(
+    found: Answer, expected: Answer, targets: Tensor, *, threshold: float
+) -> None:
+    """Compare what a form makes of the samples with what float32 makes of them.
+
+    Args:
+        found: label indices int64 [N] and confidences float32 [N] of the form.
+        expected: those of float32.
+        targets: the samples' labels, int64 [N].
+        threshold: the confidence at which an image is a match.
+
+    Raises:
+        Refused: where accuracy, labels or matches differ by more than is allowed.
+    """
+    (index, confidence), (full_index, full_confidence) = found, expected
+    count = len(targets)
+    right, before = (_share(each == targets) for each in (index, full_index))
+    if before - right > LARGEST_LOSS + _ROUNDING:
+        raise Refused(f"accuracy on {count} samples is {right:.4f}, in fp32 {before:.4f}")
+    other = _share(index != full_index)
+    if other > LARGEST_DIFFERENCE + _ROUNDING:
+        raise Refused(f"of {count} samples {other:.4f} get another label than in fp32")
+    match, full_match = confidence >= threshold, full_confidence >= threshold
+    differ = (match != full_match) | (match & (index != full_index))
+    matches = int((match | full_match).sum())
+    if differ.sum() > LARGEST_DIFFERENCE * matches:
+        raise Refused(
+            f"of {matches} matches at {threshold:g} on {count} samples {int(differ.sum())} "
+            "are other ones than in fp32"
+        )
+
+
+def _share(chosen: Tensor) -> float:
+    return chosen.double().mean().item()
