@@ -17,9 +17,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from queue import SimpleQueue
 
 from velox import entry, known_good, logs
+from velox.acceptance import accept
 from velox.allocator import keep_large_buffers
 from velox.batcher import End
 from velox.breaker import NEVER, Breaker
@@ -28,6 +30,7 @@ from velox.dead_letter import SUFFIX, DeadLetters
 from velox.decode import decode
 from velox.decoding import Decoder
 from velox.device import select_device
+from velox.ending import ended
 from velox.engine import Engine, TorchEngine
 from velox.health import Health
 from velox.image_files import ImageFiles
@@ -60,7 +63,7 @@ def main() -> int:
     """Run the consumer; returns the exit code."""
     keep_large_buffers()
     logs.capture_native_stderr()
-    return entry.run(ConsumerSettings, __doc__, consume)
+    return ended(lambda: entry.run(ConsumerSettings, __doc__, consume))
 
 
 def consume(settings: ConsumerSettings, stop: threading.Event) -> int:
@@ -125,7 +128,9 @@ def open_parts(
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
 
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
-    engine = engine_of(settings, waiting.for_model(settings.model_path, settings.classes_path))
+    engine = waiting.for_model(
+        settings.model_path, settings.classes_path, partial(engine_of, settings)
+    )
     waiting.for_store(store)
     waiting.for_topic(
         topics, settings.kafka_topic, partitions=settings.kafka_partitions, config=IMAGE_TOPIC
@@ -142,14 +147,21 @@ def open_parts(
 
 
 def engine_of(settings: ConsumerSettings, checkpoint: Checkpoint) -> Engine:
-    """A warm engine of a checkpoint."""
-    return TorchEngine(
+    """A warm engine of a checkpoint that is fit to decide."""
+    engine = TorchEngine(
         checkpoint,
         device=select_device(settings.device),
         precision=settings.precision,
         memory_fraction=settings.gpu_memory_fraction,
         batch_size=settings.batch_size,
+        threshold=settings.confidence_threshold,
     )
+    try:
+        accept(engine, checkpoint, settings.model_path)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
 
 
 def own_topics(settings: ConsumerSettings) -> Iterator[tuple[str, int, dict[str, str]]]:
@@ -191,7 +203,7 @@ def join_stages(
             model_path=settings.model_path,
             classes_path=settings.classes_path,
             load=lambda: load(settings.model_path, settings.classes_path),
-            engine_of=lambda checkpoint: engine_of(settings, checkpoint),
+            engine_of=partial(engine_of, settings),
             metrics=metrics,
             interval=settings.model_reload,
         )

@@ -45,9 +45,11 @@ class Checkpoint:
         input_size: height and width of the input in pixels.
         mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
         state_dict: the weights, on the CPU.
-        metrics: what training measured.
+        metrics: what training measured, as `accuracy` on its test images and `sample_accuracy` on
+            the samples.
         temperature: divides the outputs before the softmax, so that confidences are honest.
-        samples: to calibrate and to check a reduced precision; may be none.
+        samples: to accept the model by, and to calibrate and check a reduced precision; may be
+            none.
         digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
     """
 

@@ -1,11 +1,11 @@
-"""Images that travel with a checkpoint, to calibrate and to check a reduced precision.
+"""Images that travel with a checkpoint, to accept it by and to check a reduced precision.
 
 They are kept encoded: as pixels they would be larger than the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -44,6 +44,15 @@ class Samples:
             tuple(int(each) for each in targets),
         )
 
+    @classmethod
+    def joined(cls, parts: Iterable[Samples]) -> Samples:
+        """The samples of several parts, in their order."""
+        held = list(parts)
+        return cls(
+            tuple(image for each in held for image in each.images),
+            tuple(target for each in held for target in each.targets),
+        )
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -55,7 +64,9 @@ class Samples:
         """
         decoded = []
         for data in self.images:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+            # OpenCV raises where there is not one byte.
+            buffer = np.frombuffer(data or b"empty", np.uint8)
+            image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)
             if image is None:
                 raise ValueError("an image of the samples cannot be decoded")
             decoded.append(image)

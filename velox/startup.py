@@ -7,18 +7,25 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from velox import model
-from velox.errors import SettingError, StoreRefuses, VeloxError
+from velox.aside import aside
+from velox.errors import CheckpointError, SettingError, StoreRefuses, VeloxError
 from velox.health import Health
 from velox.image_files import ImageFiles
+from velox.model_files import Signatures, may_pass, signatures
 from velox.mongo_store import MongoStore
-from velox.retry import until_there
+from velox.retry import Stopped, until_there
 from velox.stores import SQLITE_FILE, SQLiteStore, Store
 from velox.topics import Topics
 
 T = TypeVar("T")
+M = TypeVar("M")
+
+
+def _itself(checkpoint: Any) -> Any:
+    return checkpoint
 
 
 class Waiting:
@@ -37,9 +44,39 @@ class Waiting:
         self._stop = stop
         self._health = health
 
-    def for_model(self, model_path: Path, classes_path: Path) -> model.Checkpoint:
-        """The checkpoint, once a usable one lies there."""
-        return self._until(f"model {model_path}", lambda: model.load(model_path, classes_path))
+    def for_model(
+        self,
+        model_path: Path,
+        classes_path: Path,
+        use: Callable[[model.Checkpoint], M] = _itself,
+    ) -> M:
+        """What is made of the checkpoint, once a usable one lies there.
+
+        Args:
+            model_path: the checkpoint.
+            classes_path: its labels.
+            use: makes something of it; raises CheckpointError if it cannot be used.
+        """
+        refused: dict[Signatures, CheckpointError] = {}
+
+        def look() -> M:
+            found = signatures((model_path, classes_path))
+            if found in refused:
+                raise refused[found]
+            try:
+                return use(model.load(model_path, classes_path))
+            except CheckpointError as error:
+                if None not in found and not may_pass(error):
+                    # To try a model takes seconds: once, as long as its files stay what they are.
+                    refused.clear()
+                    refused[found] = error
+                raise
+
+        return self._until(
+            f"model {model_path}",
+            lambda: aside(look, stop=self._stop),
+            (SettingError, Stopped),
+        )
 
     def for_store(self, store: Store) -> None:
         """Until the store is open.

@@ -23,6 +23,7 @@ from velox.dataset import Dataset, Indices, Pixels
 from velox.errors import SettingError, TrainingFailed
 from velox.model import IMAGENET_MEAN, IMAGENET_STD
 from velox.retry import Stopped
+from velox.samples import Samples
 from velox.train_augment import augmented
 from velox.train_heads import Heads
 
@@ -221,6 +222,18 @@ def outputs(
         pixels, _ = data.take(batch)
         found.append(network(normalised(pixels, device)).float().cpu())
     return torch.cat(found)
+
+
+@torch.inference_mode()
+def accuracy(network: nn.Module, samples: Samples, *, device: torch.device) -> float:
+    """The share of samples that a network gets right, as who reads the checkpoint decodes them."""
+    network.eval()
+    targets = torch.tensor(samples.targets)
+    found = [
+        network(normalised(pixels, device)).argmax(dim=1).cpu()
+        for pixels in np.array_split(samples.pixels(), math.ceil(len(samples) / EVALUATION_BATCH))
+    ]
+    return (torch.cat(found) == targets).double().mean().item()
 
 
 def require_trainable(
