@@ -89,7 +89,9 @@ import ctypes
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 {hold}
-libc.free(ctypes.c_void_p(libc.malloc(64) + 8))
+place = libc.malloc(64)
+ctypes.c_uint64.from_address(place).value = 0x41  # what is freed below has that size
+libc.free(ctypes.c_void_p(place + 8))
 """,
         -signal.SIGABRT,
         "invalid pointer",
