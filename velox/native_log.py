@@ -15,12 +15,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 
 # A line that begins so is no library's: it tells the reader the level of the log.
 LEVEL = b"\0level "
 LONGEST_LINE = 4096
-MOST_WARNINGS = 30
+# Of each level, in so many seconds.
+MOST_EVENTS = 30
 WINDOW_S = 60.0
 
 # libjpeg's warnings (jerror.h), libpng's, and OpenCV's own log.
@@ -66,7 +68,7 @@ class Reader:
         self._clock = clock
         self._debug = False
         self._since = clock()
-        self._warnings = 0
+        self._events: Counter[str] = Counter()
 
     def take(self, line: bytes) -> None:
         """Pass a line on, or not."""
@@ -76,21 +78,20 @@ class Reader:
         text = line.decode(errors="backslashreplace").strip()
         if not text:
             return
-        if _OF_ODD_IMAGES.match(text):
-            if self._debug:
-                self._event("DEBUG", f"library printed text={text!r}")
-        elif self._may_warn():
-            self._event("WARNING", f"library printed text={text!r}")
+        level = "DEBUG" if _OF_ODD_IMAGES.match(text) else "WARNING"
+        if (self._debug or level == "WARNING") and self._has_room(level):
+            self._event(level, f"library printed text={text!r}")
 
-    def _may_warn(self) -> bool:
-        """Whether the log has room: a library may repeat itself without end."""
+    def _has_room(self, level: str) -> bool:
+        """Whether another event fits: a library may repeat itself without end."""
         now = self._clock()
         if now - self._since >= WINDOW_S:
-            self._since, self._warnings = now, 0
-        self._warnings += 1
-        if self._warnings == MOST_WARNINGS + 1:
-            self._event("WARNING", f"library prints more, not shown for {WINDOW_S:g} s")
-        return self._warnings <= MOST_WARNINGS
+            self._since = now
+            self._events.clear()
+        self._events[level] += 1
+        if self._events[level] == MOST_EVENTS + 1:
+            self._event(level, f"library prints more, not shown for {WINDOW_S:g} s")
+        return self._events[level] <= MOST_EVENTS
 
     def _event(self, level: str, text: str) -> None:
         seconds = time.time()

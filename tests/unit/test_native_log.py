@@ -1,5 +1,5 @@
 from tests.unit.fakes import Clock
-from velox.native_log import LEVEL, MOST_WARNINGS, WINDOW_S, Reader
+from velox.native_log import LEVEL, MOST_EVENTS, WINDOW_S, Reader
 
 
 class Read:
@@ -41,7 +41,10 @@ def test_all_else_is_a_warning_of_one_line() -> None:
 def test_a_library_that_repeats_itself_does_not_fill_the_log() -> None:
     read = Read()
     events = read.take(*[b"again\n"] * 1000)
-    assert len(events) == MOST_WARNINGS + 1
+    assert len(events) == MOST_EVENTS + 1
     assert events[-1] == "WARNING library prints more, not shown for 60 s"
+    odd = b"Corrupt JPEG data: bad Huffman code\n"
+    events = read.take(LEVEL + b"DEBUG\n", *[odd] * 1000)
+    assert len(events) == MOST_EVENTS + 1, "the one crowds out the other in neither direction"
     read.clock.advance(WINDOW_S)
     assert len(read.take(b"again\n")) == 1
