@@ -20,7 +20,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 STAGES = ("queue", "decode", "infer", "files", "store")
 OUTCOMES = ("match", "no_match", "dead_letter")
-BREAKER_STAGES = ("decode", "infer", "store")
+BREAKER_STAGES = ("decode", "infer", "store", "results", "dead_letter")
 MEMORY_KINDS = ("allocated", "reserved", "total")
 
 

@@ -38,6 +38,9 @@ from velox.retry import Stopped
 BATCHES_BETWEEN_STAGES = 2
 BATCHES_IN_THE_MODEL = 2
 STAGES_END_TIMEOUT_S = 0.5
+# What was ahead of a held batch has ended once nothing has for so long.
+HELD_IDLE_S = 1.0
+LOOK_EVERY_S = 0.1
 
 Predicted = tuple[Indices, Confidences, dict[int, InferenceFailed]]
 
@@ -130,7 +133,7 @@ class Pipeline:
         for thread in (*threads, polling):
             thread.start()
         stop.wait()
-        polling.join()
+        self._await_drain(polling)
         self._abort.set()
         self._intake.put(END)
         deadline = time.monotonic() + STAGES_END_TIMEOUT_S
@@ -138,6 +141,13 @@ class Pipeline:
             thread.join(max(0.0, deadline - time.monotonic()))
         if self._failure is not None:
             raise self._failure
+
+    def _await_drain(self, polling: threading.Thread) -> None:
+        """Until the poller has drained; what the breaker holds is not waited for."""
+        while polling.is_alive():
+            if self._breaker.paused() is not None and self._ledger.idle_seconds() > HELD_IDLE_S:
+                self._ledger.abandon()
+            polling.join(LOOK_EVERY_S)
 
     def _poll(self) -> None:
         try:

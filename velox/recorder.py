@@ -15,27 +15,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-from prometheus_client import Counter as PrometheusCounter
 
 from velox import known_good
 from velox.breaker import NEVER, Breaker
-from velox.errors import BrokerUnavailable, MessageRefused
 from velox.image_files import ImageFiles
 from velox.live_matches import LatestMatches
 from velox.metrics import Metrics
 from velox.outcomes import Outcome, count
 from velox.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
 from velox.results import Result
-from velox.retry import until_done
 from velox.sink_errors import FILES, Verdict, verdict_of
 from velox.store_writer import write_patiently
 from velox.stores import Rejected, Store
 from velox.thinned_log import ThinnedLog
+from velox.topic_sender import Receiver, TopicSender
 
 STAGE = "store"
 RESULTS_STAGE = "results"
+LETTERS_STAGE = "dead_letter"
 
 log = logging.getLogger(__name__)
 
@@ -51,21 +48,6 @@ class Findings:
 
     outcome: Outcome
     matches: Sequence[tuple[Record, Detection]]
-
-
-T = TypeVar("T")
-
-
-class Receiver(Protocol[T]):
-    """A topic that takes items and says which it did not."""
-
-    topic: str
-
-    def send(self, items: Sequence[T], /) -> list[T]:
-        """Send all; returns those to send again, raises BrokerUnavailable if that is all."""
-
-    def refused(self) -> list[tuple[T, MessageRefused]]:
-        """Those that were refused for good since the last call, which are not sent again."""
 
 
 class Recorder:
@@ -114,6 +96,7 @@ class Recorder:
         self._results = results
         self._latest = latest
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
+        self._topics = TopicSender(breaker=self._breaker, abort=abort, waiting=self._waiting)
         self._wall_clock = wall_clock
         self._match_log = ThinnedLog(log, per_second=3)
         self._trouble_log = ThinnedLog(log, per_second=0.1)
@@ -220,15 +203,16 @@ class Recorder:
         """Send the results, if they are wanted; returns letters of those that are refused."""
         if self._results is None or not outcome.predictions:
             return []
-        self._send(self._as_results(outcome), self._results, self._metrics.result_retries)
-        refused = self._results.refused()
+        results, retries = self._as_results(outcome), self._metrics.result_retries
+        refused = self._topics.send(RESULTS_STAGE, results, self._results, retries)
         self._metrics.results_refused.inc(len(refused))
         return [DeadLetter(result.record, RESULTS_STAGE, reason) for result, reason in refused]
 
     def _send_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Send dead letters; of those that are refused nothing is left but the log and a count."""
-        self._send(letters, self._dead_letters, self._metrics.dead_letter_retries)
-        for letter, reason in self._dead_letters.refused():
+        retries = self._metrics.dead_letter_retries
+        refused = self._topics.send(LETTERS_STAGE, letters, self._dead_letters, retries)
+        for letter, reason in refused:
             self._metrics.dead_letters_lost.inc()
             self._trouble_log.error(
                 "dead letter lost id=%s stage=%s error=%r reason=%r",
@@ -237,28 +221,6 @@ class Recorder:
                 f"{type(letter.error).__name__}: {letter.error}",
                 str(reason),
             )
-
-    def _send(
-        self,
-        pending: Sequence[T],
-        to: Receiver[T],
-        retries: PrometheusCounter,
-    ) -> None:
-        """Send until all are acknowledged, each time what is still missing."""
-        left = list(pending)
-
-        def send() -> None:
-            nonlocal left
-            left = to.send(left)
-            if left:
-                raise BrokerUnavailable(f"{len(left)} messages to {to.topic} not acknowledged")
-
-        def again(error: Exception) -> None:
-            retries.inc()
-            self._trouble_log.warning("not sent, trying again reason=%r", str(error))
-
-        with self._waiting(f"topic {to.topic}"):
-            until_done(send, retryable=BrokerUnavailable, stop=self._abort, on_failure=again)
 
     @contextmanager
     def _waiting(self, what: str) -> Iterator[None]:

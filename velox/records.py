@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -61,6 +61,10 @@ class Record:
         for name, value in self.headers:
             held += _HEADER_BYTES + 4 * len(name) + (len(value) if value is not None else 0)
         return held
+
+    def bare(self) -> Record:
+        """The record's place, with nothing in it that its sender could choose."""
+        return replace(self, key=self.id.encode(), value=None, headers=())
 
     def header(self, name: str) -> str | None:
         """The last header of that name as text, its first `LONGEST_TEXT` characters.

@@ -89,12 +89,14 @@ class Scenario:
 
     def limit_letters(self, size: int) -> None:
         """Set how large a dead letter may be."""
+        self.limit(f"{self.topic}-dlt", size)
+
+    def limit(self, topic: str, size: int) -> None:
+        """Set how large a message of a topic may be."""
         entry = ConfigEntry(
             "max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET
         )
-        resource = ConfigResource(
-            ResourceType.TOPIC, f"{self.topic}-dlt", incremental_configs=[entry]
-        )
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
         self.admin.incremental_alter_configs([resource])[resource].result(ADMIN_LIMIT_S)
 
     def sample(self) -> None:

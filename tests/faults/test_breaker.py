@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.conftest import MakeScenario
 from tests.faults.scenario import Scenario, address, health, metric
 from tests.faults.sent import DEAD_LETTER, DOCUMENT, EITHER, Sent, picture, rubbish
 from tests.rig import http
@@ -109,6 +110,38 @@ def test_a_collection_that_refuses_everything_pauses_the_consumer(
     nearly_all_stored(scenario, RECORDS)
     assert http.get(f"{address(consumer)}/readyz") == (200, "ok\n")
     assert metric(consumer, "velox_breaker_open") == 0
+    scenario.stop(consumer)
+
+
+def test_a_results_topic_that_refuses_everything_pauses_the_consumer(scenario: Scenario) -> None:
+    topic = f"{scenario.topic}-results"
+    scenario.create_topic(topic, 1, {"max.message.bytes": "1"})
+    scenario.send(good(range(RECORDS)))
+    consumer = scenario.joined_consumer(KAFKA_RESULTS_TOPIC=topic, KAFKA_PARTITIONS=1)
+    assert "KAFKA_RESULTS_TOPIC" in paused(consumer, "results")
+    assert len(scenario.oracle.dead_letters()) < UNSUSPECTED
+
+    scenario.limit(topic, 1_000_000)
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    assert len(scenario.stored.documents()) == RECORDS
+    refused = metric(consumer, "velox_results_refused_total")
+    assert len(scenario.oracle.dead_letters()) == refused < UNSUSPECTED
+    scenario.stop(consumer)
+
+
+def test_a_dead_letter_topic_that_refuses_everything_pauses_the_consumer(
+    make_scenario: MakeScenario,
+) -> None:
+    scenario = make_scenario()
+    scenario.limit_letters(1)
+    scenario.send([rubbish(number) for number in range(RECORDS)])
+    consumer = scenario.joined_consumer()
+    paused(consumer, "dead_letter")
+    scenario.limit_letters(1_000_000)
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    lost = metric(consumer, "velox_dead_letters_lost_total")
+    assert lost < UNSUSPECTED
+    assert len(scenario.oracle.dead_letters()) == RECORDS - lost
     scenario.stop(consumer)
 
 

@@ -430,3 +430,14 @@ def test_a_device_that_comes_back_costs_no_record(guarded: Parts) -> None:
     guarded.poller.before_the_end = mend
     guarded.run(*range(8))
     assert guarded.predicted() == list(range(8))
+
+
+def test_an_end_does_not_wait_for_what_is_held(
+    guarded: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "HELD_IDLE_S", 0.1)
+    began = time.monotonic()
+    guarded.run(*["bad"] * 400)
+    assert guarded.poller.drained is False
+    assert time.monotonic() - began < LIMIT_S / 2
+    assert guarded.ledger.uncommitted() == {0: 96}

@@ -81,9 +81,13 @@ class FakeTopic:
     Attributes:
         takes: how many each call acknowledges, in turn; afterwards all. None for a broker away.
         refuses: offsets that are refused for good.
+        broken: whether they are even with nothing of their sender's in them.
+        at_send: happens at each call.
     """
 
     def __init__(self, name: str, journal: Journal) -> None:
+        self.broken = True
+        self.at_send: Callable[[], None] = lambda: None
         self.topic = name
         self.journal = journal
         self.sent: list[Any] = []
@@ -95,11 +99,16 @@ class FakeTopic:
         count = self.takes.pop(0) if self.takes else len(items)
         if count is None:
             raise BrokerUnavailable("away")
-        taken = [each for each in items[:count] if each.record.offset not in self.refuses]
+        self.at_send()
+        taken = [each for each in items[:count] if self._takes(each.record)]
         self._refused += [each for each in items[:count] if each not in taken]
         self.journal.lines.append((self.topic, [each.record.id for each in taken]))
         self.sent += taken
         return list(items[count:])
+
+    def _takes(self, one: Record) -> bool:
+        bare = one.value is None and not self.broken
+        return bare or one.offset not in self.refuses
 
     def refused(self) -> list[Any]:
         refused, self._refused = self._refused, []
@@ -346,6 +355,52 @@ def test_a_store_that_takes_our_own_refuses_bad_documents_only(guarded: Parts) -
     guarded.record(many(0))
     guarded.record(many(100))
     assert guarded.outcomes() == (0, 0, 200)
+
+
+def mended_at(topic: FakeTopic, call: int) -> list[int]:
+    """Let a topic take everything from a call on; gives how much it had taken at each."""
+    seen: list[int] = []
+
+    def mend() -> None:
+        seen.append(len(topic.sent))
+        if len(seen) == call:
+            topic.refuses = set()
+
+    topic.refuses, topic.at_send = set(range(200)), mend
+    return seen
+
+
+def test_a_results_topic_that_refuses_everything_makes_no_dead_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "LONGEST_PAUSE_S", 0.001)
+    guard = Breaker(share=0.5, metrics=Metrics(), abort=threading.Event())
+    parts = Parts(tmp_path, with_results=True, breaker=guard)
+    seen = mended_at(parts.results, 7)
+    parts.record(many(0))
+    assert seen == [0] * 7
+    assert sorted(each.record.offset for each in parts.results.sent) == list(range(100))
+    assert parts.dead.sent == []
+
+
+def test_a_dead_letter_topic_that_refuses_everything_loses_none(guarded: Parts) -> None:
+    seen = mended_at(guarded.dead, 7)
+    guarded.record(outcome([], [dead(number) for number in range(100)]))
+    assert seen == [0] * 7
+    assert [each.record.offset for each in guarded.dead.sent] == list(range(100))
+    assert guarded.count("velox_dead_letters_lost_total") == 0
+
+
+def test_results_that_are_refused_for_what_their_senders_chose_stop_nobody(
+    tmp_path: Path,
+) -> None:
+    guard = Breaker(share=0.5, metrics=Metrics(), abort=threading.Event())
+    parts = Parts(tmp_path, with_results=True, breaker=guard)
+    parts.results.refuses, parts.results.broken = set(range(100)), False
+    parts.record(many(0))
+    assert len(parts.dead.sent) == 100
+    (bare,) = parts.results.sent
+    assert (bare.record.key, bare.record.headers) == (bare.record.id.encode(), ())
 
 
 def test_dead_letters_that_were_acknowledged_are_not_sent_again(parts: Parts) -> None:
