@@ -26,12 +26,12 @@ RELOAD_S = "0.2"
 LIMIT_S = 60.0
 
 
-def write(files: Model, seed: int) -> str:
+def write(files: Model, seed: int, *, size: int = 32) -> str:
     """Write an untrained checkpoint, as training writes one; gives its digest."""
     torch.manual_seed(seed)
     network = build(ARCHITECTURE, len(COLOURS))
     checkpoint = model.Checkpoint(
-        architecture=ARCHITECTURE, labels=COLOURS, input_size=32, state_dict=network.state_dict()
+        architecture=ARCHITECTURE, labels=COLOURS, input_size=size, state_dict=network.state_dict()
     )
     return model.save(checkpoint, files.path, files.classes).digest
 
@@ -110,4 +110,21 @@ def test_a_new_model_is_taken_between_two_batches_and_a_broken_one_is_refused(
     assert {name for offsets in by_partition.values() for name in offsets} == {old, new}
     for offsets in by_partition.values():
         assert max(offsets[old], default=-1) < min(offsets[new], default=math.inf)
+    assert consumer.terminate(STOP_LIMIT_S) == 0, str(consumer)
+
+
+def test_sigterm_while_a_new_model_is_tried_ends_with_0(scenario: Scenario, tmp_path: Path) -> None:
+    files = Model(tmp_path / "used.pth", tmp_path / "used.json")
+    write(files, seed=1)
+    consumer = scenario.consumer(
+        program=CONSUMER,
+        MODEL_PATH=str(files.path),
+        CLASSES_PATH=str(files.classes),
+        MODEL_RELOAD_S=RELOAD_S,
+        DEVICE="cpu",
+    )
+    consumer.wait_for_line("partitions assigned=", LIMIT_S)
+    tried = consumer.log.count("form chosen=")
+    write(files, seed=2, size=448)
+    eventually(lambda: consumer.log.count("form chosen=") > tried, LIMIT_S, f"a trial: {consumer}")
     assert consumer.terminate(STOP_LIMIT_S) == 0, str(consumer)
