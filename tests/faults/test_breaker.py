@@ -169,9 +169,9 @@ def polls_no_more(consumer: Child) -> None:
 
 def test_a_model_that_fails_on_any_image_costs_none(scenario: Scenario, tmp_path: Path) -> None:
     fault = tmp_path / "fault"
+    consumer = scenario.joined_consumer({"raise_while": str(fault)})
     fault.touch()
     scenario.send([picture(number) for number in range(RECORDS)])
-    consumer = scenario.joined_consumer({"raise_while": str(fault)})
     assert "the model fails on any image" in paused(consumer, "infer")
     fault.unlink()
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
