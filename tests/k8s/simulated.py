@@ -98,14 +98,19 @@ def shares_one_node(cluster: Cluster) -> None:
     try:
         cluster.kubectl("wait", "--for=condition=Ready", f"node/{SECOND_NODE}", "--timeout=60s")
         cluster.kubectl("delete", "job/model-trainer", "deployment/consumer", "--wait")
-        for file in ("train-model.yaml", "consumer-deployment.yaml"):
-            cluster.apply(FOLDER / file)
+        cluster.apply(FOLDER / "consumer-deployment.yaml")
         cluster.kubectl("scale", "deployment/consumer", "--replicas=4")
         wait(lambda: cluster.replicas() == 4, "four consumers are ready")
-        pods = cluster.items("pods", "--selector", "claim=discoveries")
+        # After them: a training that has ended holds no claim any more, and here it ends at once.
+        cluster.apply(FOLDER / "train-model.yaml")
+        cluster.kubectl("wait", "--for=condition=Complete", "job/model-trainer", "--timeout=60s")
+        pods = [*cluster.pods("consumer"), *cluster.pods("model-trainer")]
         nodes = {each["spec"]["nodeName"] for each in pods}
         assert len(nodes) == 1, nodes
     finally:
+        cluster.kubectl("cordon", SECOND_NODE)
+        cluster.kubectl("delete", "pods", "--selector=app=consumer", "--wait")
+        wait(lambda: cluster.replicas() == 4, "the consumers are back on the first node")
         cluster.kubectl("delete", "node", SECOND_NODE)
     say(f"nodes=2 pods={len(pods)} that share the claim, all on one")
 
