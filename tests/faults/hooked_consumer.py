@@ -107,12 +107,8 @@ def main() -> int:
     if offset := HOOKS.get("clock_offset"):
         real = time.time
         time.time = lambda: real() + offset
-    stand_in(
-        "velox.engine",
-        Engine=ColourEngine,
-        TorchEngine=ColourEngine,
-        select_device=lambda _device: None,
-    )
+    stand_in("velox.device", select_device=lambda _device: None)
+    stand_in("velox.engine", Engine=ColourEngine, TorchEngine=ColourEngine)
     stand_in("velox.model", Checkpoint=object, load=lambda *_: object())
 
     import consumer
