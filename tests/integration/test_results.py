@@ -11,15 +11,9 @@ from typing import Any, cast
 
 import pytest
 from confluent_kafka import Message
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
 
 from tests.faults.oracle import document_id, expected, headers
-from tests.faults.scenario import ADMIN_LIMIT_S, Scenario
+from tests.faults.scenario import Scenario
 from tests.faults.sent import DOCUMENT, Load, mixture
 from tests.faults.tail import Tail, place
 from tests.rig.kafka import Kafka
@@ -164,23 +158,3 @@ def test_after_a_crash_before_the_commit_none_is_missing(scenario: Scenario) -> 
     assert len(after) == len(images(scenario)) + len(before), "the same once more, nothing else"
     first_said = {said(each)["id"]: said(each) for each in after}
     assert all(said(each) == first_said[said(each)["id"]] for each in after)
-
-
-def test_while_the_topic_takes_nothing_nothing_is_committed(scenario: Scenario) -> None:
-    """The topic is there already, and its limit is below the size of any result."""
-    new = {"max.message.bytes": "100"}
-    scenario.create_topic(topic_of(scenario), PARTITIONS, new)
-    scenario.send(mixture(range(20), bad_every=0))
-    consumer = start(scenario)
-    consumer.wait_for_line(f"not sent, trying again reason='results topic {topic_of(scenario)}", 60)
-    assert sum(scenario.oracle.committed().values()) == 0
-    raise_limit(scenario)
-    scenario.oracle.wait_until_caught_up(LIMIT_S)
-    assert {said(each)["id"] for each in results(scenario)} == images(scenario).keys()
-    scenario.stop(consumer)
-
-
-def raise_limit(scenario: Scenario) -> None:
-    entry = ConfigEntry("max.message.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, topic_of(scenario), incremental_configs=[entry])
-    scenario.admin.incremental_alter_configs([resource])[resource].result(ADMIN_LIMIT_S)
