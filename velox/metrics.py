@@ -94,7 +94,9 @@ class Metrics:
             "velox_rebalances", "Partitions assigned, revoked or lost.", "event"
         )
         self.offset_gaps = counter(
-            "velox_offset_gaps", "Breaks in a partition's log: skipped, rewound, recreated.", "kind"
+            "velox_offset_gaps",
+            "Breaks in a partition's log: skipped, rewound, recreated, unreadable.",
+            "kind",
         )
         self.offset_gap_records = counter(
             "velox_offset_gap_records", "Records that a skip in the offsets passed over."
@@ -149,7 +151,7 @@ class Metrics:
             self.commits.labels(result)
         for event in ("assigned", "revoked", "lost"):
             self.rebalances.labels(event)
-        for kind in ("skipped", "rewound", "recreated"):
+        for kind in ("skipped", "rewound", "recreated", "unreadable"):
             self.offset_gaps.labels(kind)
         for stage in BREAKER_STAGES:
             self.breaker_open.labels(stage)

@@ -26,6 +26,7 @@ class OffsetGaps:
         self._next: dict[int, int] = {}
         self._first: dict[int, int] = {}
         self._back: set[int] = set()
+        self._unreadable: set[int] = set()
 
     def expect(self, committed: Mapping[int, int]) -> None:
         """Start partitions at their committed offsets."""
@@ -41,6 +42,11 @@ class OffsetGaps:
             self._next.pop(partition, None)
             self._first.pop(partition, None)
             self._back.discard(partition)
+            self._unreadable.discard(partition)
+
+    def unreadable(self, partition: int) -> None:
+        """The client could not unpack the next records: a jump over them is a loss."""
+        self._unreadable.add(partition)
 
     def check(self, record: Record, log_start: Callable[[int], int]) -> None:
         """Count and log a jump at this record.
@@ -83,6 +89,10 @@ class OffsetGaps:
         return partition in self._back
 
     def _skip(self, partition: int, expected: int, found: int, start: int) -> None:
+        if partition in self._unreadable:
+            self._unreadable.discard(partition)
+            self._report("unreadable", partition, expected, found, found - expected)
+            return
         lost = found - expected if start < 0 else min(start, found) - expected
         if lost > 0:
             self._report("skipped", partition, expected, found, lost)

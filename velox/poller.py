@@ -41,6 +41,7 @@ from velox.positions import Positions
 from velox.records import Record
 from velox.stable_offsets import StableOffsets
 from velox.topic_watch import TopicWatch
+from velox.unreadable import UnreadableBatches
 
 POLL_TIMEOUT_S = 0.1
 # How long a full queue may hold the poll loop before polling pauses: each pause throws the
@@ -58,6 +59,17 @@ TROUBLE = frozenset(
         KafkaError._RESOLVE,
         KafkaError._TIMED_OUT,
         KafkaError._TRANSPORT,
+    }
+)
+
+# Of a batch that cannot be unpacked, that its checksum refutes, or that is larger than the client
+# takes (rdkafka_msgset_reader.c): librdkafka says where it begins, and does not get past each.
+UNREADABLE = frozenset(
+    {
+        KafkaError._BAD_COMPRESSION,
+        KafkaError._BAD_MSG,
+        KafkaError._NOT_IMPLEMENTED,
+        KafkaError.MSG_SIZE_TOO_LARGE,
     }
 )
 
@@ -116,6 +128,7 @@ class Poller:
         self._fatal: KafkaError | None = None
         self._refusals = Refusals(clock)
         self.joined = False
+        self._unreadable = UnreadableBatches(self._seek, lambda number: self._readable(number)[1])
         self._positions = Positions(
             ledger=ledger,
             gaps=self._gaps,
@@ -240,17 +253,32 @@ class Poller:
 
     def _take(self, messages: list[Message]) -> None:
         records, received = [], self._clock()
+        # The rest of what was read of these before the client was told to read elsewhere.
+        elsewhere: set[int] = set()
         for message in messages:
-            error = message.error()
+            error, number = message.error(), cast(int, message.partition())
+            if number in elsewhere:
+                continue
             if error is None:
-                records.append(self._record(message, received))
-            elif error.code() == KafkaError._PARTITION_EOF:
+                if self._unreadable.goes_on(number):
+                    records.append(self._record(message, received))
+                else:
+                    elsewhere.add(number)
+                continue
+            self._admit(records)
+            records = []
+            if error.code() == KafkaError._PARTITION_EOF:
                 self._refusals.passed()
-                self._admit(records)
-                records = []
-                self._positions.at_end(cast(int, message.partition()), cast(int, message.offset()))
-            else:
-                self._on_error(error)
+                if self._unreadable.goes_on(number):
+                    self._positions.at_end(number, cast(int, message.offset()))
+                else:
+                    elsewhere.add(number)
+                continue
+            if error.code() in UNREADABLE and (base := cast(int, message.offset())) >= 0:
+                self._gaps.unreadable(number)
+                self._unreadable.failed(number, base)
+                elsewhere.add(number)
+            self._on_error(error)
         self._admit(records)
 
     def _admit(self, records: list[Record]) -> None:
@@ -298,6 +326,7 @@ class Poller:
         if begun:
             self._ledger.assign(begun)
             self._gaps.begin_anew(begun)
+            self._unreadable.forget(begun)
             self._origins.begin_anew(begun)
 
     def _join_anew(self, gone: set[int]) -> None:
@@ -350,6 +379,7 @@ class Poller:
         self._assigned -= numbers
         self._ledger.revoke(numbers)
         self._gaps.forget(numbers)
+        self._unreadable.forget(numbers)
         self._origins.forget(numbers)
         self._lookup.forget(numbers)
         self._metrics.rebalances.labels(event).inc(len(numbers))
@@ -423,6 +453,14 @@ class Poller:
         except KafkaException:
             return {}
         return {each.partition: each.offset for each in found if each.offset >= 0}
+
+    def _seek(self, number: int, offset: int) -> None:
+        try:
+            self._consumer.seek(TopicPartition(self._topic, number, offset))
+        except KafkaException as error:
+            # What comes next is not of that place: the search begins anew at the next error.
+            self._unreadable.forget([number])
+            log.debug("no seek partition=%d reason=%r", number, error.args[0].str())
 
     def _partitions(self, numbers: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number) for number in sorted(numbers)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from tests.faults.conftest import MakeScenario
 from tests.faults.scenario import ADMIN_LIMIT_S, metric
@@ -37,6 +37,35 @@ def test_retention_overtook_the_consumer(make_scenario: MakeScenario) -> None:
     assert metric(second, "velox_offset_gap_records_total") == 30
     second.wait_for_line("ERROR offset gap kind=skipped partition=0 expected=20 found=50", 5)
     assert len(scenario.stored.documents()) == 20 + 30
+
+
+def test_a_batch_that_cannot_be_unpacked_costs_itself_alone(make_scenario: MakeScenario) -> None:
+    """librdkafka unpacks zstd up to receive.message.max.bytes (rdkafka_zstd.c)."""
+    scenario = make_scenario(partitions=1)
+    scenario.send(in_one_partition(range(5)))
+    bomb = Producer(
+        {
+            "bootstrap.servers": scenario.kafka.bootstrap,
+            "compression.type": "zstd",
+            "message.max.bytes": 60_000_000,
+            "batch.size": 60_000_000,
+            "linger.ms": 500,
+        }
+    )
+    for _ in range(3):
+        bomb.produce(scenario.topic, bytes(8_000_000), partition=0)
+    assert bomb.flush(30) == 0
+    scenario.send(in_one_partition(range(5, 10)))
+
+    settings = "receive.message.max.bytes=12000000,fetch.max.bytes=11000000"
+    consumer = scenario.consumer(KAFKA_CONFIG=settings)
+    eventually(
+        lambda: len(scenario.stored.documents()) == 10, CATCH_UP_LIMIT_S, lambda: f"{consumer}"
+    )
+    assert metric(consumer, 'velox_offset_gaps_total{kind="unreadable"}') == 1
+    assert metric(consumer, "velox_offset_gap_records_total") == 3
+    consumer.wait_for_line("ERROR offset gap kind=unreadable partition=0 expected=5 found=8", 5)
+    scenario.stop(consumer)
 
 
 def test_retention_overtook_a_consumer_that_runs(make_scenario: MakeScenario) -> None:

@@ -144,3 +144,22 @@ def test_a_late_commit_before_anything_was_read_is_what_is_expected(parts: Parts
     parts.log_start = 50
     parts.reach(50)
     assert parts.seen() == (1, 0, 30)
+
+
+def test_a_jump_over_what_cannot_be_unpacked_is_a_loss(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.gaps.expect({0: 5})
+    parts.check(5)
+    parts.gaps.unreadable(0)
+    parts.check(9, 12)
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="unreadable") == 1
+    assert parts.seen() == (0, 0, 3), "the hole after it is none"
+    assert "kind=unreadable partition=0 expected=6 found=9 records_lost=3" in caplog.text
+
+
+def test_what_cannot_be_unpacked_at_the_end_is_counted_there(parts: Parts) -> None:
+    parts.gaps.expect({0: 5})
+    parts.gaps.unreadable(0)
+    parts.reach(7)
+    assert parts.seen() == (0, 0, 2)
