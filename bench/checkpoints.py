@@ -12,6 +12,7 @@ from bench.images import shapes
 from tests.rig.model import LABELS, Model
 from velox.architectures import build
 from velox.decode import decode
+from velox.engine_check import LEAST_SAMPLES
 from velox.engine_classifier import Classifier
 from velox.model import Checkpoint, restore, save
 from velox.samples import Samples
@@ -53,7 +54,9 @@ class Checkpoints:
 def samples_of(checkpoint: Checkpoint) -> Samples:
     """Synthetic shapes with the labels that the checkpoint gives them."""
     size = checkpoint.input_size
-    pixels = np.stack([decode(data, size=size, max_pixels=PIXELS) for data in shapes(512)])
+    pixels = np.stack(
+        [decode(data, size=size, max_pixels=PIXELS) for data in shapes(512, LEAST_SAMPLES)]
+    )
     encoded = Samples.of(pixels, [0] * len(pixels)).images
     found = torch.from_numpy(Samples(encoded, ()).pixels()).permute(0, 3, 1, 2)
     index, _ = Classifier(restore(checkpoint), checkpoint)(found)
