@@ -74,8 +74,8 @@ audit: $(VENV)/.installed-dev ## look for known vulnerabilities in the locked pa
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 readme: $(VENV)/.installed-dev ## write the README's table of settings and docs/errors.md
-	$(BIN)/python -m tests.rig.settings_table
-	$(BIN)/python -m tests.rig.errors_table
+	$(BIN)/python -m tests.docs.settings_table
+	$(BIN)/python -m tests.docs.errors_table
 
 manifests: $(VENV)/.installed-dev ## write what is generated of k8s-manifests/
 	$(BIN)/python k8s-manifests/generate.py

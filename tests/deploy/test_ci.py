@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.rig import changelog
+from tests.docs import changelog
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent

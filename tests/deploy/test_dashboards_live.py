@@ -19,10 +19,10 @@ import pytest
 import yaml
 from confluent_kafka import Producer
 
+from tests.docs.pages import typed
 from tests.rig.dashboards import Query, queries
 from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
-from tests.rig.readme import typed
 from tests.rig.waiting import eventually
 from velox import embedded_broker, model
 from velox.architectures import build

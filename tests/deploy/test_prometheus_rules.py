@@ -10,29 +10,11 @@ import pytest
 import yaml
 
 from tests.rig.prometheus import promtool
-from tests.rig.readme import README
-from velox.metrics import Metrics
+from tests.rig.rules import ALERTS, RULES, exposed_names
 
 ROOT = Path(__file__).parents[2]
 RULES_TESTS = Path(__file__).with_name("prometheus.rules.test.yml")
-(GROUP,) = yaml.safe_load((ROOT / "prometheus.rules.yml").read_text())["groups"]
-RULES: list[dict[str, Any]] = GROUP["rules"]
-ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 METRIC = re.compile(r"\b(?:velox_|target_shapes|batch_avg)\w+(?!\w*:)")
-
-
-def exposed_names() -> set[str]:
-    """Every series name that a consumer exposes."""
-    metrics = Metrics()
-    suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-    return {
-        "velox_group_lag_records",  # of lag.py
-        *(
-            family.name + suffix
-            for family in metrics.registry.collect()
-            for suffix in suffixes[family.type]
-        ),
-    }
 
 
 def test_promtool_accepts_the_configuration_and_its_rules() -> None:
@@ -60,18 +42,6 @@ def test_alert_says_what_happened_and_what_to_do(name: str) -> None:
     assert re.fullmatch(r"Velox[A-Z][A-Za-z]+", name)
     assert alert["labels"]["severity"] in {"warning", "critical"}
     assert set(alert["annotations"]) == {"summary", "description"}
-
-
-@pytest.mark.parametrize("name", ALERTS)
-def test_alert_has_a_line_in_the_readme(name: str) -> None:
-    (line,) = re.findall(rf"^\| `{name}` \|.*$", README.read_text(), re.M)
-    assert line.count(" | ") == 2, "what it means, what to do"
-
-
-@pytest.mark.parametrize("name", sorted(each.removesuffix("_bucket") for each in exposed_names()))
-def test_metric_is_in_the_readme(name: str) -> None:
-    known = name.removesuffix("_count").removesuffix("_sum")
-    assert known.startswith("process_") or f"`{known}" in README.read_text()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.rig.readme import typed
+from tests.docs.pages import typed
 from tests.stack import observe
 from tests.stack.compose import Stack, inspect
 from tests.stack.report import say, wait

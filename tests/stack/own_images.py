@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 from sklearn.datasets import load_sample_images
 
-from tests.rig.readme import typed
+from tests.docs.pages import typed
 from tests.stack import observe
 from tests.stack.compose import IMAGE, PROJECT, Stack, run
 from tests.stack.report import say, wait

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from confluent_kafka import KafkaError
 
-from tests.rig import errors_table
+from tests.docs import errors_table
 from velox.sink_errors import KAFKA, MONGO, SQLITE, Verdict, verdict_of
 
 

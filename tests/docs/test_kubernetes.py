@@ -1,4 +1,4 @@
-"""The README's commands for Kubernetes: every name, path and container in them exists."""
+"""The commands for Kubernetes: every name, path and container in them exists."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import subprocess
 
 import yaml
 
+from tests.docs.pages import text
 from tests.rig.manifests import ROOT, files, objects, of_kind, pods
 
-README = (ROOT / "README.md").read_text()
-CHAPTERS = re.split(r"^## ", README, flags=re.M)
-CHAPTER = next(each for each in CHAPTERS if each.startswith("Kubernetes\n"))
-TROUBLE = next(each for each in CHAPTERS if each.startswith("Troubleshooting\n"))
-TEXT = CHAPTER + TROUBLE.partition("### Kubernetes\n")[2]
+TEXT = text()
 COMMANDS = [
     line.partition(" #")[0].strip()
     for block in re.findall(r"^```bash\n(.*?)^```", TEXT, re.M | re.S)
@@ -28,9 +25,8 @@ def names() -> set[tuple[str, str]]:
     return {(each["kind"].lower(), each["metadata"]["name"]) for each in objects()}
 
 
-def test_the_chapter_has_commands() -> None:
+def test_there_are_commands() -> None:
     assert len([each for each in COMMANDS if each.startswith("kubectl ")]) > 20
-    assert "### Kubernetes" in TROUBLE
 
 
 def test_objects_that_commands_name_exist() -> None:

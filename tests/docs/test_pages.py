@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, commands exist, and the tests they name are there."""
+"""The documents: links lead somewhere, commands exist, and what they name is there."""
 
 from __future__ import annotations
 
@@ -7,37 +7,42 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
 
+from tests.docs.pages import BLOCK, DOCUMENTS, ROOT, without_code
 from tests.rig.processes import bare_environment
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(ROOT.glob("*.md"))
-README = (ROOT / "README.md").read_text()
-BLOCK = re.compile(r"(<!-- run -->\n)?^```bash\n(.*?)^```$", re.M | re.S)
-BLOCKS = [(bool(marked), text) for marked, text in BLOCK.findall(README)]
+BLOCKS = [
+    (document, bool(marked), body)
+    for document in DOCUMENTS
+    for marked, language, body in BLOCK.findall(document.read_text())
+    if language in ("bash", "sh")
+]
+COMMANDS = "\n".join(body for _, _, body in BLOCKS)
 PROOF = re.compile(
-    r"`(?:tests/)?((?:unit|integration|faults|e2e|deploy)/test_\w+\.py)(?:::(\w+))?`"
+    r"`(?:tests/)?((?:unit|integration|faults|deploy|docs)/[\w/]*test_\w+\.py)(?:::(\w+))?`"
 )
+# A path or a dotted name of this repository, in the text or in a command.
+FOLDERS = "velox|tests|bench|docs|grafana|k8s-manifests|k8s-overlays"
+PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/(?!grafana:)[\w/.-]*\w")
+WRITTEN = {"bench/results.json", "bench/results.png"}  # by `make bench`
+NAME = re.compile(r"(?<![\w/.:-])velox\.[a-z_]+(?:\.\w+)*")
 LIMIT_S = 180
-
-
-def without_code(text: str) -> str:
-    return re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
 
 
 def anchors(document: Path) -> set[str]:
     """What GitHub makes of the headings."""
-    headings = re.findall(r"^#+ (.*)$", without_code(document.read_text()), re.M)
+    headings = re.findall(r"^#+ (.*)$", without_code(document), re.M)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 def links() -> list[tuple[Path, str]]:
     found = []
     for document in DOCUMENTS:
-        targets = re.findall(r"\]\(([^)\s]+)\)", without_code(document.read_text()))
+        targets = re.findall(r"\]\(([^)\s]+)\)", without_code(document))
         found += [(document, each) for each in targets if "://" not in each]
     return found
 
@@ -50,6 +55,19 @@ def test_links_within_the_repository_lead_somewhere(document: Path, target: str)
     leads_to = document.parent / name if name else document
     assert leads_to.exists()
     assert not anchor or anchor in anchors(leads_to)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.name)
+def test_every_path_that_a_document_names_is_there(document: Path) -> None:
+    named = set(PATH.findall(document.read_text())) - WRITTEN
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.name)
+def test_every_module_that_a_document_names_is_there(document: Path) -> None:
+    for name in NAME.findall(document.read_text()):
+        if not name.endswith(".bytes"):  # a header of a dead letter
+            resolve_name(name)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.name)
@@ -67,33 +85,30 @@ def test_every_test_that_a_document_names_is_there(document: Path) -> None:
 
 def test_the_commands_are_shell() -> None:
     assert len(BLOCKS) > 10
-    for _, text in BLOCKS:
+    for document, _, body in BLOCKS:
         done = subprocess.run(
-            ["bash", "-n"], input=text, capture_output=True, text=True, check=False
+            ["bash", "-n"], input=body, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, f"{text}\n{done.stderr}"
+        assert done.returncode == 0, f"{document.name}: {body}\n{done.stderr}"
 
 
 def test_the_commands_name_what_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    text = "\n".join(text for _, text in BLOCKS)
-    assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", text)) <= targets
-    for script in re.findall(r"\bpython ([\w/.-]+\.py)\b", text):
+    assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", COMMANDS)) <= targets
+    for script in re.findall(r"\bpython ([\w/.-]+\.py)\b", COMMANDS):
         assert (ROOT / script).exists(), script
-    for manifest in re.findall(r"\b(?:k8s-manifests|bench|tests)/[\w/.-]*\w", text):
-        assert (ROOT / manifest).exists(), manifest
-    used = re.findall(r"docker-compose (?:exec|run --rm|restart|logs -f|logs) ([a-z]+)\b", text)
+    used = re.findall(r"docker-compose (?:exec|run --rm|restart|logs -f|logs) ([a-z]+)\b", COMMANDS)
     assert used
     assert set(used) <= services.keys()
 
 
-@pytest.mark.parametrize("text", [text for marked, text in BLOCKS if marked])
-def test_the_marked_commands_run(text: str) -> None:
+@pytest.mark.parametrize("body", [body for _, marked, body in BLOCKS if marked])
+def test_the_marked_commands_run(body: str) -> None:
     tools = f"{Path(sys.executable).parent}:"
     environment = bare_environment()
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text],
+        ["bash", "-euo", "pipefail", "-c", body],
         cwd=ROOT,
         env=environment | {"PATH": tools + environment["PATH"]},
         capture_output=True,

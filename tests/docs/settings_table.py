@@ -1,14 +1,13 @@
-"""The README's table of settings, made from velox/config.py; run as a module, it writes it."""
+"""The documents' table of settings, made from velox/config.py; run as a module, it writes it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from tests.docs.pages import PAGES
 from velox import config
 from velox.config import Settings
 
-README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- settings: begin", "<!-- settings: end -->"
+(PAGE,) = (page for page in PAGES if BEGIN in page.read_text())
 
 
 def readers() -> dict[str, type[Settings]]:
@@ -53,12 +52,12 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else "empty"
 
 
-def in_readme(text: str) -> tuple[int, int]:
-    """Where the table begins and ends in the README's text."""
+def place(text: str) -> tuple[int, int]:
+    """Where the table begins and ends in the page's text."""
     return text.index("\n", text.index(BEGIN)) + 1, text.index(END)
 
 
 if __name__ == "__main__":
-    text = README.read_text()
-    begin, end = in_readme(text)
-    README.write_text(f"{text[:begin]}\n{table()}\n\n{text[end:]}")
+    text = PAGE.read_text()
+    begin, end = place(text)
+    PAGE.write_text(f"{text[:begin]}\n{table()}\n\n{text[end:]}")

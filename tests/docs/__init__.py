@@ -1,0 +1,1 @@
+"""What the documents say, put to the test; and what is written into them by machine."""

@@ -1,0 +1,21 @@
+"""Every sentence of the guarantees has its proof, and the proof exists."""
+
+from __future__ import annotations
+
+import re
+
+from tests.docs.pages import ROOT, text
+
+TITLE = "What Velox guarantees"
+
+
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    _, _, rest = text().partition(f"# {TITLE}\n")
+    section = re.split(r"^##? (?!#)", rest, maxsplit=1, flags=re.M)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and "---" not in line]
+    named = re.findall(r"`(\w+/test_\w+\.py)::(test_\w+)`", section)
+    headings = 4
+    assert len(named) == len(rows) - headings, "each row has its proof"
+    assert len(named) > 50
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"

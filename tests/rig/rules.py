@@ -1,0 +1,28 @@
+"""The recording rules and alerts, and the metrics that they may read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from velox.metrics import Metrics
+
+FILE = Path(__file__).parents[2] / "prometheus.rules.yml"
+(GROUP,) = yaml.safe_load(FILE.read_text())["groups"]
+RULES: list[dict[str, Any]] = GROUP["rules"]
+ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+
+
+def exposed_names() -> set[str]:
+    """Every series name that a consumer or `lag.py` exposes."""
+    suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+    return {
+        "velox_group_lag_records",  # of lag.py
+        *(
+            family.name + suffix
+            for family in Metrics().registry.collect()
+            for suffix in suffixes[family.type]
+        ),
+    }
