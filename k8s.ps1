@@ -69,7 +69,7 @@ function kube {
 
 function need {
     $missing = @($args | Where-Object { -not (Get-Command $_ -CommandType Application -ErrorAction SilentlyContinue) })
-    if ($missing) { fail "missing: $missing (README.md, Kubernetes, says where to get them)" }
+    if ($missing) { fail "missing: $missing (docs/kubernetes.md says where to get them)" }
 }
 
 function running {

@@ -61,7 +61,7 @@ need() {
   for tool in "$@"; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
-  [[ "${#missing[@]}" == 0 ]] || fail "missing: ${missing[*]} (README.md, Kubernetes, says where to get them)"
+  [[ "${#missing[@]}" == 0 ]] || fail "missing: ${missing[*]} (docs/kubernetes.md says where to get them)"
 }
 
 running() {

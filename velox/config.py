@@ -2,7 +2,7 @@
 
 Each script has one frozen dataclass of settings, read once in its `main`. A field is declared with
 the variable's name, its default as it would stand in the environment, the parser that says what is
-allowed, and its meaning; `--help` and the README's table are made from these declarations.
+allowed, and its meaning; `--help` and the documents' table are made from these declarations.
 """
 
 from __future__ import annotations

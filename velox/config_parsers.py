@@ -1,7 +1,7 @@
 """Parsers of settings: what a variable's text must look like, and the value it stands for.
 
 A parser says in words what it allows: for the error that names a bad value, for `--help` and for
-the README's table.
+the documents' table.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ MAX_IMAGE_PIXELS = 50_000_000
 # Each thread takes memory from an arena of its own, which keeps what is freed for the thread.
 ARENAS = 96 * 2**20
 BOUND = QUEUE_BYTES + FETCHED + LETTERS + BYTES_A_PIXEL * MAX_IMAGE_PIXELS + ARENAS
-# With the default model on a CPU, README's table of services.
+# With the default model on a CPU, docs/compose.md's table of services.
 MODEL = 510 * 2**20
 HEADERS_WITHOUT_TEXT = 30
 DONE_LIMIT_S = 240

@@ -31,17 +31,17 @@ def comes_up(stack: Stack) -> None:
 
 
 def detects(stack: Stack) -> None:
-    """Matches of all labels in the log, and documents by the README's queries."""
+    """Matches of all labels in the log, and documents by the documented queries."""
     lines = [f"MATCH: {label} " for label in LABELS]
     wait(lambda: all(line in stack.logs("consumer") for line in lines), f"all of {lines}")
     asked = [line for line in typed("bash") if line.startswith("docker-compose exec mongo mongosh")]
     answers = {line: stack.shell(line) for line in asked}
-    assert len(answers) >= 3, "the README's queries"
+    assert len(answers) >= 3, "the documented queries"
     assert not [line for line, answer in answers.items() if answer in ("", "0", "[]")], answers
     assert all(f"'{label}'" in "".join(answers.values()) for label in LABELS), answers
     accuracy = wait(lambda: observe.value(TRUE_SHARE), "live accuracy")
     say(
-        f"MATCH lines of all labels, answers={len(answers)} to the README's mongosh queries, "
+        f"MATCH lines of all labels, answers={len(answers)} to the documented mongosh queries, "
         f"live_accuracy={accuracy:.4f}"
     )
 

@@ -66,7 +66,7 @@ class Stack:
         return self.compose("logs", "--no-color", "--no-log-prefix", service)
 
     def shell(self, line: str) -> str:
-        """What a line of the README prints, typed in the checkout."""
+        """What a line of the documents prints, typed in the checkout."""
         program = " ".join(self._program)
         typed = re.sub("^docker-compose", program, line)
         return run("bash", "-c", typed, cwd=self._folder, env=self.environment).strip()

@@ -40,7 +40,7 @@ def photographs(folder: Path) -> dict[str, int]:
 
 
 def classifies_photographs(stack: Stack, checkout: Path) -> None:
-    """Train on /data and stream /data, with the README's commands."""
+    """Train on /data and stream /data, with the documented commands."""
     there = photographs(checkout / "data" / "photos")
     stack.environment.update(SETTINGS)
     asked = [

@@ -1,9 +1,9 @@
-"""Put the real stack through its promises, with the commands of the README.
+"""Put the real stack through its promises, with the documented commands.
 
     python -m tests.stack.run            # needs Docker, Compose and the images that the stack names
     python -m tests.stack.run --keep     # leaves a stack that failed up, to be looked at
 
-The stack runs from a clone of HEAD, as a Compose project of its own, on the ports of the README:
+The stack runs from a clone of HEAD, as a Compose project of its own, on the documented ports:
 stop your own stack first. Each promise that holds is one line; one that does not ends the run.
 """
 
@@ -80,7 +80,7 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
 
 
 def build(image: str, checkout: Path) -> None:
-    """Build as the README says; the environment may name other package indexes."""
+    """Build as the documents say; the environment may name other package indexes."""
     indexes = [f"--build-arg={name}" for name in ("PIP_INDEX_URL", "TORCH_INDEX_URL")]
     run("docker", "build", *indexes, "--tag", image, ".", cwd=checkout)
 
