@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults test-stack test-k8s lint readme manifests test-lowest coverage lock audit bench mutation bench-gpu
+.PHONY: help demo test faults test-stack test-k8s lint docs manifests test-lowest coverage lock audit bench mutation bench-gpu
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,7 +73,7 @@ lock: $(VENV)/.installed-dev ## write requirements.lock, which the image is buil
 audit: $(VENV)/.installed-dev ## look for known vulnerabilities in the locked packages
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
-readme: $(VENV)/.installed-dev ## write the README's table of settings and docs/errors.md
+docs: $(VENV)/.installed-dev ## write the tables of settings (docs/configuration.md) and of errors (docs/errors.md)
 	$(BIN)/python -m tests.docs.settings_table
 	$(BIN)/python -m tests.docs.errors_table
 

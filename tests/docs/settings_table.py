@@ -1,13 +1,52 @@
-"""The documents' table of settings, made from velox/config.py; run as a module, it writes it."""
+"""The tables of settings of docs/configuration.md; run as a module, it writes them.
+
+What they say comes from the settings themselves; which setting stands with which is said here.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 from tests.docs.pages import ROOT
 from velox import config
 from velox.config import Settings
 
-BEGIN, END = "<!-- settings: begin", "<!-- settings: end -->"
 PAGE = ROOT / "docs" / "configuration.md"
+BEGIN, END = "<!-- settings: begin", "<!-- settings: end -->"
+HEAD = """| Variable | Default | Meaning (allowed values) | Read by |
+| --- | --- | --- | --- |"""
+GROUPS = {
+    "Connect to Kafka": """
+        KAFKA_BOOTSTRAP_SERVER KAFKA_CONFIG KAFKA_TOPIC KAFKA_PARTITIONS
+        KAFKA_REPLICATION_FACTOR KAFKA_CONSUMER_GROUP KAFKA_GROUP_PROTOCOL STARTUP_TIMEOUT_S""",
+    "Send images": """
+        SOURCE SOURCE_LOOP MAX_FPS PRODUCER_INTERVAL PRODUCER_IMAGES JPEG_QUALITY
+        COMPRESSION_TYPE DELIVERY_TIMEOUT_S""",
+    "Train a model": """
+        DATASET_PATH MODEL_ARCH INPUT_SIZE INIT_WEIGHTS HOLD_OUT AUGMENT EPOCHS PATIENCE
+        TRAIN_BATCH_SIZE LEARNING_RATE MIN_ACCURACY RESUME SEED""",
+    "Choose the model and its hardware": """
+        MODEL_PATH CLASSES_PATH MODEL_RELOAD_S DEVICE PRECISION GPU_MEMORY_FRACTION""",
+    "Choose what is stored, and where": """
+        CONFIDENCE_THRESHOLD TARGET_LABELS MONGO_URI DB_NAME STORAGE_PATH MAX_STORED_FILES
+        KAFKA_RESULTS_TOPIC REPORT_PATH REPORT_IMAGES""",
+    "Tune speed and memory": """
+        BATCH_SIZE BATCH_TIMEOUT_MS DECODE_THREADS QUEUE_SIZE QUEUE_BYTES MAX_IMAGE_PIXELS""",
+    "Bound what goes wrong": """
+        BREAKER_SHARE DRAIN_TIMEOUT_S STALL_TIMEOUT_S MAX_POLL_INTERVAL_S""",
+    "Watch it run": """
+        METRICS_ADDRESS METRICS_PORT LIVE_PAGE LOG_LEVEL""",
+    "Not for production: the synthetic shapes and the demo": """
+        SHAPES COLORS IMG_HEIGHT IMG_WIDTH SAMPLES_PER_CLASS IMAGES DEMO_PATH""",
+}
+
+
+@dataclass
+class Setting:
+    """One variable, as all its readers declare it."""
+
+    meaning: str
+    defaults: dict[str, str] = field(default_factory=dict)
 
 
 def readers() -> dict[str, type[Settings]]:
@@ -24,28 +63,34 @@ def _below(found: type[Settings]) -> list[type[Settings]]:
     return [deeper for each in found.__subclasses__() for deeper in (each, *_below(each))]
 
 
-def table() -> str:
-    """The table as Markdown."""
-    defaults: dict[str, dict[str, str]] = {}
-    meanings: dict[str, str] = {}
+def declared() -> dict[str, Setting]:
+    """Every setting by its variable."""
+    found: dict[str, Setting] = {}
     for reader, settings in readers().items():
-        for declared in settings.declared().values():
-            defaults.setdefault(declared.variable, {})[reader] = declared.default
-            meanings.setdefault(
-                declared.variable, f"{declared.meaning} ({declared.parser.allowed})"
-            )
-    lines = [
-        "| Variable | Default | Meaning and allowed values | Read by |",
-        "| --- | --- | --- | --- |",
-    ]
-    for variable in sorted(defaults):
-        by = defaults[variable]
-        common = max(by.values(), key=list(by.values()).count)
-        others = [f"{reader}: {_code(text)}" for reader, text in by.items() if text != common]
-        default = _code(common) + (f" ({', '.join(others)})" if others else "")
-        meaning = meanings[variable].replace("|", "\\|")
-        lines.append(f"| `{variable}` | {default} | {meaning} | {', '.join(by)} |")
-    return "\n".join(lines)
+        for each in settings.declared().values():
+            meaning = f"{each.meaning} ({each.parser.allowed})"
+            found.setdefault(each.variable, Setting(meaning)).defaults[reader] = each.default
+    return found
+
+
+def tables() -> str:
+    """All tables as Markdown, each under its heading."""
+    known = declared()
+    parts = []
+    for title, variables in GROUPS.items():
+        rows = [row(variable, known[variable]) for variable in variables.split()]
+        parts.append("\n".join((f"### {title}\n", HEAD, *rows)))
+    return "\n\n".join(parts)
+
+
+def row(variable: str, setting: Setting) -> str:
+    """One line of a table."""
+    defaults = list(setting.defaults.values())
+    common = max(defaults, key=defaults.count)
+    others = [f"{by}: {_code(text)}" for by, text in setting.defaults.items() if text != common]
+    default = _code(common) + (f" ({', '.join(others)})" if others else "")
+    meaning = setting.meaning.replace("|", "\\|")
+    return f"| `{variable}` | {default} | {meaning} | {', '.join(setting.defaults)} |"
 
 
 def _code(text: str) -> str:
@@ -53,11 +98,11 @@ def _code(text: str) -> str:
 
 
 def place(text: str) -> tuple[int, int]:
-    """Where the table begins and ends in the page's text."""
+    """Where the tables begin and end in the page's text."""
     return text.index("\n", text.index(BEGIN)) + 1, text.index(END)
 
 
 if __name__ == "__main__":
     text = PAGE.read_text()
     begin, end = place(text)
-    PAGE.write_text(f"{text[:begin]}\n{table()}\n\n{text[end:]}")
+    PAGE.write_text(f"{text[:begin]}\n{tables()}\n\n{text[end:]}")

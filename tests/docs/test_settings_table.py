@@ -1,13 +1,18 @@
-"""The table of settings is what velox/config.py declares."""
+"""The tables of settings are what the scripts declare."""
 
-from tests.docs.settings_table import PAGE, place, readers, table
+from tests.docs.settings_table import GROUPS, PAGE, declared, place, readers, tables
 
 
-def test_the_table_of_settings_is_in_step_with_the_code() -> None:
+def test_every_setting_stands_in_one_group() -> None:
+    grouped = [variable for variables in GROUPS.values() for variable in variables.split()]
+    assert sorted(grouped) == sorted(declared()), "name the setting in GROUPS of settings_table.py"
+
+
+def test_the_tables_of_settings_are_in_step_with_the_code() -> None:
     text = PAGE.read_text()
     begin, end = place(text)
-    assert text[begin:end].strip() == table(), "run `make readme`"
+    assert text[begin:end].strip() == tables(), "run `make docs`"
 
 
-def test_every_script_has_its_settings_in_the_table() -> None:
+def test_every_script_has_its_settings_in_the_tables() -> None:
     assert {"producer", "train", "consumer", "demo", "report"} <= readers().keys()

@@ -10,7 +10,7 @@ from velox.sink_errors import KAFKA, MONGO, SQLITE, Verdict, verdict_of
 
 
 def test_the_docs_show_the_tables_as_they_are() -> None:
-    assert errors_table.PAGE.read_text() == errors_table.page(), "run `make readme`"
+    assert errors_table.PAGE.read_text() == errors_table.page(), "run `make docs`"
 
 
 def test_an_error_of_no_known_kind_has_no_verdict() -> None:
