@@ -24,7 +24,10 @@ def without_code(document: Path) -> str:
 
 
 def typed(language: str) -> list[str]:
-    """The lines of the pages' code blocks of a language: continued ones as one, no comments."""
+    """The lines of the pages' code blocks of a language, each once.
+
+    Lines that are continued are one; comments are left out.
+    """
     blocks = "".join(body for _, name, body in BLOCK.findall(text()) if name == language)
-    lines = blocks.replace("\\\n", "").splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("#")]
+    lines = re.sub(r"(^|  +)#.*", "", blocks.replace("\\\n", ""), flags=re.M).splitlines()
+    return list(dict.fromkeys(line for line in lines if line.strip()))

@@ -1,5 +1,8 @@
 """The tables of settings are what the scripts declare."""
 
+import re
+
+from tests.docs.pages import README
 from tests.docs.settings_table import GROUPS, PAGE, declared, place, readers, tables
 
 
@@ -16,3 +19,15 @@ def test_the_tables_of_settings_are_in_step_with_the_code() -> None:
 
 def test_every_script_has_its_settings_in_the_tables() -> None:
     assert {"producer", "train", "consumer", "demo", "report"} <= readers().keys()
+
+
+def test_the_readme_gives_the_defaults_as_they_are() -> None:
+    known = declared()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (`[^`]+`|empty) \|", README.read_text(), re.M)
+    assert len(rows) == 5
+    for variable, shown in rows:
+        assert set(known[variable].defaults.values()) == {shown.strip("`").replace("empty", "")}
+
+
+def test_the_readme_is_read_in_ten_minutes() -> None:
+    assert len(README.read_text().splitlines()) <= 250

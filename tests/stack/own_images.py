@@ -39,17 +39,20 @@ def photographs(folder: Path) -> dict[str, int]:
     return {Path(path).stem: PER_LABEL for path in shown.filenames}
 
 
-def classifies_photographs(stack: Stack, checkout: Path) -> None:
-    """Train on /data and stream /data, with the documented commands."""
-    there = photographs(checkout / "data" / "photos")
-    stack.environment.update(SETTINGS)
-    asked = [
+def documented() -> list[str]:
+    """What a user types to train on /data and to stream /data."""
+    return [
         line
         for line in typed("bash")
         if line.startswith("docker-compose") and ("/data/photos" in line or "producer=0" in line)
     ]
-    assert len(asked) == 3, asked
-    for line in asked:
+
+
+def classifies_photographs(stack: Stack, checkout: Path) -> None:
+    """Train on /data and stream /data, with the documented commands."""
+    there = photographs(checkout / "data" / "photos")
+    stack.environment.update(SETTINGS)
+    for line in documented():
         stack.shell(line)
     appended = observe.log_positions(TOPIC)
     assert len(appended) == sum(there.values())
