@@ -34,6 +34,11 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 Config = dict[str, str | int | float | bool]
 
+# Lines of `debug` wait in the queue of the records and count as such (rd_kafka_toppar_fetch_decide
+# in rdkafka_fetcher.c looks at the queue that the partition's is forwarded to). A full queue is
+# told in further lines, so that a few records' worth of room would be full of them for ever.
+_BESIDE_DEBUG: Config = {"fetch.queue.backoff.ms": 200, "queued.min.messages": 10_000}
+
 
 def common_config(bootstrap: str, role: str = "client") -> Config:
     """What all clients share. `reconnect.backoff.max.ms`: back within seconds of the broker.
@@ -90,6 +95,8 @@ def consumer_config(
         config["partition.assignment.strategy"] = "cooperative-sticky"
         config["session.timeout.ms"] = int(min(SESSION_S, max_poll_interval) * 1000)
         config["heartbeat.interval.ms"] = HEARTBEAT_MS
+    if "debug" in extra:
+        config |= _BESIDE_DEBUG
     return {**config, **extra}
 
 

@@ -6,7 +6,16 @@ import time
 from collections.abc import Sequence
 from typing import cast
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from tests.rig.waiting import eventually
 
 ANSWER_TIMEOUT_S = 5.0
 
@@ -72,12 +81,22 @@ class Tail:
 
     def ends(self) -> Sequence[int]:
         """The log end of each partition, as the broker says now."""
-        return [
-            self._consumer.get_watermark_offsets(
-                TopicPartition(self.topic, number), timeout=ANSWER_TIMEOUT_S, cached=False
-            )[1]
-            for number in range(self.partitions)
-        ]
+        return [self._end(number) for number in range(self.partitions)]
+
+    def _end(self, partition: int) -> int:
+        return eventually(lambda: self._watermarks(partition), ANSWER_TIMEOUT_S, "its ends")[1]
+
+    def _watermarks(self, partition: int) -> tuple[int, int] | None:
+        """The ends of a partition, None while the broker has not told the client of it."""
+        asked = TopicPartition(self.topic, partition)
+        try:
+            return self._consumer.get_watermark_offsets(
+                asked, timeout=ANSWER_TIMEOUT_S, cached=False
+            )
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
+                raise
+            return None
 
     def close(self) -> None:
         self._consumer.close()

@@ -210,9 +210,9 @@ def test_what_was_sent_to_a_broker_that_froze_is_there_once(
     """Each attempt is short here, so that several fall into the outage."""
     topic = f"{scenario.topic}-results"
     scenario.create_topic(topic, 1)
-    monkeypatch.setattr(acknowledged, "TIMEOUT_S", 1.0)
     results = Results(topic=topic, bootstrap=kafka.bootstrap, extra={"log_level": "2", **given})
     assert results.send([result(0)]) == []
+    monkeypatch.setattr(acknowledged, "TIMEOUT_S", 1.0)
     failures: list[Exception] = []
     left = [result(number) for number in range(1, 9)]
 

@@ -113,3 +113,11 @@ def test_a_refusal_names_the_variable_and_hides_the_value() -> None:
     assert message.startswith("KAFKA_CONFIG is not allowed: ")
     assert "no.such" in message
     assert "hunter2" not in message
+
+
+def test_lines_of_debug_do_not_take_the_room_of_records() -> None:
+    """Under load 20 records took minutes: 4 lines in the queue were enough to fetch no more."""
+    config = consumer(debug="all")
+    assert config["queued.min.messages"] == 10_000
+    assert config["fetch.queue.backoff.ms"] == 200
+    assert consumer(debug="all", queued_min_messages="7")["queued.min.messages"] == "7"
