@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.rig import manifests, need
+from tests.rig import broker_disk, manifests, need
 from tests.rig.manifests import PATCHES, ROOT, Pod, of_kind, pods
 from velox.config import (
     ConsumerSettings,
@@ -333,7 +333,7 @@ def test_threads_follow_the_limit_and_not_the_node() -> None:
             assert each["valueFrom"] == {"resourceFieldRef": {"resource": "limits.cpu"}}
 
 
-def test_broker_finds_itself_and_its_disk_holds_what_it_keeps() -> None:
+def test_broker_finds_itself() -> None:
     given = variables(PODS["kafka"].main)
     service = of_kind("StatefulSet")["kafka"]["spec"]["serviceName"]
     ports = {port["name"]: port["containerPort"] for port in PODS["kafka"].main["ports"]}
@@ -341,13 +341,15 @@ def test_broker_finds_itself_and_its_disk_holds_what_it_keeps() -> None:
     advertised = f"INTERNAL://$(POD_NAME).{service}.$(POD_NAMESPACE).svc:{ports['internal']}"
     assert given["KAFKA_ADVERTISED_LISTENERS"] == advertised
     assert SETTINGS["KAFKA_BOOTSTRAP_SERVER"] == f"kafka:{ports['internal']}"
+
+
+def test_the_brokers_disk_holds_what_it_keeps() -> None:
     (claim,) = of_kind("StatefulSet")["kafka"]["spec"]["volumeClaimTemplates"]
     disk = quantity(claim["spec"]["resources"]["requests"]["storage"])
-    # A full log is deleted by segments: one more than it may keep is on the disk.
-    partition = int(given["KAFKA_LOG_RETENTION_BYTES"] or 0)
-    partition += int(given["KAFKA_LOG_SEGMENT_BYTES"] or 0)
-    dead_letters = 1
-    assert disk > (int(SETTINGS["KAFKA_PARTITIONS"]) + dead_letters) * partition
+    given = variables(PODS["kafka"].main)
+    partitions = int(SETTINGS["KAFKA_PARTITIONS"])
+    assert broker_disk.most(given, partitions) <= disk
+    assert int(given["KAFKA_LOG_RETENTION_BYTES"] or 0) == broker_disk.retention(partitions, disk)
 
 
 def test_device_plugin_is_patched_to_read_the_time_slicing(tmp_path: Path) -> None:

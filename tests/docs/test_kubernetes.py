@@ -8,6 +8,7 @@ import subprocess
 import yaml
 
 from tests.docs.pages import text
+from tests.rig import broker_disk
 from tests.rig.manifests import ROOT, files, objects, of_kind, pods
 
 TEXT = text()
@@ -43,6 +44,22 @@ def test_the_node_that_is_needed_holds_what_the_pods_ask_for() -> None:
     units = {"Mi": 1 / 1024, "Gi": 1}
     memory = sum(int(each["memory"][:-2]) * units[each["memory"][-2:]] for each in requests)
     assert f"{cpu:.2f} CPUs and {memory:.1f} GiB of memory" in TEXT
+
+
+def test_partitions_keep_what_the_brokers_claim_holds() -> None:
+    heads, figures = (
+        [int(each) for each in re.findall(r"\d+", row)]
+        for row in re.findall(r"^\| (?:Partitions|MiB that each keeps) \|.*\d \|$", TEXT, re.M)
+    )
+    (claim,) = of_kind("StatefulSet")["kafka"]["spec"]["volumeClaimTemplates"]
+    disk = int(claim["spec"]["resources"]["requests"]["storage"].removesuffix("Gi")) * 2**30
+    kept = [broker_disk.retention(partitions, disk) for partitions in heads]
+    assert figures == [each // 2**20 for each in kept]
+    (by_hand,) = re.findall(r"set env statefulset/kafka KAFKA_LOG_RETENTION_BYTES=(\d+)", TEXT)
+    assert int(by_hand) == kept[heads.index(16)]
+    assert "More than 20 need" in TEXT
+    # No less than a segment: Kafka deletes whole ones.
+    assert broker_disk.retention(20, disk) > 64 * 2**20
 
 
 def test_files_that_are_named_exist() -> None:
