@@ -105,6 +105,28 @@ def test_script_gets_exactly_the_settings_it_reads(name: str) -> None:
     assert passed <= read, "a variable that the script does not read"
 
 
+def test_secrets_are_passed_to_who_reads_them_alone() -> None:
+    """Each service names its variables: a file of them would show every service every password."""
+    secret = {
+        each.variable: {
+            name for name, found in SCRIPTS.items() if each in found.declared().values()
+        }
+        for settings in SCRIPTS.values()
+        for each in settings.declared().values()
+        if each.secret
+    }
+    assert secret == {
+        "KAFKA_CONFIG": {"consumer", "producer", "lag"},
+        "MONGO_URI": {"consumer"},
+        "SOURCE": {"producer"},
+    }
+    for name, service in SERVICES.items():
+        assert not {"env_file", "secrets", "configs"} & service.keys(), name
+    for variable, readers in secret.items():
+        given = {name for name, each in SERVICES.items() if variable in each.get("environment", {})}
+        assert given == readers
+
+
 def test_every_line_of_env_is_read_by_something() -> None:
     text = (ROOT / ".env").read_text()
     offered = set(dotenv_values(ROOT / ".env")) | set(re.findall(r"^# ([A-Z_]+)=", text, re.M))

@@ -165,9 +165,41 @@ def test_scripts_get_settings_that_they_read(name: str) -> None:
     resolved = {key: value for key, value in given.items() if key in known and value is not None}
     SCRIPTS[name].load(resolved)
     assert set(variables(container)) <= set(known) | OF_LIBRARIES
-    (config_map, secret) = container["envFrom"]
-    assert config_map == {"configMapRef": {"name": "consumer-env"}}
-    assert secret == {"secretRef": {"name": "velox-secrets", "optional": True}}
+    assert container["envFrom"] == [{"configMapRef": {"name": "consumer-env"}}]
+
+
+def secrets_of(container: dict[str, Any]) -> dict[str, Any]:
+    """What a container is given of Secrets: which key of which Secret, by the variable."""
+    found = {each["name"]: each.get("valueFrom", {}) for each in container.get("env", [])}
+    return {name: each["secretKeyRef"] for name, each in found.items() if "secretKeyRef" in each}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_given_the_secrets_that_they_read_and_no_others(name: str) -> None:
+    """kubelet (pkg/kubelet/kubelet_pods.go, makeEnvironmentVariables) lets a key of `env` win over
+    `envFrom`, and leaves what `envFrom` gave where an optional key or its Secret is missing.
+    """
+    read = {each.variable for each in SCRIPTS[name].declared().values() if each.secret}
+    assert secrets_of(PODS[name].main) == {
+        variable: {"name": "velox-secrets", "key": variable, "optional": True} for variable in read
+    }
+
+
+def test_servers_are_given_their_own_secrets_alone() -> None:
+    password = {"name": "grafana-admin", "key": "password", "optional": True}
+    assert secrets_of(PODS["grafana"].main) == {"GF_SECURITY_ADMIN_PASSWORD": password}
+    root = {"secretRef": {"name": "mongo-root", "optional": True}}
+    whole = {name: pod.main.get("envFrom") for name, pod in PODS.items() if name not in SCRIPTS}
+    assert whole == {"mongo": [root], "kafka": None, "prometheus": None, "grafana": None}
+    for name in ("mongo", "kafka", "prometheus"):
+        assert secrets_of(PODS[name].main) == {}
+
+
+def test_nothing_but_variables_holds_a_secret() -> None:
+    for pod in PODS.values():
+        assert not [each for each in pod.spec["volumes"] if "secret" in each]
+        for container in pod.spec.get("initContainers", []):
+            assert secrets_of(container) == {}
 
 
 def test_every_setting_is_read_by_a_script() -> None:
@@ -329,7 +361,9 @@ def test_one_consumer_and_all_else_fit_a_node_of_two_cpus() -> None:
 
 def test_threads_follow_the_limit_and_not_the_node() -> None:
     for name in GPU_PODS:
-        for each in PODS[name].main["env"]:
+        threads = [each for each in PODS[name].main["env"] if "THREADS" in each["name"]]
+        assert threads
+        for each in threads:
             assert each["valueFrom"] == {"resourceFieldRef": {"resource": "limits.cpu"}}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tests.rig.manifests import FOLDER, of_kind
 
@@ -30,6 +33,15 @@ class Cluster:
     def __init__(self, program: str, kubeconfig: Path) -> None:
         self._program = program
         self._kubeconfig = kubeconfig
+        self._manifests = FOLDER
+
+    def change_settings(self, settings: Mapping[str, str], folder: Path) -> None:
+        """Apply the manifests from a copy in a folder, with other settings in it."""
+        self._manifests = Path(shutil.copytree(FOLDER, folder))
+        path = folder / "env-configmap.yaml"
+        found = yaml.safe_load(path.read_text())
+        found["data"].update(settings)
+        path.write_text(yaml.safe_dump(found))
 
     def attempt(
         self, *arguments: str | Path, stdin: str | None = None
@@ -51,9 +63,9 @@ class Cluster:
         assert done.returncode == 0, f"kubectl {words}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def apply(self, path: Path = FOLDER) -> str:
-        """`kubectl apply -f` of a folder or a file."""
-        return self.kubectl("apply", "-f", path)
+    def apply(self, path: Path | None = None) -> str:
+        """`kubectl apply -f` of the manifests, or of another folder or a file."""
+        return self.kubectl("apply", "-f", path or self._manifests)
 
     def get(self, *what: str) -> dict[str, Any]:
         """What the API server holds."""

@@ -58,9 +58,8 @@ def main() -> int:
     ):
         promises = SIMULATED if cluster.simulated() else REAL
         if settings:
-            # The Secret whose values win over the ConfigMap's.
-            literals = [f"--from-literal={each}" for each in settings]
-            cluster.kubectl("create", "secret", "generic", "velox-secrets", *literals)
+            changed = dict(each.split("=", 1) for each in settings)
+            cluster.change_settings(changed, Path(folder) / "manifests")
         kind = "simulated" if cluster.simulated() else "real"
         say(f"Kubernetes {cluster.version()}, a {kind} node")
         try:
