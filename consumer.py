@@ -20,39 +20,40 @@ from contextlib import ExitStack, closing
 from functools import partial
 from queue import SimpleQueue
 
-from velox import entry, known_good, logs
-from velox.acceptance import accept
-from velox.allocator import keep_large_buffers
-from velox.batcher import End
-from velox.breaker import NEVER, Breaker
-from velox.config import ConsumerSettings
-from velox.dead_letter import SUFFIX, DeadLetters
-from velox.decode import decode
-from velox.decoding import Decoder
-from velox.device import select_device
-from velox.ending import ended
-from velox.engine import Engine, TorchEngine
-from velox.health import Health
-from velox.image_files import ImageFiles
-from velox.kafka_client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
-from velox.ledger import Ledger
-from velox.live_matches import LatestMatches
-from velox.live_page import LivePage
-from velox.metrics import Metrics
-from velox.model import Checkpoint, load
-from velox.model_slot import ModelSlot, ModelWatch
-from velox.pipeline import Pipeline
-from velox.poller import Poller
-from velox.recorder import Recorder
-from velox.records import Record
-from velox.results import Results
-from velox.retry import Stopped
-from velox.server import Route, answers, directory, serving
-from velox.startup import Waiting, make_store, open_image_files
-from velox.stores import Store
-from velox.topic_watch import TopicWatch
-from velox.topics import Topics
-from velox.watch import watch
+from velox.base import logs, script
+from velox.base.ending import ended
+from velox.base.machine import keep_large_buffers
+from velox.base.records import Record
+from velox.base.waiting import Stopped
+from velox.consumer.pipeline import Pipeline
+from velox.consumer.polling.ledger import Ledger
+from velox.consumer.polling.poller import Poller
+from velox.consumer.polling.topic_identity import TopicWatch
+from velox.consumer.stages.acceptance import accept
+from velox.consumer.stages.batch import End
+from velox.consumer.stages.breaker import NEVER, Breaker
+from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
+from velox.consumer.stages.decoder import Decoder
+from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
+from velox.consumer.stages.recorder import Recorder
+from velox.consumer.stages.results import Results
+from velox.consumer.startup import Waiting, make_store, open_image_files
+from velox.consumer.vital_signs import watch
+from velox.images import known_good
+from velox.images.pixels import decode
+from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
+from velox.kafka.topics import Topics
+from velox.models.checkpoint import Checkpoint, load
+from velox.models.device import select_device
+from velox.models.engine.torch_engine import Engine, TorchEngine
+from velox.monitoring.health import Health
+from velox.monitoring.live.matches import LatestMatches
+from velox.monitoring.live.page import LivePage
+from velox.monitoring.metrics import Metrics
+from velox.monitoring.server import Route, answers, directory, serving
+from velox.settings.config import ConsumerSettings
+from velox.stores.image_files import ImageFiles
+from velox.stores.sqlite import Store
 
 DEAD_LETTER_PARTITIONS = 1
 
@@ -63,7 +64,7 @@ def main() -> int:
     """Run the consumer; returns the exit code."""
     keep_large_buffers()
     logs.capture_native_stderr()
-    return ended(lambda: entry.run(ConsumerSettings, __doc__, consume))
+    return ended(lambda: script.run(ConsumerSettings, __doc__, consume))
 
 
 def consume(settings: ConsumerSettings, stop: threading.Event) -> int:

@@ -21,19 +21,20 @@ from collections import deque
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
-from velox import embedded_broker, entry
-from velox.children import Child
-from velox.config import DemoSettings
-from velox.demo_parts import Consumer, Producer
-from velox.demo_text import live_line, rate, summary
-from velox.display import Display
-from velox.errors import SettingError, VeloxError
-from velox.figures import Figures
-from velox.reader import SQLiteReader
-from velox.report_page import write_report
-from velox.retry import Stopped
-from velox.source_place import Kind, locate
-from velox.stores import SQLITE_FILE
+from velox.base import script
+from velox.base.errors import SettingError, VeloxError
+from velox.base.terminal import Display
+from velox.base.waiting import Stopped
+from velox.demo import broker as embedded_broker
+from velox.demo.demo_parts import Consumer, Producer
+from velox.demo.programs import Child
+from velox.demo.text import live_line, rate, summary
+from velox.monitoring.snapshot import Figures
+from velox.producer.sources.place import Kind, locate
+from velox.report.page import write_report
+from velox.settings.config import DemoSettings
+from velox.stores.reader import SQLiteReader
+from velox.stores.sqlite import SQLITE_FILE
 
 STORAGE = "discoveries"
 REPORT = "report.html"
@@ -49,7 +50,7 @@ RATE_OVER_READINGS = 7
 
 def main() -> int:
     """Run the demo; returns the exit code."""
-    return entry.run(DemoSettings, __doc__, run)
+    return script.run(DemoSettings, __doc__, run)
 
 
 def run(settings: DemoSettings, stop: threading.Event) -> int:

@@ -17,12 +17,12 @@ from contextlib import closing
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from velox import entry
-from velox.config import LagSettings
-from velox.errors import BrokerUnavailable
-from velox.group_lag import GroupLag
-from velox.health import Health
-from velox.server import answers, serving
+from velox.base import script
+from velox.base.errors import BrokerUnavailable
+from velox.kafka.group_lag import GroupLag
+from velox.monitoring.health import Health
+from velox.monitoring.server import answers, serving
+from velox.settings.config import LagSettings
 
 EVERY_S = 5.0
 
@@ -31,7 +31,7 @@ log = logging.getLogger("lag")
 
 def main() -> int:
     """Run the exporter; returns the exit code."""
-    return entry.run(LagSettings, __doc__, expose)
+    return script.run(LagSettings, __doc__, expose)
 
 
 def expose(settings: LagSettings, stop: threading.Event) -> int:

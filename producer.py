@@ -21,16 +21,16 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-from velox import entry
-from velox.config import ProducerSettings
-from velox.kafka_client import IMAGE_TOPIC, MAX_IMAGE_BYTES
-from velox.retry import Stopped, until_there
-from velox.sender import Sender
-from velox.shapes import ShapeGenerator
-from velox.source_feeds import Feeds
-from velox.source_open import open_source
-from velox.source_place import Place, locate
-from velox.topics import Topics
+from velox.base import script
+from velox.base.waiting import Stopped, until_there
+from velox.images.shapes import ShapeGenerator
+from velox.kafka.client import IMAGE_TOPIC, MAX_IMAGE_BYTES
+from velox.kafka.sender import Sender
+from velox.kafka.topics import Topics
+from velox.producer.feeds import Feeds
+from velox.producer.sources.place import Place, locate
+from velox.producer.sources.source_open import open_source
+from velox.settings.config import ProducerSettings
 
 REPORT_EVERY_S = 10.0
 STOPPING_TIMEOUT_S = 8.0
@@ -40,7 +40,7 @@ log = logging.getLogger("producer")
 
 def main() -> int:
     """Run the producer; returns the exit code."""
-    return entry.run(ProducerSettings, __doc__, produce)
+    return script.run(ProducerSettings, __doc__, produce)
 
 
 def produce(settings: ProducerSettings, stop: threading.Event) -> int:
@@ -74,8 +74,8 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
     sender.finish(sender.delivery_timeout, stop, STOPPING_TIMEOUT_S)
     report("done", sender, feeds, started)
     if sender.failed:
-        return entry.EXIT_FAILURE
-    return entry.EXIT_INCOMPLETE if feeds.unreadable else 0
+        return script.EXIT_FAILURE
+    return script.EXIT_INCOMPLETE if feeds.unreadable else 0
 
 
 def wait_for_topic(

@@ -18,7 +18,7 @@ EOF
 }
 
 # A batch's tensors are larger than glibc keeps for reuse: by default it maps them from the kernel
-# and zeroes them anew for every batch. velox/allocator.py has the reasons of each.
+# and zeroes them anew for every batch. velox/base/machine.py has the reasons of each.
 use_memory_again() {
   export MALLOC_TOP_PAD_="${MALLOC_TOP_PAD_:-67108864}"
   export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-1073741824}"

@@ -26,27 +26,29 @@ import numpy as np
 import torch
 from torch import nn
 
-from velox import entry, model
-from velox.allocator import keep_large_buffers
-from velox.architectures import build, require_architecture
-from velox.config import TrainSettings
-from velox.dataset import Splits, split
-from velox.dataset_folder import read_folder
-from velox.dataset_shapes import Shapes
-from velox.device import select_device
-from velox.ending import ended
-from velox.errors import AccuracyTooLow, CheckpointError, SettingError, TrainingFailed
-from velox.model import Checkpoint
-from velox.samples import Samples
-from velox.train_calibration import fit_temperature
-from velox.train_fit import fit
-from velox.train_heads import Heads
-from velox.train_init import start_from
-from velox.train_lock import alone
-from velox.train_progress import Progress
-from velox.train_report import Judgement, as_png, as_text, judge
-from velox.train_state import StateFile
-from velox.training import (
+from velox.base import script
+from velox.base.ending import ended
+from velox.base.errors import AccuracyTooLow, CheckpointError, SettingError, TrainingFailed
+from velox.base.files import write_whole
+from velox.base.machine import keep_large_buffers
+from velox.base.train_progress import Progress
+from velox.models import checkpoint as model
+from velox.models.architectures import build, require_architecture
+from velox.models.checkpoint import Checkpoint
+from velox.models.device import select_device
+from velox.models.samples import Samples
+from velox.settings.config import TrainSettings
+from velox.training.calibration import fit_temperature
+from velox.training.data.dataset import Splits, split
+from velox.training.data.folder import read_folder
+from velox.training.data.shapes import Shapes
+from velox.training.fit import fit
+from velox.training.heads import Heads
+from velox.training.judgement import Judgement, as_png, as_text, judge
+from velox.training.model_files import alone
+from velox.training.resume import StateFile
+from velox.training.start_weights import start_from
+from velox.training.trainer import (
     Recipe,
     Trainer,
     accuracy,
@@ -54,7 +56,6 @@ from velox.training import (
     outputs,
     require_trainable,
 )
-from velox.whole_file import write_whole
 
 SHAPES_EPOCHS, FOLDER_EPOCHS = 6, 40
 VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
@@ -67,11 +68,11 @@ log = logging.getLogger("train")
 def main() -> int:
     """Train; returns the exit code."""
     keep_large_buffers()
-    parser = entry.parser(TrainSettings, __doc__)
+    parser = script.parser(TrainSettings, __doc__)
     parser.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")
     arguments = parser.parse_args()
     body = partial(train, arguments.if_missing)
-    return ended(lambda: entry.run(TrainSettings, __doc__, body, argv=()))
+    return ended(lambda: script.run(TrainSettings, __doc__, body, argv=()))
 
 
 def train(if_missing: bool, settings: TrainSettings, stop: threading.Event) -> int:

@@ -10,12 +10,12 @@ import torch
 
 from bench.images import shapes
 from tests.rig.model import LABELS, Model
-from velox.architectures import build
-from velox.decode import decode
-from velox.engine_check import LEAST_SAMPLES
-from velox.engine_classifier import Classifier
-from velox.model import Checkpoint, restore, save
-from velox.samples import Samples
+from velox.images.pixels import decode
+from velox.models.architectures import build
+from velox.models.checkpoint import Checkpoint, restore, save
+from velox.models.engine.check import LEAST_SAMPLES
+from velox.models.engine.classifier import Classifier
+from velox.models.samples import Samples
 
 PIXELS = 50_000_000
 

@@ -11,7 +11,7 @@ from PIL import Image
 from bench.images import shapes
 from bench.measure import rates
 from bench.results import Results
-from velox.decode import decode
+from velox.images.pixels import decode
 
 SECONDS = 6.0
 PIXELS = 50_000_000

@@ -11,8 +11,8 @@ from bench.checkpoints import Checkpoints
 from bench.measure import rates
 from bench.results import Results
 from bench.yardstick import OnnxRuntime
-from velox.engine import TorchEngine
-from velox.model import load, restore
+from velox.models.checkpoint import load, restore
+from velox.models.engine.torch_engine import TorchEngine
 
 SIZES = (224, 96)
 BATCHES = (1, 8, 32)

@@ -21,14 +21,14 @@ from bench.measure import figure, rates
 from bench.results import Results
 from bench.stack import Stack, drain_rate
 from tests.rig.model import Model
-from velox.cores import usable_cores
-from velox.decode import decode
-from velox.decoding import Decoder
-from velox.device import select_device
-from velox.engine import TorchEngine
-from velox.engine_classifier import Classifier
-from velox.model import Checkpoint, load, restore
-from velox.records import Record
+from velox.base.cores import usable_cores
+from velox.base.records import Record
+from velox.consumer.stages.decoder import Decoder
+from velox.images.pixels import decode
+from velox.models.checkpoint import Checkpoint, load, restore
+from velox.models.device import select_device
+from velox.models.engine.classifier import Classifier
+from velox.models.engine.torch_engine import TorchEngine
 
 SIZE = 224
 BATCHES = (1, 8, 32, 128)

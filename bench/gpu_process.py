@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from velox.device import select_device
-from velox.engine import TorchEngine
-from velox.model import load
+from velox.models.checkpoint import load
+from velox.models.device import select_device
+from velox.models.engine.torch_engine import TorchEngine
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import functools
 import cv2
 import numpy as np
 
-from velox.shapes import ShapeGenerator
+from velox.images.shapes import ShapeGenerator
 
 QUALITY = 90
 

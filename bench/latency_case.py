@@ -13,11 +13,11 @@ from bench.measure import Figure, figure, rates
 from bench.results import Results
 from bench.stack import Stack, drain_rate
 from tests.rig.model import Model
-from velox.decode import decode
-from velox.device import select_device
-from velox.engine import TorchEngine
-from velox.figures import Figures
-from velox.model import load
+from velox.images.pixels import decode
+from velox.models.checkpoint import load
+from velox.models.device import select_device
+from velox.models.engine.torch_engine import TorchEngine
+from velox.monitoring.snapshot import Figures
 
 SIZE = 96
 PARTITIONS = 4

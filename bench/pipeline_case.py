@@ -14,7 +14,7 @@ from bench.results import Results
 from bench.stack import Stack, drain_rate
 from bench.yardstick import OnnxRuntime
 from tests.rig.processes import script
-from velox.model import Checkpoint, load
+from velox.models.checkpoint import Checkpoint, load
 
 ROUNDS = 3
 DEFAULT_SIZE = 64

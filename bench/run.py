@@ -27,7 +27,7 @@ from bench.checkpoints import Checkpoints
 from bench.plot import plot
 from bench.results import Results
 from bench.stack import Stack, stack
-from velox.allocator import keep_large_buffers
+from velox.base.machine import keep_large_buffers
 
 HERE = Path(__file__).parent
 WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {

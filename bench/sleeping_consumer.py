@@ -56,9 +56,9 @@ def stand_in(name: str, **contents: object) -> None:
 
 def main() -> int:
     """Run the consumer."""
-    stand_in("velox.device", select_device=lambda _name: None)
-    stand_in("velox.engine", Engine=SleepingEngine, TorchEngine=SleepingEngine)
-    stand_in("velox.model", Checkpoint=object, load=lambda *_: SleepingEngine())
+    stand_in("velox.models.device", select_device=lambda _name: None)
+    stand_in("velox.models.engine.torch_engine", Engine=SleepingEngine, TorchEngine=SleepingEngine)
+    stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: SleepingEngine())
 
     import consumer
 

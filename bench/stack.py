@@ -19,10 +19,10 @@ from tests.rig.kafka import Kafka
 from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
-from velox import figures
-from velox.figures import Figures
-from velox.kafka_client import MAX_MESSAGE_BYTES
-from velox.pace import Pace
+from velox.base.pace import Pace
+from velox.kafka.client import MAX_MESSAGE_BYTES
+from velox.monitoring import snapshot
+from velox.monitoring.snapshot import Figures
 
 ANSWER_LIMIT_S = 60.0
 READY_LIMIT_S = 120.0
@@ -154,7 +154,7 @@ class Running:
 
     def figures(self) -> Figures:
         """Its figures now."""
-        return figures.read(self.page())
+        return snapshot.read(self.page())
 
 
 def drain_rate(consumers: Sequence[Running], count: int) -> float:

@@ -16,7 +16,7 @@ from PIL import Image
 from pymongo import MongoClient
 from torchvision import transforms
 
-from velox.model import load, restore
+from velox.models.checkpoint import load, restore
 
 BATCH = 8
 

@@ -13,7 +13,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from velox.model import Checkpoint, restore
+from velox.models.checkpoint import Checkpoint, restore
 
 OPSET = 17
 

@@ -13,8 +13,14 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from velox.config import ConsumerSettings, LagSettings, ProducerSettings, Settings, TrainSettings
-from velox.kafka_client import MAX_MESSAGE_BYTES
+from velox.kafka.client import MAX_MESSAGE_BYTES
+from velox.settings.config import (
+    ConsumerSettings,
+    LagSettings,
+    ProducerSettings,
+    Settings,
+    TrainSettings,
+)
 
 ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"

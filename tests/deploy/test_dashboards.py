@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from velox.metrics import Metrics
+from velox.monitoring.metrics import Metrics
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 FILES = sorted((GRAFANA / "dashboards").glob("*.json"))

@@ -24,8 +24,9 @@ from tests.rig.dashboards import Query, queries
 from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
 from tests.rig.waiting import eventually
-from velox import embedded_broker, model
-from velox.architectures import build
+from velox.demo import broker as embedded_broker
+from velox.models import checkpoint
+from velox.models.architectures import build
 
 ROOT = Path(__file__).parents[2]
 RULES: list[dict[str, Any]] = [
@@ -92,14 +93,14 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
     """A consumer whose model guesses, and that takes every guess for a match."""
     labels = ("green_circle", "green_square", "red_circle", "red_square")
-    untrained = model.Checkpoint(
+    untrained = checkpoint.Checkpoint(
         architecture="mobilenet_v3_small",
         labels=labels,
         input_size=32,
         state_dict=build("mobilenet_v3_small", len(labels)).state_dict(),
     )
     paths = folder / "model.pth", folder / "classes.json"
-    model.save(untrained, *paths)
+    checkpoint.save(untrained, *paths)
     return script(
         "consumer.py",
         env={

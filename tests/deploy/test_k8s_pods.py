@@ -14,16 +14,16 @@ import yaml
 
 from tests.rig import broker_disk, manifests, need
 from tests.rig.manifests import PATCHES, ROOT, Pod, of_kind, pods
-from velox.config import (
+from velox.monitoring.health import Health
+from velox.monitoring.metrics import Metrics
+from velox.monitoring.server import answers
+from velox.settings.config import (
     ConsumerSettings,
     LagSettings,
     ProducerSettings,
     Settings,
     TrainSettings,
 )
-from velox.health import Health
-from velox.metrics import Metrics
-from velox.server import answers
 
 PODS = pods()
 SETTINGS: dict[str, str] = of_kind("ConfigMap")["consumer-env"]["data"]

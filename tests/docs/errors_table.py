@@ -1,10 +1,10 @@
-"""docs/errors.md, made from velox/sink_errors.py; run as a module, it writes it."""
+"""docs/errors.md, made from velox/base/sink_errors.py; run as a module, it writes it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from velox.sink_errors import FILES, KAFKA, MONGO, SQLITE, Table, Verdict
+from velox.base.sink_errors import FILES, KAFKA, MONGO, SQLITE, Table, Verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 SINKS: dict[str, Table] = {
@@ -31,7 +31,7 @@ listed is treated alike. A folder that cannot be used stops the start.
 HEAD = """# Which errors of a sink mean what
 
 What Velox does when a sink does not take what it is given. The numbers are the sink's own, and the
-tables those of `velox/sink_errors.py`: a test keeps this page equal to them.
+tables those of `velox/base/sink_errors.py`: a test keeps this page equal to them.
 
 - **Not now**: tried again for as long as it takes. Nothing is refused and nothing committed; the
   log, `/healthz` and the counters of retries say so.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.docs.pages import ROOT
-from velox import config
-from velox.config import Settings
+from velox.settings import config
+from velox.settings.config import Settings
 
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin", "<!-- settings: end -->"

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.rig.pictures import COLOURS
-from velox.errors import EngineOutOfMemory
+from velox.base.errors import EngineOutOfMemory
 
 HOOKS: Mapping[str, Any] = json.loads(os.environ.get("HOOKS", "{}"))
 WHITE_FROM = 250
@@ -107,18 +107,18 @@ def main() -> int:
     if offset := HOOKS.get("clock_offset"):
         real = time.time
         time.time = lambda: real() + offset
-    stand_in("velox.device", select_device=lambda _device: None)
-    stand_in("velox.engine", Engine=ColourEngine, TorchEngine=ColourEngine)
+    stand_in("velox.models.device", select_device=lambda _device: None)
+    stand_in("velox.models.engine.torch_engine", Engine=ColourEngine, TorchEngine=ColourEngine)
     # The faults are those of a model that was accepted, and went wrong later.
-    stand_in("velox.acceptance", accept=lambda *_: None)
-    stand_in("velox.model", Checkpoint=object, load=lambda *_: object())
+    stand_in("velox.consumer.stages.acceptance", accept=lambda *_: None)
+    stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: object())
 
     import consumer
-    from velox.dead_letter import DeadLetters
-    from velox.image_files import ImageFiles
-    from velox.ledger import Ledger
-    from velox.mongo_store import MongoStore
-    from velox.topic_watch import TopicWatch
+    from velox.consumer.polling.ledger import Ledger
+    from velox.consumer.polling.topic_identity import TopicWatch
+    from velox.consumer.stages.dead_letters import DeadLetters
+    from velox.stores.image_files import ImageFiles
+    from velox.stores.mongo import MongoStore
 
     if HOOKS.get("blind"):
         TopicWatch.start = TopicWatch.look  # type: ignore[method-assign]

@@ -16,7 +16,7 @@ from tests.faults.conftest import MakeScenario
 from tests.faults.scenario import metric
 from tests.rig import pictures
 from tests.rig.waiting import eventually
-from velox.decode_memory import BYTES_A_PIXEL
+from velox.images.memory import BYTES_A_PIXEL
 
 ROOT = Path(__file__).parents[2]
 GOOD = 50

@@ -16,8 +16,8 @@ from tests.rig.model import Model
 from tests.rig.pictures import COLOURS
 from tests.rig.processes import Child
 from tests.rig.waiting import eventually
-from velox import model
-from velox.architectures import build
+from velox.models import checkpoint as model
+from velox.models.architectures import build
 
 CONSUMER = Path("consumer.py")
 ARCHITECTURE = "squeezenet1_1"

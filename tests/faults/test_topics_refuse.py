@@ -29,11 +29,11 @@ from tests.rig.mongod import Mongod
 from tests.rig.pictures import encoded
 from tests.rig.processes import Child
 from tests.rig.waiting import eventually
-from velox import acknowledged
-from velox.errors import BrokerUnavailable
-from velox.records import Prediction, Record
-from velox.results import Result, Results
-from velox.retry import until_done
+from velox.base.errors import BrokerUnavailable
+from velox.base.records import Prediction, Record
+from velox.base.waiting import until_done
+from velox.consumer.stages.results import Result, Results
+from velox.kafka import acknowledged
 
 LIMIT_S = 60.0
 PICTURES = 40

@@ -21,7 +21,7 @@ from tests.rig.kafka import Kafka
 from tests.rig.mongod import Mongod
 from tests.rig.processes import Child
 from tests.rig.waiting import eventually
-from velox.group_lag import GroupLag
+from velox.kafka.group_lag import GroupLag
 
 STALL_S = 2
 LIMIT_S = 60.0

@@ -15,9 +15,9 @@ from tests.faults.stored import InSQLite
 from tests.rig import http
 from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
-from velox import embedded_broker
-from velox.embedded_broker import PARTITIONS
-from velox.stores import SQLITE_FILE
+from velox.demo import broker as embedded_broker
+from velox.demo.broker import PARTITIONS
+from velox.stores.sqlite import SQLITE_FILE
 
 TOPIC, GROUP = "images", "group"
 RECORDS = 400

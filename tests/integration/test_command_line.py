@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig.processes import Child, script
-from velox.config import ConsumerSettings, ProducerSettings, Settings, TrainSettings
+from velox.settings.config import ConsumerSettings, ProducerSettings, Settings, TrainSettings
 
 LIMIT_S = 60
 

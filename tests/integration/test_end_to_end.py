@@ -19,7 +19,7 @@ from tests.rig import settings
 from tests.rig.http import metric
 from tests.rig.model import LABELS, Model
 from tests.rig.processes import Child, script
-from velox import embedded_broker
+from velox.demo import broker as embedded_broker
 
 IMAGES = 300
 UNDECODABLE = 10

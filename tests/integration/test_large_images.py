@@ -11,9 +11,9 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from tests.faults.oracle import headers
 from tests.faults.tail import Tail
 from tests.rig.kafka import Kafka
-from velox.sender import Sender
-from velox.sources import Capture
-from velox.topics import Topics
+from velox.kafka.sender import Sender
+from velox.kafka.topics import Topics
+from velox.producer.sources.capture import Capture
 
 LIMIT_BYTES = 262_144
 IMAGES = 30

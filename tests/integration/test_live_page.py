@@ -16,7 +16,7 @@ from tests.rig.browser import PHONE, Browser, browser
 from tests.rig.http import get
 from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
-from velox import embedded_broker
+from velox.demo import broker as embedded_broker
 
 LIMIT_S = 90
 TOPIC = "image_data"

@@ -12,9 +12,9 @@ from pymongo.errors import PyMongoError
 
 from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
-from velox import known_good
-from velox.errors import StoreUnavailable
-from velox.mongo_store import COLLECTION, MongoStore
+from velox.base.errors import StoreUnavailable
+from velox.images import known_good
+from velox.stores.mongo import COLLECTION, MongoStore
 
 OURS = known_good.detection(("red_circle",), "0123456789ab")
 

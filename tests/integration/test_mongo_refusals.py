@@ -14,9 +14,9 @@ from pymongo import MongoClient
 
 from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
-from velox.errors import StoreRefuses, StoreUnavailable, StoreUnclear
-from velox.mongo_store import MongoStore
-from velox.records import Detection
+from velox.base.errors import StoreRefuses, StoreUnavailable, StoreUnclear
+from velox.base.records import Detection
+from velox.stores.mongo import MongoStore
 
 UNKNOWN = 4_000_000
 

@@ -15,8 +15,8 @@ from tests.rig.ports import HOST, free_port
 from tests.rig.server import Server
 from tests.rig.waiting import eventually
 from tests.unit.fakes import detection
-from velox.errors import StoreRefuses, StoreUnavailable
-from velox.mongo_store import COLLECTION, MongoStore
+from velox.base.errors import StoreRefuses, StoreUnavailable
+from velox.stores.mongo import COLLECTION, MongoStore
 
 DATABASE = "rights"
 PASSWORD = "of-a-test"  # noqa: S105 - of a server that lives for a test

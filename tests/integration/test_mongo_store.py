@@ -14,8 +14,8 @@ from pymongo import MongoClient
 
 from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
-from velox.errors import SettingError, StoreUnavailable
-from velox.mongo_store import CLOSE_TIMEOUT_S, MongoStore
+from velox.base.errors import SettingError, StoreUnavailable
+from velox.stores.mongo import CLOSE_TIMEOUT_S, MongoStore
 
 MOST_BYTES = 16 * 2**20
 

@@ -20,11 +20,11 @@ from tests.rig.browser import PHONE, Browser, browser
 from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, module
 from tests.unit.fakes import detection
-from velox.mongo_reader import MongoReader
-from velox.mongo_store import COLLECTION, MongoStore
-from velox.reader import Reader, SQLiteReader
-from velox.records import Detection
-from velox.stores import SQLiteStore, Store
+from velox.base.records import Detection
+from velox.stores.mongo import COLLECTION, MongoStore
+from velox.stores.mongo_reader import MongoReader
+from velox.stores.reader import Reader, SQLiteReader
+from velox.stores.sqlite import SQLiteStore, Store
 
 LIMIT_S = 120
 MANY = 200_000

@@ -22,8 +22,8 @@ from tests.rig.kafka import Kafka
 from tests.rig.pictures import encoded
 from tests.rig.processes import ROOT, Child, bare_environment, script
 from tests.rig.waiting import eventually
-from velox import embedded_broker
-from velox.kafka_client import MAX_IMAGE_BYTES
+from velox.demo import broker as embedded_broker
+from velox.kafka.client import MAX_IMAGE_BYTES
 
 LIMIT_S = 60
 STOP_LIMIT_S = 10

@@ -16,12 +16,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from tests.rig.kafka import Kafka
 from tests.rig.waiting import eventually
-from velox.acknowledged import AcknowledgedProducer, Outgoing
-from velox.dead_letter import SUFFIX
-from velox.errors import BrokerUnavailable
-from velox.group_lag import GroupLag
-from velox.kafka_client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
-from velox.topics import Topics
+from velox.base.errors import BrokerUnavailable
+from velox.consumer.stages.dead_letters import SUFFIX
+from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
+from velox.kafka.group_lag import GroupLag
+from velox.kafka.topics import Topics
 
 LIMIT_S = 30
 BROKERS_LIMIT = 1_048_588

@@ -13,7 +13,7 @@ import pytest
 from tests.rig import digits
 from tests.rig.pictures import COLOURS, colour, encoded
 from tests.rig.processes import Child, script
-from velox import model
+from velox.models import checkpoint as model
 
 LIMIT_S = 120
 

@@ -13,12 +13,12 @@ from tests.rig.ports import HOST, free_port
 from tests.rig.processes import script
 from tests.rig.secured import USER, SecuredKafka
 from tests.rig.waiting import eventually
-from velox import topics as topics_module
-from velox.acknowledged import AcknowledgedProducer
-from velox.errors import BrokerUnavailable, StoreUnavailable
-from velox.group_lag import GroupLag
-from velox.mongo_store import MongoStore
-from velox.topics import Topics
+from velox.base.errors import BrokerUnavailable, StoreUnavailable
+from velox.kafka import topics as topics_module
+from velox.kafka.acknowledged import AcknowledgedProducer
+from velox.kafka.group_lag import GroupLag
+from velox.kafka.topics import Topics
+from velox.stores.mongo import MongoStore
 
 LIMIT_S = 60
 PASSWORD = "hunter2-right"  # noqa: S105 - of a server that lives for a test

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from velox import model
-from velox.architectures import build
+from velox.models import checkpoint as model
+from velox.models.architectures import build
 
 SCRIPT = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 QUOTES = "\"' onload='window.hacked=1' &amp; {{7*7}} \u202egnp.exe"

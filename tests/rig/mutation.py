@@ -1,7 +1,7 @@
 """Change the modules that must not be wrong, one thing at a time; show what no test notices.
 
     python -m tests.rig.mutation                     # all of MODULES
-    python -m tests.rig.mutation velox/ledger.py     # one of them
+    python -m tests.rig.mutation velox/consumer/polling/ledger.py     # one of them
 
 A change that survives is either a hole in the tests or makes no difference; which one, a reader has
 to judge. Each mutant runs in a process of its own.
@@ -29,11 +29,11 @@ from tests.rig.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
-    "velox/batcher.py": ["tests/unit/test_batcher.py"],
-    "velox/commits.py": ["tests/unit/test_commits.py"],
-    "velox/config.py": ["tests/unit/test_config.py"],
-    "velox/config_parsers.py": ["tests/unit/test_config.py"],
-    "velox/ledger.py": ["tests/unit/test_ledger.py"],
+    "velox/consumer/stages/batch.py": ["tests/unit/consumer/stages/test_batch.py"],
+    "velox/consumer/polling/commits.py": ["tests/unit/consumer/polling/test_commits.py"],
+    "velox/settings/config.py": ["tests/unit/settings/test_config.py"],
+    "velox/settings/parsers.py": ["tests/unit/settings/test_config.py"],
+    "velox/consumer/polling/ledger.py": ["tests/unit/consumer/polling/test_ledger.py"],
 }
 # A mutant that makes a wait endless is noticed by this, in times of the unchanged module's tests.
 LIMIT = 5.0

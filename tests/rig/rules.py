@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from velox.metrics import Metrics
+from velox.monitoring.metrics import Metrics
 
 FILE = Path(__file__).parents[2] / "prometheus.rules.yml"
 (GROUP,) = yaml.safe_load(FILE.read_text())["groups"]

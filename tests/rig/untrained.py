@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.rig.model import LABELS, Model
-from velox import model
-from velox.architectures import build
+from velox.models import checkpoint as model
+from velox.models.architectures import build
 
 
 def untrained(folder: Path) -> Model:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, KafkaError
 
-from velox.errors import EngineOutOfMemory
-from velox.metrics import Metrics
-from velox.records import Detection, Headers, Record
+from velox.base.errors import EngineOutOfMemory
+from velox.base.records import Detection, Headers, Record
+from velox.monitoring.metrics import Metrics
 
 # 2023-11-14T22:13:20.123Z
 CAPTURED_MS = 1_700_000_000_123

@@ -1,0 +1,128 @@
+import threading
+from queue import Empty, SimpleQueue
+
+import pytest
+
+from tests.unit.fakes import Clock
+from velox.consumer.stages.batch import END, End, collect
+
+Items = SimpleQueue[int | End]
+
+
+class SlowSource:
+    """Gives each item after so many seconds of a clock; an item too late for a wait stays.
+
+    Attributes:
+        waits: the timeout of each wait after the first item, which is waited for without one.
+    """
+
+    def __init__(self, clock: Clock, *items: tuple[float, int | End]) -> None:
+        self.clock = clock
+        self.items = [(clock.now + at, item) for at, item in items]
+        self.waits: list[float] = []
+
+    def get(self, block: bool = True, timeout: float | None = None) -> int | End:
+        due, item = self.items[0] if self.items else (float("inf"), END)
+        if timeout is not None:
+            assert timeout >= 0, "a queue refuses a negative timeout"
+            self.waits.append(timeout)
+            if due > self.clock.now + timeout:
+                self.clock.advance(timeout)
+                raise Empty
+        self.clock.now = max(self.clock.now, due)
+        self.items.pop(0)
+        return item
+
+    def put(self, item: int | End) -> None:
+        self.items.insert(0, (self.clock.now, item))
+
+
+def queue(*items: int | End) -> Items:
+    found: Items = SimpleQueue()
+    for item in items:
+        found.put(item)
+    return found
+
+
+def take(source: SlowSource, *, size: int = 3, timeout: float = 1.0) -> list[int] | None:
+    return collect(source, size=size, timeout=timeout, clock=source.clock)  # type: ignore[arg-type]
+
+
+def test_a_full_batch_closes_at_once_and_leaves_the_rest() -> None:
+    source = queue(1, 2, 3, 4)
+    assert collect(source, size=3, timeout=3600) == [1, 2, 3]
+    assert source.qsize() == 1
+
+
+def test_a_batch_of_one_waits_for_nothing_more() -> None:
+    source = SlowSource(Clock(), (0, 1), (0, 2))
+    assert take(source, size=1) == [1]
+    assert source.waits == []
+
+
+def test_batches_come_in_order_and_end_with_none() -> None:
+    source = queue(*range(7), END)
+    batches = []
+    while (batch := collect(source, size=3, timeout=3600)) is not None:
+        batches.append(batch)
+    assert batches == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_the_end_closes_a_batch_that_is_not_full_and_is_seen_again() -> None:
+    source = queue(1, END)
+    assert collect(source, size=3, timeout=3600) == [1]
+    assert collect(source, size=3, timeout=3600) is None
+    assert source.qsize() == 0
+
+
+def test_the_end_right_after_a_full_batch_gives_no_empty_one() -> None:
+    source = queue(1, 2, END)
+    assert collect(source, size=2, timeout=3600) == [1, 2]
+    assert collect(source, size=2, timeout=3600) is None
+
+
+def test_the_time_counts_from_the_first_item_not_from_the_last() -> None:
+    source = SlowSource(Clock(), (0, 1), (0.6, 2), (1.2, 3))
+    assert take(source, timeout=1.0) == [1, 2]
+    assert source.waits == pytest.approx([1.0, 0.4])
+    assert source.clock.now == pytest.approx(1001.0)
+
+
+def test_the_wait_for_a_first_item_takes_nothing_from_its_batch() -> None:
+    source = SlowSource(Clock(), (500, 1), (500.9, 2))
+    assert take(source, size=2, timeout=1.0) == [1, 2]
+
+
+def test_what_came_in_time_is_taken_even_when_the_time_is_up() -> None:
+    """A late start must not leave items lying that are there already."""
+    source = SlowSource(Clock(), (0, 1), (0, 2), (0, 3))
+    assert take(source, timeout=0.0) == [1, 2, 3]
+
+
+def test_a_clock_past_the_deadline_is_no_negative_wait() -> None:
+    source = SlowSource(Clock(), (0, 1), (0.5, 2), (5, 3))
+    readings = iter([1000.0, 1000.0, 1002.0])
+    assert collect(
+        source,  # type: ignore[arg-type]
+        size=3,
+        timeout=1.0,
+        clock=lambda: next(readings),
+    ) == [1, 2]
+    assert source.waits == [1.0, 0.0]
+
+
+def test_no_timeout_gives_what_is_there() -> None:
+    source = SlowSource(Clock(), (0, 1), (0, 2), (0.001, 3))
+    assert take(source, timeout=0.0) == [1, 2]
+
+
+def test_the_first_item_is_waited_for_as_long_as_it_takes() -> None:
+    source: Items = SimpleQueue()
+    found: list[list[int] | None] = []
+    thread = threading.Thread(
+        target=lambda: found.append(collect(source, size=1, timeout=0)), daemon=True
+    )
+    thread.start()
+    source.put(9)
+    thread.join(20)
+    assert found == [[9]]

@@ -1,0 +1,515 @@
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.fakes import CAPTURED_MS, record, value
+from velox.base import waiting
+from velox.base.errors import (
+    BrokerUnavailable,
+    DocumentRejected,
+    MessageRefused,
+    StoreUnavailable,
+    UndecodableImage,
+)
+from velox.base.records import DeadLetter, Detection, Prediction, Record
+from velox.base.waiting import Stopped
+from velox.consumer.stages import breaker
+from velox.consumer.stages.breaker import Breaker
+from velox.consumer.stages.counts import Outcome
+from velox.consumer.stages.recorder import Recorder
+from velox.consumer.stages.results import Result
+from velox.monitoring.metrics import Metrics
+from velox.stores.image_files import ImageFiles, file_name
+from velox.stores.sqlite import Rejected
+
+NOW = CAPTURED_MS / 1000 + 2.5
+LABELS = ("red", "green")
+
+
+class Journal:
+    """What was written where, in order, shared by the stand-ins."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, list[str]]] = []
+
+
+class FakeStore:
+    """Keeps documents.
+
+    Attributes:
+        away: how many writes fail.
+        rejects: ids that are refused for good.
+        broken: whether anything of Velox's own is refused too.
+    """
+
+    name = "fake:store"
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.documents: dict[str, Detection] = {}
+        self.away = 0
+        self.rejects: set[str] = set()
+        self.broken = False
+        self.at_write: Callable[[], None] = lambda: None
+
+    def open(self) -> None:
+        raise AssertionError
+
+    def write(self, detections: Sequence[Detection]) -> Rejected:
+        self.at_write()
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailable("no server")
+        self.journal.lines.append(("store", [each.id for each in detections]))
+        rejected = [each for each in detections if each.id in self.rejects]
+        self.documents |= {each.id: each for each in detections if each not in rejected}
+        return [(each, DocumentRejected("error 121")) for each in rejected]
+
+    def probe(self, detection: Detection) -> DocumentRejected | None:
+        return DocumentRejected("error 121") if self.broken else None
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+class FakeTopic:
+    """Takes letters or results.
+
+    Attributes:
+        takes: how many each call acknowledges, in turn; afterwards all. None for a broker away.
+        refuses: offsets that are refused for good.
+        broken: whether they are even with nothing of their sender's in them.
+        at_send: happens at each call.
+    """
+
+    def __init__(self, name: str, journal: Journal) -> None:
+        self.broken = True
+        self.at_send: Callable[[], None] = lambda: None
+        self.topic = name
+        self.journal = journal
+        self.sent: list[Any] = []
+        self.takes: list[int | None] = []
+        self.refuses: set[int] = set()
+        self._refused: list[Any] = []
+
+    def send(self, items: Sequence[Any]) -> list[Any]:
+        count = self.takes.pop(0) if self.takes else len(items)
+        if count is None:
+            raise BrokerUnavailable("away")
+        self.at_send()
+        taken = [each for each in items[:count] if self._takes(each.record)]
+        self._refused += [each for each in items[:count] if each not in taken]
+        self.journal.lines.append((self.topic, [each.record.id for each in taken]))
+        self.sent += taken
+        return list(items[count:])
+
+    def _takes(self, one: Record) -> bool:
+        bare = one.value is None and not self.broken
+        return bare or one.offset not in self.refuses
+
+    def refused(self) -> list[Any]:
+        refused, self._refused = self._refused, []
+        return [(each, MessageRefused("too large")) for each in refused]
+
+
+class FakeFiles(ImageFiles):
+    """Writes image files, or has no space for some offsets."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        super().__init__(folder, keep=100)
+        self.journal = journal
+        self.full: set[int] = set()
+
+    def write(self, record: Record) -> str | None:
+        if record.offset in self.full:
+            raise OSError(28, "No space left on device")
+        self.journal.lines.append(("file", [record.id]))
+        return super().write(record)
+
+
+class Parts:
+    """A recorder with stand-ins around it."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.journal, self.metrics, self.abort = Journal(), Metrics(), threading.Event()
+        self.store = FakeStore(self.journal)
+        self.files = FakeFiles(folder, self.journal)
+        self.dead = FakeTopic("image_data-dlt", self.journal)
+        self.results = FakeTopic("results", self.journal)
+        usual: dict[str, Any] = {"threshold": 0.9, "targets": frozenset(), "results": None}
+        if settings.pop("with_results", False):
+            usual["results"] = self.results
+        self.recorder = Recorder(
+            store=self.store,
+            files=self.files,
+            dead_letters=self.dead,
+            metrics=self.metrics,
+            abort=self.abort,
+            wall_clock=lambda: NOW,
+            **{**usual, **settings},
+        )
+
+    def record(self, one: Outcome) -> None:
+        """As the last two stages do."""
+        self.recorder.record(self.recorder.write_files(one))
+
+    def count(self, name: str, **labels: str) -> float | None:
+        return value(self.metrics, name, **labels)
+
+    def outcomes(self) -> tuple[float | None, ...]:
+        """Records that were a match, no match, a dead letter."""
+        kinds = ("match", "no_match", "dead_letter")
+        return tuple(self.count("velox_records_total", outcome=kind) for kind in kinds)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Parts:
+    return Parts(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_once() -> Iterator[float]:
+        while True:
+            yield 0.0
+
+    monkeypatch.setattr(waiting, "delays", at_once)
+
+
+def predicted(
+    *confidences: float, label: str = "red", of: Sequence[Record] = ()
+) -> list[tuple[Record, Prediction]]:
+    records = of or [record(number) for number in range(len(confidences))]
+    return [
+        (one, Prediction(label, confidence))
+        for one, confidence in zip(records, confidences, strict=True)
+    ]
+
+
+def dead(offset: int) -> DeadLetter:
+    return DeadLetter(record(offset), "decode", UndecodableImage("cut short"))
+
+
+def outcome(
+    predictions: Sequence[tuple[Record, Prediction]], letters: Sequence[DeadLetter] = ()
+) -> Outcome:
+    return Outcome(predictions, letters, "0123456789ab", LABELS)
+
+
+# What a match is, and what its document says.
+
+
+def test_a_match_is_stored_with_its_file(parts: Parts, tmp_path: Path) -> None:
+    headers = (("label", b"green"), ("source", b"camera-1"))
+    one = record(7, partition=3, headers=headers)
+    parts.record(outcome(predicted(0.97, of=[one])))
+    path = str(tmp_path / f"image_data-3-7-{CAPTURED_MS}.bin")
+    assert parts.store.documents[one.id].document() == {
+        "_id": f"image_data:3:7:{CAPTURED_MS}",
+        "timestamp": "2023-11-14T22:13:20.123Z",
+        "predicted_label": "red",
+        "confidence": 0.97,
+        "ground_truth": "green",
+        "file_path": path,
+        "source": "camera-1",
+        "latency_ms": 2500.0,
+        "model": "0123456789ab",
+    }
+    assert Path(path).read_bytes() == b"image"
+
+
+def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts) -> None:
+    parts.record(outcome(predicted(0.9, 0.899)))
+    assert list(parts.store.documents) == [record(0).id]
+    assert parts.outcomes() == (1, 1, 0)
+
+
+def test_only_target_labels_are_a_match_where_there_are_some(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, targets=frozenset({"green"}))
+    both = predicted(1.0, of=[record(0)]) + predicted(1.0, of=[record(1)], label="green")
+    parts.record(outcome(both))
+    assert list(parts.store.documents) == [record(1).id]
+
+
+def test_without_matches_nothing_is_written(parts: Parts) -> None:
+    parts.record(outcome(predicted(0.1, 0.2)))
+    parts.record(outcome([]))
+    assert parts.journal.lines == []
+    assert parts.outcomes() == (0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("timestamp_ms", "latency_ms", "text"),
+    [
+        (0, 0.0, "2023-11-14T22:13:22.623Z"),
+        (CAPTURED_MS + 86_400_000, 0.0, "2023-11-15T22:13:20.123Z"),
+        (10**15, 0.0, "2023-11-14T22:13:22.623Z"),
+        (1, float(CAPTURED_MS + 2499), "1970-01-01T00:00:00.001Z"),
+    ],
+    ids=["missing", "future", "no date", "ancient"],
+)
+def test_odd_timestamps_give_no_negative_latency(
+    parts: Parts, timestamp_ms: int, latency_ms: float, text: str
+) -> None:
+    one = record(0, timestamp_ms=timestamp_ms)
+    parts.record(outcome(predicted(1.0, of=[one])))
+    (document,) = parts.store.documents.values()
+    assert (document.latency_ms, document.timestamp) == (latency_ms, text)
+    assert document.id.endswith(f":{timestamp_ms}")
+    assert (parts.count("velox_end_to_end_seconds_sum") or 0) >= 0
+
+
+# The order of writes.
+
+
+def test_files_come_before_documents_before_results_before_dead_letters(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    parts.record(outcome(predicted(1.0, 0.2), [dead(5)]))
+    ids = [record(number).id for number in (0, 1, 5)]
+    assert parts.journal.lines == [
+        ("file", ids[:1]),
+        ("store", ids[:1]),
+        ("results", ids[:2]),
+        ("image_data-dlt", ids[2:]),
+    ]
+    assert [(each.match, each.model) for each in parts.results.sent] == [
+        (True, "0123456789ab"),
+        (False, "0123456789ab"),
+    ]
+
+
+# Trouble.
+
+
+def test_a_store_that_is_away_is_tried_until_it_is_back(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = []
+    parts.store.away = 3
+    parts.store.at_write = lambda: seen.append(parts.recorder.waiting_for)
+    parts.record(outcome(predicted(1.0)))
+    assert list(parts.store.documents) == [record(0).id]
+    assert parts.count("velox_store_retries_total") == 3
+    assert seen == ["fake:store"] * 4
+    assert parts.recorder.waiting_for is None
+    assert parts.dead.sent == []
+    assert "store unavailable, trying again reason='no server'" in caplog.text
+
+
+def test_what_is_not_durable_is_neither_finished_nor_counted(parts: Parts) -> None:
+    parts.store.away = 10**9
+    parts.abort.set()
+    with pytest.raises(Stopped):
+        parts.record(outcome(predicted(1.0), [dead(5)]))
+    assert parts.outcomes() == (0, 0, 0)
+    assert parts.dead.sent == []
+    assert parts.count("velox_end_to_end_seconds_count") == 0
+
+
+def test_a_document_that_is_refused_becomes_a_dead_letter_alone(parts: Parts) -> None:
+    parts.store.rejects = {record(1).id}
+    parts.record(outcome(predicted(1.0, 1.0, 1.0)))
+    assert set(parts.store.documents) == {record(0).id, record(2).id}
+    (letter,) = parts.dead.sent
+    assert (letter.record, letter.stage, str(letter.error)) == (record(1), "store", "error 121")
+    assert parts.outcomes() == (2, 0, 1)
+    labels = {"stage": "store", "reason": "DocumentRejected"}
+    assert parts.count("velox_dead_letters_total", **labels) == 1
+    assert parts.count("target_shapes_found_total", label="red") == 2
+
+
+def many(first: int) -> Outcome:
+    return outcome(predicted(*[1.0] * 100, of=[record(first + each) for each in range(100)]))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    """With a breaker, and a store that has refused a hundred documents."""
+    monkeypatch.setattr(breaker, "LONGEST_PAUSE_S", 0.001)
+    metrics, abort = Metrics(), threading.Event()
+    parts = Parts(tmp_path, breaker=Breaker(share=0.5, metrics=metrics, abort=abort))
+    parts.store.rejects = {record(number).id for number in range(200)}
+    return parts
+
+
+def test_a_store_that_refuses_everything_makes_no_dead_letters(guarded: Parts) -> None:
+    guarded.store.broken = True
+    writes = []
+
+    def mend() -> None:
+        writes.append(len(guarded.dead.sent))
+        if len(writes) == 5:
+            guarded.store.rejects, guarded.store.broken = {record(3).id}, False
+
+    guarded.store.at_write = mend
+    guarded.record(many(0))
+    assert writes == [0] * 5, "tried again and again, and nothing was dead-lettered meanwhile"
+    assert [each.record for each in guarded.dead.sent] == [record(3)]
+    assert len(guarded.store.documents) == 99
+
+
+def test_a_store_that_takes_our_own_refuses_bad_documents_only(guarded: Parts) -> None:
+    guarded.record(many(0))
+    guarded.record(many(100))
+    assert guarded.outcomes() == (0, 0, 200)
+
+
+def mended_at(topic: FakeTopic, call: int) -> list[int]:
+    """Let a topic take everything from a call on; gives how much it had taken at each."""
+    seen: list[int] = []
+
+    def mend() -> None:
+        seen.append(len(topic.sent))
+        if len(seen) == call:
+            topic.refuses = set()
+
+    topic.refuses, topic.at_send = set(range(200)), mend
+    return seen
+
+
+def test_a_results_topic_that_refuses_everything_makes_no_dead_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "LONGEST_PAUSE_S", 0.001)
+    guard = Breaker(share=0.5, metrics=Metrics(), abort=threading.Event())
+    parts = Parts(tmp_path, with_results=True, breaker=guard)
+    seen = mended_at(parts.results, 7)
+    parts.record(many(0))
+    assert seen == [0] * 7
+    assert sorted(each.record.offset for each in parts.results.sent) == list(range(100))
+    assert parts.dead.sent == []
+
+
+def test_a_dead_letter_topic_that_refuses_everything_loses_none(guarded: Parts) -> None:
+    seen = mended_at(guarded.dead, 7)
+    guarded.record(outcome([], [dead(number) for number in range(100)]))
+    assert seen == [0] * 7
+    assert [each.record.offset for each in guarded.dead.sent] == list(range(100))
+    assert guarded.count("velox_dead_letters_lost_total") == 0
+
+
+def test_results_that_are_refused_for_what_their_senders_chose_stop_nobody(
+    tmp_path: Path,
+) -> None:
+    guard = Breaker(share=0.5, metrics=Metrics(), abort=threading.Event())
+    parts = Parts(tmp_path, with_results=True, breaker=guard)
+    parts.results.refuses, parts.results.broken = set(range(100)), False
+    parts.record(many(0))
+    assert len(parts.dead.sent) == 100
+    (bare,) = parts.results.sent
+    assert (bare.record.key, bare.record.headers) == (bare.record.id.encode(), ())
+
+
+def test_dead_letters_that_were_acknowledged_are_not_sent_again(parts: Parts) -> None:
+    parts.dead.takes = [2, None, 0, 1]
+    parts.record(outcome([], [dead(number) for number in range(4)]))
+    assert [each.record.offset for each in parts.dead.sent] == [0, 1, 2, 3]
+    assert parts.count("velox_dead_letter_retries_total") == 4
+    assert parts.outcomes() == (0, 0, 4)
+
+
+def test_dead_letters_that_nobody_takes_hold_up_the_batch(parts: Parts) -> None:
+    parts.dead.takes = [None] * 1000
+    parts.abort.set()
+    with pytest.raises(Stopped):
+        parts.record(outcome(predicted(1.0), [dead(5)]))
+    assert parts.outcomes() == (0, 0, 0)
+
+
+def test_results_that_nobody_takes_hold_up_the_batch(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    parts.results.takes = [0, None]
+    parts.record(outcome(predicted(1.0, 0.5)))
+    assert [each.record.offset for each in parts.results.sent] == [0, 1]
+    assert all(isinstance(each, Result) for each in parts.results.sent)
+    assert parts.count("velox_result_retries_total") == 2
+
+
+def test_a_result_that_is_refused_is_a_dead_letter_and_its_match_stays(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    parts.results.refuses = {0, 1}
+    parts.record(outcome(predicted(1.0, 0.5, 1.0), [dead(7)]))
+    assert list(parts.store.documents) == [record(0).id, record(2).id]
+    assert [each.record.offset for each in parts.results.sent] == [2]
+    assert [(each.record.offset, each.stage) for each in parts.dead.sent] == [
+        (7, "decode"),
+        (0, "results"),
+        (1, "results"),
+    ]
+    assert parts.outcomes() == (2, 1, 1)
+    assert parts.count("velox_results_refused_total") == 2
+    labels = {"stage": "results", "reason": "MessageRefused"}
+    assert parts.count("velox_dead_letters_total", **labels) == 2
+
+
+def test_a_letter_that_is_lost_is_counted_and_said(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.dead.refuses = {1}
+    parts.record(outcome([], [dead(0), dead(1), dead(2)]))
+    assert [each.record.offset for each in parts.dead.sent] == [0, 2]
+    assert parts.count("velox_dead_letters_lost_total") == 1
+    assert parts.outcomes() == (0, 0, 3)
+    assert (
+        f"dead letter lost id={record(1).id} stage=decode error='UndecodableImage: cut short' "
+        "reason='too large'"
+    ) in caplog.text
+
+
+def test_text_of_headers_is_clipped_in_documents(parts: Parts) -> None:
+    headers = (("label", b"g" * 5000), ("source", "\N{PILE OF POO}".encode() * 5000))
+    parts.record(outcome(predicted(1.0, of=[record(0, headers=headers)])))
+    (document,) = parts.store.documents.values()
+    assert document.ground_truth == "g" * 1000
+    assert document.source == "\N{PILE OF POO}" * 1000
+
+
+def test_without_space_a_document_goes_on_without_its_file(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.files.full = {1}
+    parts.record(outcome(predicted(1.0, 1.0)))
+    paths = {each: found.file_path for each, found in parts.store.documents.items()}
+    assert paths[record(1).id] is None
+    assert paths[record(0).id] is not None
+    assert parts.count("velox_image_write_errors_total") == 1
+    assert "image not written, nor others while this lasts" in caplog.text
+    assert "No space left on device" in caplog.text
+
+
+def test_a_file_whose_name_is_taken_says_that_others_are_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts(tmp_path)
+    (tmp_path / file_name(record(0))).mkdir()
+    parts.record(outcome(predicted(1.0, 1.0)))
+    assert [each.file_path is None for each in parts.store.documents.values()] == [True, False]
+    assert "image not written, others are" in caplog.text
+
+
+# What is counted.
+
+
+def test_predictions_are_counted_by_label_and_truth(parts: Parts) -> None:
+    truths = [b"red", b"green", b"ufo", None]
+    records = [record(number, headers=(("label", each),)) for number, each in enumerate(truths)]
+    parts.record(outcome(predicted(0.1, 0.2, 0.3, 0.4, of=records)))
+    for truth in ("red", "green", "other", ""):
+        assert parts.count("velox_predictions_total", label="red", truth=truth) == 1
+
+
+def test_the_mean_confidence_is_that_of_the_last_batch_with_predictions(parts: Parts) -> None:
+    parts.record(outcome(predicted(0.2, 0.4)))
+    parts.record(outcome([], [dead(1)]))
+    assert parts.count("batch_avg_confidence") == pytest.approx(0.3)
+
+
+def test_latency_is_measured_of_every_prediction_with_a_usable_time(parts: Parts) -> None:
+    records = [record(0), replace(record(1), timestamp_ms=0)]
+    parts.record(outcome(predicted(0.1, 1.0, of=records)))
+    assert parts.count("velox_end_to_end_seconds_count") == 1
+    assert parts.count("velox_end_to_end_seconds_sum") == pytest.approx(2.5)

@@ -1,0 +1,444 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.rig.waiting import eventually
+from tests.unit.fakes import FakeEngine, record, value
+from velox.base.errors import OutOfMemory, PollerFailed, UndecodableImage
+from velox.base.records import Record
+from velox.base.waiting import Stopped
+from velox.consumer import pipeline
+from velox.consumer.pipeline import Pipeline
+from velox.consumer.polling.ledger import Ledger
+from velox.consumer.stages import breaker
+from velox.consumer.stages.batch import End
+from velox.consumer.stages.breaker import Breaker
+from velox.consumer.stages.counts import Outcome
+from velox.consumer.stages.decoder import Decoder
+from velox.consumer.stages.model_slot import ModelSlot
+from velox.consumer.stages.recorder import Findings
+from velox.monitoring.metrics import Metrics
+
+LIMIT_S = 20.0
+BATCH_SIZE = 4
+POISON = 99
+
+
+def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+    """An image whose first byte is the value's number."""
+    if data is None or not data.isdigit():
+        raise UndecodableImage("no number")
+    return np.full((size, size, 3), int(data), np.uint8)
+
+
+class FakePoller:
+    """Polls the given numbers as records of partition 0, then drains as the real one does.
+
+    Attributes:
+        before_the_end: happens once all is polled.
+        failure: raised instead of the drain.
+    """
+
+    def __init__(self, ledger: Ledger, intake: SimpleQueue[Record | End]) -> None:
+        self.ledger, self.intake = ledger, intake
+        self.values: list[bytes] = []
+        self.before_the_end: Callable[[], None] = lambda: None
+        self.failure: Exception | None = None
+        self.drained: bool | None = None
+        self.told_to_stop = False
+
+    def run(self, stop: threading.Event) -> None:
+        epoch = self.ledger.epoch(0)
+        records = [
+            record(offset, epoch=epoch, value=each) for offset, each in enumerate(self.values)
+        ]
+        self.ledger.admit(records)
+        for each in records:
+            self.intake.put(each)
+        self.before_the_end()
+        if self.failure is not None:
+            raise self.failure
+        self.told_to_stop = stop.wait(LIMIT_S)
+        self.drained = self.ledger.wait_until_done([0], LIMIT_S)
+
+
+class FakeRecorder:
+    """Keeps outcomes.
+
+    Attributes:
+        at_files: happens before each is recorded; may raise.
+        at_record: happens at each; may raise.
+    """
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.at_files: Callable[[Outcome], None] = lambda _outcome: None
+        self.at_record: Callable[[Outcome], None] = lambda _outcome: None
+
+    def write_files(self, outcome: Outcome) -> Findings:
+        self.at_files(outcome)
+        return Findings(outcome, [])
+
+    def record(self, findings: Findings) -> None:
+        self.at_record(findings.outcome)
+        self.outcomes.append(findings.outcome)
+
+
+class Parts:
+    """A pipeline with real stages, and stand-ins at its ends; partition 0 is assigned.
+
+    Args:
+        share: of the breaker.
+    """
+
+    def __init__(self, share: float = 1) -> None:
+        self.metrics, self.engine, self.stop = Metrics(), FakeEngine(), threading.Event()
+        self.engine.poison = {POISON}
+        self.ledger = Ledger(max_images=1000, max_bytes=10**6)
+        self.ledger.assign([0])
+        intake: SimpleQueue[Record | End] = SimpleQueue()
+        self.poller, self.recorder = FakePoller(self.ledger, intake), FakeRecorder()
+        self.models = ModelSlot(self.engine, self.metrics)
+        self.decoder = Decoder(decode, max_pixels=100, threads=2)
+        abort = threading.Event()
+        self.breaker = Breaker(share=share, metrics=self.metrics, abort=abort)
+        self.pipeline = Pipeline(
+            poller=self.poller,  # type: ignore[arg-type]
+            intake=intake,
+            ledger=self.ledger,
+            decoder=self.decoder,
+            models=self.models,
+            recorder=self.recorder,  # type: ignore[arg-type]
+            metrics=self.metrics,
+            batch_size=BATCH_SIZE,
+            batch_timeout=0.01,
+            abort=abort,
+            breaker=self.breaker,
+        )
+
+    def run(self, *values: int | str) -> None:
+        """Put the values through, then stop."""
+        self.poller.values = [str(each).encode() for each in values]
+        threading.Timer(0.05, self.stop.set).start()
+        self.pipeline.run(self.stop)
+
+    def predicted(self) -> list[int]:
+        """The offsets that were recorded as predictions, in order."""
+        return [one.offset for each in self.recorder.outcomes for one, _ in each.predictions]
+
+    def dead(self) -> list[tuple[int, str, str]]:
+        """Offset, stage and reason of each dead letter, in order."""
+        return [
+            (letter.record.offset, letter.stage, type(letter.error).__name__)
+            for each in self.recorder.outcomes
+            for letter in each.dead
+        ]
+
+
+@pytest.fixture
+def parts() -> Iterator[Parts]:
+    made = Parts()
+    yield made
+    made.decoder.close()
+
+
+def test_records_pass_all_stages_in_order_and_may_then_be_committed(parts: Parts) -> None:
+    parts.run(*range(30))
+    assert parts.predicted() == list(range(30))
+    assert parts.ledger.uncommitted() == {0: 30}
+    assert parts.ledger.images == 0
+    assert parts.poller.drained
+    labels = [each.label for outcome in parts.recorder.outcomes for _, each in outcome.predictions]
+    assert labels == ["red_circle", "green_square"] * 15
+
+
+def test_batches_are_no_larger_than_asked_for(parts: Parts) -> None:
+    parts.run(*range(30))
+    assert max(parts.engine.batches) == BATCH_SIZE
+    assert value(parts.metrics, "velox_batch_size_sum") == 30
+
+
+def test_what_cannot_be_classified_is_dead_and_its_neighbours_are_not(parts: Parts) -> None:
+    parts.run(1, "bad", POISON, 4, 5, "bad", "bad", "bad")
+    assert parts.predicted() == [0, 3, 4]
+    assert sorted(parts.dead()) == [
+        (1, "decode", "UndecodableImage"),
+        (2, "infer", "InferenceFailed"),
+        *((number, "decode", "UndecodableImage") for number in (5, 6, 7)),
+    ]
+    assert parts.ledger.uncommitted() == {0: 8}
+
+
+def test_a_record_is_not_done_before_it_is_recorded(parts: Parts) -> None:
+    seen: list[tuple[int, dict[int, int]]] = []
+
+    def look(outcome: Outcome) -> None:
+        first = min(one.offset for one, _ in outcome.predictions)
+        seen.append((first, parts.ledger.uncommitted()))
+
+    parts.recorder.at_record = look
+    parts.run(*range(12))
+    assert len(seen) >= 3
+    for first, uncommitted in seen:
+        assert uncommitted.get(0, 0) <= first
+
+
+def test_records_of_a_revoked_partition_are_dropped_and_make_room(parts: Parts) -> None:
+    held = threading.Event()
+    parts.recorder.at_record = lambda _outcome: assert_set(held)
+
+    def revoke() -> None:
+        parts.ledger.revoke([0])
+        held.set()
+        eventually(lambda: parts.ledger.images == 0, LIMIT_S, "room for others")
+
+    parts.poller.before_the_end = revoke
+    parts.run(*range(90))
+    assert len(parts.predicted()) < 90, "most were dropped before they were decoded"
+    assert parts.ledger.uncommitted() == {}
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(LIMIT_S)
+
+
+@pytest.mark.parametrize("stage", ["decode", "infer", "files", "store"])
+def test_a_stage_that_fails_ends_the_pipeline_and_commits_nothing_more(
+    parts: Parts, stage: str
+) -> None:
+    owner: Any
+    owner, method = {
+        "decode": (parts.decoder, "decode"),
+        "infer": (parts.models.current, "predict"),
+        "files": (parts.recorder, "at_files"),
+        "store": (parts.recorder, "at_record"),
+    }[stage]
+    works = getattr(owner, method)
+    failed: list[str] = []
+
+    def fail_once(*arguments: Any) -> Any:
+        if not failed:
+            failed.append(stage)
+            raise LookupError("a fault of the program")
+        return works(*arguments)
+
+    setattr(owner, method, fail_once)
+    parts.poller.values = [b"1"] * 50
+    with pytest.raises(LookupError):
+        parts.pipeline.run(parts.stop)
+    assert parts.poller.told_to_stop
+    assert parts.poller.drained is False, "what is in flight is given up at once"
+    assert parts.ledger.uncommitted() == {}
+    assert parts.recorder.outcomes == []
+
+
+def test_batches_before_the_failure_stay_done(parts: Parts) -> None:
+    def fail_later(_outcome: Outcome) -> None:
+        if len(parts.recorder.outcomes) == 2:
+            raise OSError("gone")
+
+    parts.recorder.at_record = fail_later
+    parts.poller.values = [b"1"] * 5 * BATCH_SIZE
+    with pytest.raises(OSError, match="gone"):
+        parts.pipeline.run(parts.stop)
+    assert parts.ledger.uncommitted() == {0: 2 * BATCH_SIZE}
+
+
+def test_an_image_without_memory_is_no_dead_letter_and_comes_again(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starved(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+        if data == b"7":
+            raise OutOfMemory("no memory to decode an image")
+        return decode(data, size=size, max_pixels=max_pixels)
+
+    monkeypatch.setattr(parts.decoder, "_decode", starved)
+    parts.poller.values = [b"1"] * BATCH_SIZE + [b"1", b"7", b"bad", b"1"]
+    with pytest.raises(OutOfMemory):
+        parts.pipeline.run(parts.stop)
+    assert parts.dead() == []
+    assert parts.ledger.uncommitted() in ({}, {0: BATCH_SIZE})
+
+
+def test_the_first_failure_is_the_one_that_is_told(parts: Parts) -> None:
+    def fail(_outcome: Outcome) -> None:
+        raise OSError("gone")
+
+    parts.recorder.at_record = fail
+    parts.poller.values = [b"1"]
+    parts.poller.before_the_end = lambda: assert_set(parts.stop)
+    parts.poller.failure = PollerFailed("closed")
+    with pytest.raises(OSError, match="gone"):
+        parts.pipeline.run(parts.stop)
+
+
+def test_what_is_in_flight_is_finished_after_the_stop(parts: Parts) -> None:
+    parts.recorder.at_record = lambda _outcome: assert_set(parts.stop)
+    parts.run(*range(30))
+    assert parts.predicted() == list(range(30))
+    assert parts.poller.drained
+
+
+def test_what_the_poller_has_given_up_is_discarded(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "STAGES_END_TIMEOUT_S", 0.05)
+    ended = threading.Event()
+    parts.recorder.at_record = lambda _outcome: assert_set(ended)
+    parts.ledger.wait_until_done = lambda *_: False  # type: ignore[method-assign]
+    parts.run(*range(30))
+    ended.set()
+    eventually(lambda: not stages(), LIMIT_S, "the end of the stages")
+    assert len(parts.recorder.outcomes) == 1, "that which was under way"
+
+
+def stages() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name in ("infer", "files", "store")]
+
+
+def test_a_poller_that_fails_ends_the_pipeline(parts: Parts) -> None:
+    parts.poller.failure = PollerFailed("fenced")
+    with pytest.raises(PollerFailed, match="fenced"):
+        parts.pipeline.run(parts.stop)
+    assert parts.stop.is_set()
+
+
+def test_a_recorder_told_to_give_up_leaves_its_batch_undone(parts: Parts) -> None:
+    def give_up(_outcome: Outcome) -> None:
+        parts.ledger.abandon()
+        raise Stopped("told to")
+
+    parts.recorder.at_record = give_up
+    parts.run(1, 2, 3)
+    assert parts.ledger.uncommitted() == {}
+    assert parts.ledger.images == 3
+
+
+def test_a_stage_that_hangs_does_not_hold_up_the_end(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "STAGES_END_TIMEOUT_S", 0.05)
+    hang = threading.Event()
+
+    def hanging(_outcome: Outcome) -> None:
+        parts.ledger.abandon()
+        hang.wait(LIMIT_S)
+
+    parts.recorder.at_record = hanging
+    parts.run(1, 2, 3)
+    assert parts.ledger.uncommitted() == {}
+    assert not hang.is_set(), "the end did not wait for it"
+    hang.set()
+
+
+def test_time_is_measured_by_stage(parts: Parts) -> None:
+    parts.run(1, 2)
+    for stage in ("queue", "decode", "infer", "files", "store"):
+        assert value(parts.metrics, "velox_stage_seconds_count", stage=stage) >= 1  # type: ignore[operator]
+
+
+def test_a_batch_that_is_inferred_first_waits_for_the_one_before(parts: Parts) -> None:
+    """Two are in the model at the same time, which its time counts once."""
+    first_may_end = threading.Event()
+    predict, times = parts.models.current.predict, []
+
+    def overtaken(images: NDArray[np.uint8]) -> Any:
+        started = time.monotonic()
+        if images.flat[0] == 0:
+            assert_set(first_may_end)
+        found = predict(images)
+        first_may_end.set()
+        times.append((started, time.monotonic()))
+        return found
+
+    parts.models.current.predict = overtaken  # type: ignore[method-assign]
+    parts.run(*range(2 * BATCH_SIZE))
+    assert parts.predicted() == list(range(2 * BATCH_SIZE))
+    (_, first_end), (second_start, _) = times[1], times[0]
+    assert second_start < first_end
+    measured = value(parts.metrics, "velox_stage_seconds_sum", stage="infer")
+    assert measured is not None
+    assert measured < sum(end - start for start, end in times)
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
+    """With a breaker."""
+    monkeypatch.setattr(breaker, "LONGEST_PAUSE_S", 0.01)
+    made = Parts(share=0.5)
+    yield made
+    made.decoder.close()
+
+
+def test_a_decoder_that_refuses_everything_makes_no_more_than_a_hundred_dead_letters(
+    guarded: Parts,
+) -> None:
+    """The stand-in takes numbers alone, so it refuses the known good image too."""
+
+    def held() -> None:
+        eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
+        eventually(lambda: len(guarded.dead()) == 96, LIMIT_S, lambda: f"{len(guarded.dead())}")
+        guarded.ledger.revoke([0])
+        eventually(lambda: guarded.ledger.images == 0, LIMIT_S, "what is not ours is let go")
+
+    guarded.poller.before_the_end = held
+    guarded.run(*["bad"] * 400)
+    assert len(guarded.dead()) == 96
+
+
+def test_a_model_that_refuses_everything_is_tried_again_and_replaced(guarded: Parts) -> None:
+    better = FakeEngine()
+    better.input_size = 2 * guarded.engine.input_size
+
+    def swap() -> None:
+        eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
+        guarded.models.swap(better)
+
+    guarded.poller.before_the_end = swap
+    guarded.engine.predict = raising(guarded.engine)  # type: ignore[method-assign]
+    guarded.run(*range(40, 80), *range(40, 80), *range(40, 80), *range(40, 80))
+    assert len(guarded.dead()) + len(guarded.predicted()) == 160
+    assert len(guarded.dead()) < 100
+    assert guarded.ledger.uncommitted() == {0: 160}
+
+
+def raising(engine: FakeEngine) -> Any:
+    """A model that takes a blank image, so that it is not known to be broken."""
+    works = engine.predict
+
+    def predict(batch: NDArray[np.uint8]) -> Any:
+        if batch.any():
+            raise RuntimeError("not one of these")
+        return works(batch)
+
+    engine.poison = set()
+    return predict
+
+
+def test_a_device_that_comes_back_costs_no_record(guarded: Parts) -> None:
+    guarded.engine.broken = True
+
+    def mend() -> None:
+        eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
+        guarded.engine.broken = False
+
+    guarded.poller.before_the_end = mend
+    guarded.run(*range(8))
+    assert guarded.predicted() == list(range(8))
+
+
+def test_an_end_does_not_wait_for_what_is_held(
+    guarded: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "HELD_IDLE_S", 0.1)
+    began = time.monotonic()
+    guarded.run(*["bad"] * 400)
+    assert guarded.poller.drained is False
+    assert time.monotonic() - began < LIMIT_S / 2
+    assert guarded.ledger.uncommitted() == {0: 96}

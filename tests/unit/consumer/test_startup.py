@@ -1,0 +1,162 @@
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from velox.base.errors import (
+    CheckpointError,
+    DocumentRejected,
+    SettingError,
+    StartupTimeout,
+    StoreRefuses,
+    StoreUnavailable,
+)
+from velox.base.records import Detection
+from velox.base.waiting import Stopped
+from velox.consumer.startup import Waiting, make_store, open_image_files
+from velox.monitoring.health import Health
+from velox.stores.mongo import MongoStore
+from velox.stores.sqlite import Rejected, SQLiteStore
+
+
+class LateStore:
+    """Opens at the n-th attempt."""
+
+    name = "late"
+
+    def __init__(self, attempts: int) -> None:
+        self.left = attempts
+
+    def open(self) -> None:
+        self.left -= 1
+        if self.left:
+            raise StoreUnavailable("nobody there")
+
+    def write(self, detections: Sequence[Detection]) -> Rejected:
+        raise AssertionError
+
+    def probe(self, detection: Detection) -> DocumentRejected | None:
+        raise AssertionError
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+class LateTopics:
+    """The topic appears at the n-th look, its dead-letter topic is made on demand."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self.made: list[tuple[str, int, int, dict[str, str]]] = []
+
+    def partitions(self, topic: str) -> int:
+        self.looks -= 1
+        return 0 if self.looks else 8
+
+    def ensure(
+        self, topic: str, *, partitions: int, replication: int, config: dict[str, str]
+    ) -> int:
+        self.made.append((topic, partitions, replication, config))
+        return partitions
+
+
+def waiting(health: Health, *, limit: float = 30, stopped: bool = False) -> Waiting:
+    stop = threading.Event()
+    if stopped:
+        stop.set()
+    return Waiting(limit=limit, stop=stop, health=health)
+
+
+def test_a_store_that_comes_late_is_waited_for_and_health_says_so() -> None:
+    health, store = Health(), LateStore(2)
+    waiting(health).for_store(store)
+    assert store.left == 0
+    assert health.starting == "waiting for store late: nobody there"
+    assert health.ready() == (False, "waiting for store late: nobody there")
+    assert health.live()[0]
+
+
+def test_the_wait_has_a_limit_that_names_its_variable() -> None:
+    with pytest.raises(StartupTimeout, match=r"no store late after 0 s \(STARTUP_TIMEOUT_S\)"):
+        waiting(Health(), limit=0).for_store(LateStore(100))
+
+
+def test_a_store_that_no_waiting_mends_ends_the_start_at_once(tmp_path: Path) -> None:
+    (tmp_path / "detections.db").write_text("this is no database, but it is long enough for one")
+    store = make_store(mongo_uri="", database="db", storage_path=tmp_path)
+    with pytest.raises(StoreRefuses, match="not a database"):
+        waiting(Health(), limit=300).for_store(store)
+
+
+def test_told_to_stop_it_stops_waiting() -> None:
+    with pytest.raises(Stopped, match="store late"):
+        waiting(Health(), stopped=True).for_store(LateStore(100))
+
+
+def test_a_topic_of_its_own_is_made_as_asked_for() -> None:
+    topics = LateTopics(1)
+    asked = {"max.message.bytes": "20000000"}
+    waiting(Health()).for_own_topic(
+        topics,  # type: ignore[arg-type]
+        "image_data-dlt",
+        partitions=1,
+        replication=3,
+        config=asked,
+    )
+    assert topics.made == [("image_data-dlt", 1, 3, asked)]
+
+
+def test_a_topic_that_comes_late_is_waited_for() -> None:
+    health, topics = Health(), LateTopics(2)
+    waiting(health).for_topic(topics, "image_data")  # type: ignore[arg-type]
+    assert topics.looks == 0
+    assert health.starting == "waiting for topic image_data: not there yet"
+
+
+def test_a_model_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(StartupTimeout, match=r"model\.pth"):
+        waiting(Health(), limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
+
+
+def test_a_broken_model_is_named_and_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "model.pth").write_bytes(b"half a mod")
+    health = Health()
+    with pytest.raises((StartupTimeout, CheckpointError), match=r"model\.pth"):
+        waiting(health, limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
+    assert "model.pth" in str(health.starting)
+
+
+def test_no_mongo_uri_means_sqlite_beside_the_images(tmp_path: Path) -> None:
+    store = make_store(mongo_uri="", database="db", storage_path=tmp_path)
+    assert isinstance(store, SQLiteStore)
+    assert store.name == f"sqlite:{tmp_path / 'detections.db'}"
+
+
+def test_a_mongo_uri_means_mongodb(tmp_path: Path) -> None:
+    store = make_store(mongo_uri="mongodb://u:secret@h:1/", database="db", storage_path=tmp_path)
+    assert isinstance(store, MongoStore)
+    assert store.name == "mongodb:h:1/db.shapes_found"
+    store.close()
+
+
+def test_a_storage_path_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingError, match=r"STORAGE_PATH='.*file' cannot be used: .*; it must"):
+        open_image_files(tmp_path / "file", keep=1)
+
+
+def test_a_storage_path_without_permission_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(SettingError, match="no permission to write there"):
+        open_image_files(tmp_path, keep=1)
+
+
+def test_a_storage_path_that_no_document_can_name_is_refused(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    with pytest.raises(SettingError, match=r"STORAGE_PATH=.* it is not UTF-8"):
+        open_image_files(folder, keep=1)
+    assert not folder.exists()

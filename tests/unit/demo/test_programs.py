@@ -1,0 +1,75 @@
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from velox.demo import programs
+from velox.demo.programs import Child
+
+ECHO = "import sys; print('out of', sys.argv[1], file=sys.stderr); sys.exit(3)"
+STUBBORN = (
+    "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    "print('ready', file=sys.stderr, flush=True); time.sleep(600)"
+)
+PATIENT = "import sys, time; print('ready', file=sys.stderr, flush=True); time.sleep(600)"
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(programs, "_ROOT", tmp_path)
+    return tmp_path / "script.py"
+
+
+def until(lines: list[str], wanted: str) -> None:
+    deadline = time.monotonic() + 20
+    while wanted not in lines:
+        assert time.monotonic() < deadline, lines
+        time.sleep(0.01)
+
+
+def test_its_log_its_arguments_and_its_exit_code(script: Path) -> None:
+    script.write_text(ECHO)
+    lines: list[str] = []
+    with Child("script.py", os.environ, on_line=lines.append, arguments=("x",)) as child:
+        assert child.wait(20)
+    assert child.exit_code == 3
+    assert lines == ["out of x"]
+
+
+def test_leaving_the_block_ends_it(script: Path) -> None:
+    script.write_text(PATIENT)
+    lines: list[str] = []
+    with Child("script.py", os.environ, on_line=lines.append) as child:
+        until(lines, "ready")
+        assert child.exit_code is None
+        assert not child.wait(0)
+    assert child.exit_code == -15
+
+
+def test_a_held_one_is_ended_too(script: Path) -> None:
+    script.write_text(PATIENT)
+    lines: list[str] = []
+    with Child("script.py", os.environ, on_line=lines.append) as child:
+        until(lines, "ready")
+        child.hold()
+    assert child.exit_code == -15
+
+
+def test_one_that_ignores_sigterm_is_killed(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "END_TIMEOUT_S", 0.2)
+    script.write_text(STUBBORN)
+    lines: list[str] = []
+    with Child("script.py", os.environ, on_line=lines.append) as child:
+        until(lines, "ready")
+    assert child.wait(20)
+    assert child.exit_code == -9
+
+
+def test_it_runs_under_the_same_interpreter(script: Path) -> None:
+    script.write_text("import sys; print(sys.executable, file=sys.stderr)")
+    lines: list[str] = []
+    with Child("script.py", os.environ, on_line=lines.append) as child:
+        assert child.wait(20)
+    assert lines == [sys.executable]

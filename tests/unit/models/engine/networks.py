@@ -1,0 +1,74 @@
+"""A checkpoint of a small network that tells images apart, and what it must answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from velox.models import checkpoint as model
+from velox.models.architectures import build
+from velox.models.checkpoint import Checkpoint
+from velox.models.engine.check import LEAST_SAMPLES
+from velox.models.samples import Samples
+
+SIZE = 64
+LABELS = ("red_circle", "red_square", "green_circle")
+
+
+def images(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Halves of random colours: noise would average out to the same outputs."""
+    halves = np.random.default_rng(seed).integers(256, size=(count, 2, 1, 3), dtype=np.uint8)
+    return halves.repeat(SIZE // 2, axis=1).repeat(SIZE, axis=2)
+
+
+def telling(architecture: str = "shufflenet_v2_x0_5", last: str = "fc") -> Checkpoint:
+    """Fresh weights say the same of all images; these are scaled until the labels differ.
+
+    Args:
+        architecture: of torchvision.
+        last: the name of its last linear layer.
+    """
+    torch.manual_seed(0)
+    network = build(architecture, len(LABELS))
+    pixels = torch.from_numpy(images(64)).permute(0, 3, 1, 2).float() / 64 - 2
+    linear = network.get_submodule(last)
+    with torch.no_grad():
+        for _ in range(30):
+            network(pixels)
+        logits = network.eval()(pixels)
+        linear.get_parameter("bias").sub_(logits.mean(dim=0))
+        for each in linear.parameters():
+            each.div_(logits.std(dim=0).mean() / 2)
+    return Checkpoint(
+        architecture=architecture,
+        labels=LABELS,
+        input_size=SIZE,
+        state_dict=network.state_dict(),
+        temperature=1.5,
+        digest="0123456789ab",
+    )
+
+
+def with_samples(checkpoint: Checkpoint, count: int = LEAST_SAMPLES) -> Checkpoint:
+    """With images as samples of which the network is sure; their labels are what it says."""
+    drawn = Samples.of(images(8 * count, seed=1), [0] * 8 * count)
+    confidence, index = reference(checkpoint, drawn.pixels()).max(dim=1)
+    sure = confidence.argsort(descending=True)[:count].tolist()
+    kept = [(drawn.images[row], int(index[row])) for row in sure]
+    encoded, targets = zip(*kept, strict=True)
+    return replace(checkpoint, samples=Samples(encoded, targets))
+
+
+def reference(checkpoint: Checkpoint, batch: NDArray[np.uint8]) -> Tensor:
+    """Probabilities float32 [N, labels] by the plainest way."""
+    pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255
+    mean, std = (
+        torch.tensor(each).reshape(1, 3, 1, 1) for each in (checkpoint.mean, checkpoint.std)
+    )
+    with torch.inference_mode():
+        logits = model.restore(checkpoint)((pixels - mean) / std)
+    return torch.softmax(logits / checkpoint.temperature, dim=1)

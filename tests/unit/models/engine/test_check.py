@@ -1,0 +1,75 @@
+import pytest
+import torch
+from torch import Tensor
+
+from velox.models.engine.check import (
+    LEAST_SAMPLES,
+    Answer,
+    Refused,
+    require_enough,
+    require_same_decisions,
+)
+
+COUNT = 1000
+TARGETS = torch.zeros(COUNT, dtype=torch.int64)
+
+
+def answer(labels: Tensor = TARGETS, confidences: float | Tensor = 0.95) -> Answer:
+    return labels.clone(), torch.zeros(COUNT) + confidences
+
+
+def changed(values: Tensor, count: int, to: float) -> Tensor:
+    result = values.clone()
+    result[:count] = to
+    return result
+
+
+def check(found: Answer, expected: Answer, threshold: float = 0.9) -> None:
+    require_same_decisions(found, expected, TARGETS, threshold=threshold)
+
+
+def test_the_same_is_the_same() -> None:
+    check(answer(), answer())
+
+
+def test_fewer_samples_than_show_the_difference_are_too_few() -> None:
+    require_enough(LEAST_SAMPLES)
+    with pytest.raises(Refused, match="only 199 samples to check it with, 200 are needed"):
+        require_enough(LEAST_SAMPLES - 1)
+    with pytest.raises(Refused, match="no samples to check it with"):
+        require_enough(0)
+
+
+def test_accuracy_may_cost_two_in_a_thousand() -> None:
+    check(answer(changed(TARGETS, 2, 1)), answer())
+    with pytest.raises(Refused, match=r"accuracy on 1000 samples is 0\.9970, in fp32 1\.0000"):
+        check(answer(changed(TARGETS, 3, 1)), answer())
+
+
+def test_other_labels_are_other_decisions_though_as_many_are_right() -> None:
+    """A weak model: half of the labels are wrong, and other ones are wrong afterwards."""
+    weak = changed(TARGETS, 500, 1)
+    unsure = answer(weak, 0.5)
+    check(answer(changed(weak, 5, 2), 0.5), unsure)
+    with pytest.raises(Refused, match=r"0\.0060 get another label than in fp32"):
+        check(answer(changed(weak, 6, 2), 0.5), unsure)
+
+
+def test_matches_are_what_counts_at_the_threshold() -> None:
+    """Of 200 matches among 1,000 images one may come or go."""
+    full = answer(confidences=changed(torch.full((COUNT,), 0.5), 200, 0.95))
+    one = changed(full[1], 1, 0.89)
+    check(answer(confidences=one), full)
+    two = changed(full[1], 2, 0.89)
+    with pytest.raises(Refused, match=r"of 200 matches at 0\.9 on 1000 samples 2 are other ones"):
+        check(answer(confidences=two), full)
+    check(answer(confidences=two), full, threshold=0.8)
+    more = full[1].clone()
+    more[-2:] = 0.91
+    with pytest.raises(Refused, match=r"of 202 matches .* 2 are other ones"):
+        check(answer(confidences=more), full)
+
+
+def test_what_is_no_number_is_no_match() -> None:
+    with pytest.raises(Refused, match="matches"):
+        check(answer(confidences=changed(torch.full((COUNT,), 0.95), 10, torch.nan)), answer())

@@ -1,0 +1,129 @@
+"""The CUDA engine's own code on a simulated device: what it computes, and what it waits for."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from tests.rig.simulated_cuda import SimulatedCuda
+from tests.unit.models.engine.networks import images, reference, telling, with_samples
+from velox.models.checkpoint import Checkpoint
+from velox.models.engine.cuda import CudaBackend
+from velox.models.engine.lanes import Lane
+
+BATCH = 8
+COUNTS = (1, 5, BATCH, 2 * BATCH + 1)
+# Of a probability, against eager float32.
+TOLERANCES = {"fp16": 0.02, "bf16": 0.1, "fp32": 0.0001}
+
+Answer = tuple[NDArray[np.int64], NDArray[np.float32]]
+Classify = Callable[[NDArray[np.uint8]], Answer]
+Open = Callable[..., tuple[CudaBackend, Classify]]
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    return with_samples(telling())
+
+
+@pytest.fixture
+def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens the engine on a simulated device."""
+
+    def opened(simulated: SimulatedCuda, precision: str = "fp32") -> tuple[CudaBackend, Classify]:
+        simulated.install(monkeypatch)
+        with simulated():
+            backend = CudaBackend(
+                checkpoint,
+                device=torch.device("cuda", 0),
+                precision=precision,
+                memory_fraction=0.5,
+                batch_size=BATCH,
+            )
+
+        def classify(batch: NDArray[np.uint8]) -> Answer:
+            with simulated():
+                index, confidence = backend(torch.from_numpy(batch))
+            return index.numpy(), confidence.numpy()
+
+        return backend, classify
+
+    return opened
+
+
+def is_right(
+    checkpoint: Checkpoint,
+    batch: NDArray[np.uint8],
+    answer: Answer,
+    tolerance: float,
+) -> bool:
+    """Whether labels are the most likely ones, with their probabilities, within a tolerance."""
+    expected = reference(checkpoint, batch).numpy()
+    chosen = expected[np.arange(len(batch)), answer[0]]
+    near = np.abs(answer[1] - chosen) <= tolerance
+    most_likely = chosen >= expected.max(axis=1) - 2 * tolerance
+    return bool((near & most_likely).all())
+
+
+@pytest.mark.parametrize("precision", ["auto", "bf16", "fp32"])
+def test_it_agrees_with_the_plain_model(
+    open_engine: Open, checkpoint: Checkpoint, precision: str
+) -> None:
+    backend, classify = open_engine(SimulatedCuda(), precision)
+    assert backend.precision == {"auto": "fp16"}.get(precision, precision)
+    for count in COUNTS:
+        batch = images(count, seed=count)
+        assert is_right(checkpoint, batch, classify(batch), TOLERANCES[backend.precision])
+
+
+@pytest.mark.parametrize("seed", [None, *range(8)])
+def test_batches_at_the_same_time_get_their_own_answers(
+    open_engine: Open,
+    checkpoint: Checkpoint,
+    seed: int | None,
+) -> None:
+    _, classify = open_engine(SimulatedCuda(seed=seed))
+    batches = [images(COUNTS[number % len(COUNTS)], seed=number) for number in range(24)]
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(classify, batches))
+    for batch, answer in zip(batches, answers, strict=True):
+        assert is_right(checkpoint, batch, answer, TOLERANCES["fp32"])
+
+
+def test_the_simulation_shows_a_missing_wait(
+    open_engine: Open,
+    checkpoint: Checkpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Lane, "arrive", lambda _lane, _stream: None)
+    _, classify = open_engine(SimulatedCuda())
+    batch = images(BATCH)
+    assert not is_right(checkpoint, batch, classify(batch), TOLERANCES["fp32"])
+
+
+def test_what_does_not_fit_runs_in_smaller_pieces(
+    open_engine: Open,
+    checkpoint: Checkpoint,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _, classify = open_engine(SimulatedCuda(largest=5))
+    assert "no device memory for batches of 8 images: smaller pieces" in caplog.text
+    batch = images(BATCH)
+    assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp32"])
+
+
+def test_no_memory_for_one_image_is_an_error(
+    open_engine: Open,
+) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        open_engine(SimulatedCuda(largest=0))
+
+
+def test_memory_and_closing(open_engine: Open) -> None:
+    backend, _ = open_engine(SimulatedCuda())
+    memory = backend.memory()
+    assert 0 < memory["allocated"] <= memory["reserved"] <= memory["total"]
+    backend.close()

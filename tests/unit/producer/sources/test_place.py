@@ -1,0 +1,141 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.rig import video
+from tests.rig.pictures import encoded
+from velox.base.errors import SettingError
+from velox.producer.sources.place import Kind, Place, locate, without_credentials
+from velox.settings.config import ProducerSettings
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one of each, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "a=b").mkdir()
+    (tmp_path / "one.jpg").write_bytes(encoded(1))
+    (tmp_path / "bad.jpg").write_bytes(b"text")
+    (tmp_path / "photo").write_bytes(encoded(1, ".png"))
+    for name in ("p.tar", "p.tar.gz", "p.TGZ", "p.txz", "p.tbz2"):
+        (tmp_path / name).touch()
+    video.write(tmp_path / "clip.avi", frames=1)
+    (tmp_path / "clip").write_bytes((tmp_path / "clip.avi").read_bytes())
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("entry", "place"),
+    [
+        ("synthetic", Place("synthetic", Kind.SYNTHETIC, "")),
+        ("line-1=synthetic", Place("line-1", Kind.SYNTHETIC, "")),
+        ("photos", Place("photos", Kind.FILES, "photos")),
+        ("photos/", Place("photos", Kind.FILES, "photos/")),
+        (".", Place(".", Kind.FILES, ".")),
+        ("./a=b", Place("a=b", Kind.FILES, "./a=b")),
+        ("mine=photos", Place("mine", Kind.FILES, "photos")),
+        ("one.jpg", Place("one.jpg", Kind.FILES, "one.jpg")),
+        ("bad.jpg", Place("bad.jpg", Kind.FILES, "bad.jpg")),
+        ("photo", Place("photo", Kind.FILES, "photo")),
+        ("p.tar", Place("p.tar", Kind.TAR, "p.tar")),
+        ("p.tar.gz", Place("p.tar.gz", Kind.TAR, "p.tar.gz")),
+        ("p.TGZ", Place("p.TGZ", Kind.TAR, "p.TGZ")),
+        ("p.txz", Place("p.txz", Kind.TAR, "p.txz")),
+        ("p.tbz2", Place("p.tbz2", Kind.TAR, "p.tbz2")),
+        ("-", Place("-", Kind.TAR, "")),
+        ("clip.avi", Place("clip.avi", Kind.VIDEO, "clip.avi")),
+        ("clip", Place("clip", Kind.VIDEO, "clip")),
+        ("0", Place("camera-0", Kind.DEVICE, "0")),
+        ("door=2", Place("door", Kind.DEVICE, "2")),
+        (
+            "rtsp://u:p@10.0.0.7:554/live?token=t#x",
+            Place(
+                "rtsp://10.0.0.7:554/live", Kind.STREAM, "rtsp://u:p@10.0.0.7:554/live?token=t#x"
+            ),
+        ),
+        (
+            "door=http://10.0.0.7/?a=b",
+            Place("door", Kind.STREAM, "http://10.0.0.7/?a=b"),
+        ),
+    ],
+)
+def test_an_entry_says_what_it_is(entry: str, place: Place, here: Path) -> None:
+    (found,) = locate((entry,), loop=False)
+    assert (found.id, found.kind, found.location) == (place.id, place.kind, place.location)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://user:secret@host/live",
+        "rtsp://user:se/secret@host/live",
+        "rtsp://user:se?secret@host/live",
+        "rtsp://user:se#secret@host/live",
+        "rtsp://user:se@secret@host/live",
+        "rtsp://secret@host/live",
+        "rtsp://host/live?user=a&password=secret",
+        "rtsp://host/live#secret",
+    ],
+)
+def test_no_credentials_in_the_name(address: str) -> None:
+    assert without_credentials(address) == "rtsp://host/live"
+    (place,) = locate((address,), loop=False)
+    assert "secret" not in repr(place)
+    assert place.location == address
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        (("gone",), r"SOURCE names 'gone': No such file or directory"),
+        (("pipe",), r"SOURCE names 'pipe': no folder, file or camera"),
+        (("/dev/null",), r"SOURCE names '/dev/null': no folder, file or camera"),
+        (("photos", "photos/"), r"SOURCE has two entries 'photos': write NAME=LOCATION"),
+        (("rtsp://a/x?1", "rtsp://a/x?2"), r"two entries 'rtsp://a/x'"),
+        (("rtsp://user:secret@",), r"an address without a host: 'rtsp://'"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(
+    entries: tuple[str, ...], reason: str, here: Path
+) -> None:
+    with pytest.raises(SettingError, match=reason):
+        locate(entries, loop=False)
+
+
+def test_standard_input_comes_once() -> None:
+    with pytest.raises(SettingError, match="SOURCE_LOOP=1 is not allowed with SOURCE=-"):
+        locate(("-",), loop=True)
+
+
+def test_a_terminal_is_no_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    main, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(SettingError, match="standard input is a terminal"):
+            locate(("-",), loop=False)
+    os.close(main)
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        ("synthetic", ("synthetic",)),
+        (" a , b=c ", ("a", "b=c")),
+        (r"a\,b,c\,d", ("a,b", "c,d")),
+        ("rtsp://u:p@h/x?y=1&z=2#f", ("rtsp://u:p@h/x?y=1&z=2#f",)),
+    ],
+)
+def test_the_setting_is_a_list_of_entries(text: str, entries: tuple[str, ...]) -> None:
+    settings = ProducerSettings.load({"SOURCE": text})
+    assert settings.source == entries
+    assert text not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["", ",", "rtsp://u:secret@h,", "a,,b", "a\0b"])
+def test_an_empty_entry_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(SettingError, match="SOURCE=<hidden> is not allowed") as refused:
+        ProducerSettings.load({"SOURCE": text})
+    assert "secret" not in str(refused.value)

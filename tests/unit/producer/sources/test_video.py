@@ -1,0 +1,127 @@
+import threading
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.rig import video
+from tests.rig.pictures import COLOURS, colour
+from velox.producer.sources.capture import Capture, Item, Unreadable
+from velox.producer.sources.video import Thinning, VideoFile
+
+GO_ON = threading.Event()
+
+
+def read(path: Path, *, max_fps: float = 0, quality: int = 95) -> list[Item]:
+    return list(VideoFile("clip", str(path), quality=quality, max_fps=max_fps).items(GO_ON))
+
+
+def seen(item: Item) -> str:
+    """The colour of a frame."""
+    assert isinstance(item, Capture)
+    image = cv2.imdecode(np.frombuffer(item.value, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    means: list[float] = image.mean(axis=(0, 1)).tolist()
+    return COLOURS[2 - means.index(max(means))]
+
+
+@pytest.mark.parametrize(
+    ("max_fps", "numbers"),
+    [
+        (0, range(20)),
+        (10, range(20)),
+        (60, range(20)),
+        (5, range(0, 20, 2)),
+        (2.5, range(0, 20, 4)),
+    ],
+)
+def test_its_own_time_decides_which_frames_go(
+    max_fps: float, numbers: range, tmp_path: Path
+) -> None:
+    found = read(video.write(tmp_path / "clip.avi", frames=20, fps=10), max_fps=max_fps)
+    assert [seen(each) for each in found] == [colour(number) for number in numbers]
+    for each in found:
+        assert isinstance(each, Capture)
+        assert (each.source, each.content_type, each.label) == ("clip", "image/jpeg", None)
+
+
+def test_frames_are_encoded_at_the_quality(tmp_path: Path) -> None:
+    path = video.write(tmp_path / "clip.avi", frames=1)
+    sizes = [len(read(path, quality=quality)[0].value) for quality in (20, 95)]  # type: ignore[union-attr]
+    assert 2 * sizes[0] < sizes[1]
+
+
+def test_a_video_that_is_cut_short_is_named(tmp_path: Path) -> None:
+    path = video.write(tmp_path / "clip.avi", frames=40)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    *frames, end = read(path)
+    assert 10 < len(frames) < 30
+    assert end == Unreadable("clip", f"the video ends after {len(frames)} of 40 frames")
+
+
+@pytest.mark.parametrize("data", [b"", b"no video" * 1000])
+def test_what_is_no_video_is_named(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    path.write_bytes(data)
+    assert read(path) == [Unreadable("clip", "neither an image nor a video that OpenCV reads")]
+
+
+def test_a_frame_that_cannot_be_decoded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = video.write(tmp_path / "clip.avi", frames=5)
+    real = cv2.VideoCapture
+
+    class Failing:
+        def __init__(self, *arguments: Any) -> None:
+            self._video = real(*arguments)
+            self._frame = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._video, name)
+
+        def retrieve(self) -> Any:
+            self._frame += 1
+            return (False, None) if self._frame == 3 else self._video.retrieve()
+
+    monkeypatch.setattr(cv2, "VideoCapture", Failing)
+    found = read(path)
+    assert found[2] == Unreadable("clip frame 3", "cannot be decoded")
+    assert [isinstance(each, Capture) for each in found] == [True, True, False, True, True]
+
+
+def test_how_far_it_is_and_that_it_can_be_read_again(tmp_path: Path) -> None:
+    path = video.write(tmp_path / "clip.avi", frames=4)
+    source = VideoFile("clip", str(path), quality=90, max_fps=0)
+    assert source.done is None
+    for _ in range(2):
+        assert [source.done for _ in source.items(GO_ON)] == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_it_ends_when_told_and_that_is_not_cut_short(tmp_path: Path) -> None:
+    path = video.write(tmp_path / "clip.avi", frames=40)
+    stop = threading.Event()
+    items = VideoFile("clip", str(path), quality=90, max_fps=0).items(stop)
+    list(islice(items, 3))
+    stop.set()
+    assert list(items) == []
+
+
+def test_thinning_is_even_and_catches_up_on_nothing() -> None:
+    thinning = Thinning(10)
+    at_30_fps = [number / 30 for number in range(300)]
+    through = [seconds for seconds in at_30_fps if thinning.due(seconds)]
+    assert len(through) == 100
+    assert thinning.due(60.0), "after a standstill"
+    assert not thinning.due(60.03)
+    assert not thinning.due(60.06)
+    assert thinning.due(60.1)
+
+
+def test_thinning_lets_all_through() -> None:
+    thinning = Thinning(0)
+    assert all(thinning.due(0.0) for _ in range(10))

@@ -1,0 +1,398 @@
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from velox.base.errors import SettingError, TrainingFailed
+from velox.base.train_progress import Progress
+from velox.base.waiting import Stopped
+from velox.models.architectures import build
+from velox.training import fit as train_fit
+from velox.training.data.dataset import Dataset, Held
+from velox.training.fit import fit
+from velox.training.heads import Heads
+from velox.training.model_files import alone
+from velox.training.resume import State, StateFile
+from velox.training.start_weights import start_from
+from velox.training.trainer import (
+    Recipe,
+    Trainer,
+    class_weights,
+    one_cycle,
+    outputs,
+    require_trainable,
+)
+
+CPU = torch.device("cpu")
+# Several threads wait for each other longer than these small networks compute.
+torch.set_num_threads(1)
+RECIPE = Recipe(
+    epochs=3, patience=0, batch_size=8, learning_rate=0.02, augment=("flip", "light"), seed=4
+)
+
+
+def colours(count: int = 40, *, of_the_first: float = 0.5) -> Dataset:
+    """Noisy images that are red or green."""
+    random = np.random.default_rng(0)
+    targets = (np.arange(count) >= of_the_first * count).astype(np.int64)
+    pixels = random.integers(0, 100, (count, 8, 8, 3)).astype(np.uint8)
+    for row, target in enumerate(targets):
+        pixels[row, :, :, target] += 100
+    return Dataset(Held(pixels), np.arange(count), targets, ("red", "green"))
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(4, 2),
+    )
+
+
+def trainer(recipe: Recipe = RECIPE, stop: threading.Event | None = None) -> Trainer:
+    return Trainer(network(), colours(), recipe=recipe, device=CPU, stop=stop or threading.Event())
+
+
+def weights(of: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in of.network.state_dict().items()}
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def nothing(_done: int, _total: int) -> None:
+    pass
+
+
+def accuracy(of: Trainer) -> float:
+    logits = outputs(of.network, colours(), device=CPU, stop=threading.Event())
+    return float((logits.argmax(dim=1).numpy() == colours().targets).mean())
+
+
+def test_it_learns() -> None:
+    recipe = replace(RECIPE, epochs=8)
+    learner = trainer(recipe)
+    losses = [learner.epoch(number, nothing) for number in range(8)]
+    assert losses[-1] < 0.5 * losses[0]
+    assert accuracy(learner) == 1.0
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    def trained(seed: int) -> dict[str, torch.Tensor]:
+        learner = trainer(replace(RECIPE, seed=seed))
+        learner.epoch(0, nothing)
+        return weights(learner)
+
+    assert equal(trained(4), trained(4))
+    assert not equal(trained(4), trained(5))
+
+
+def test_every_image_is_seen_once_and_no_batch_is_much_smaller() -> None:
+    seen: list[list[int]] = []
+
+    class Watched(Held):
+        def take(self, rows: np.ndarray) -> np.ndarray:
+            seen.append(rows.tolist())
+            return super().take(rows)
+
+    data = colours(41)
+    watched = replace(data, images=Watched(data.images.take(data.rows)))
+    steps: list[tuple[int, int]] = []
+    Trainer(network(), watched, recipe=RECIPE, device=CPU, stop=threading.Event()).epoch(
+        0, lambda *now: steps.append(now)
+    )
+    assert sorted(row for batch in seen for row in batch) == list(range(41))
+    assert {len(batch) for batch in seen} == {6, 7}
+    assert steps == [(step, 6) for step in range(1, 7)]
+
+
+def test_rare_labels_count_for_more() -> None:
+    assert class_weights(colours(40, of_the_first=0.75)).tolist() == pytest.approx([2 / 3, 2.0])
+    assert class_weights(colours(40)).tolist() == [1.0, 1.0]
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
+    shares = [one_cycle(step / 100) for step in range(1, 101)]
+    peak = shares.index(max(shares))
+    assert shares[peak] == 1.0
+    assert shares[:peak] == sorted(shares[:peak])
+    assert shares[peak:] == sorted(shares[peak:], reverse=True)
+    assert shares[-1] == pytest.approx(0.0)
+
+
+def test_a_loss_that_is_no_number_ends_it() -> None:
+    learner = trainer()
+    with torch.no_grad():
+        next(learner.network.parameters()).fill_(math.nan)
+    with pytest.raises(TrainingFailed, match=r"epoch 1 is no number; LEARNING_RATE=0\.02"):
+        learner.epoch(0, nothing)
+
+
+def test_training_and_judging_stop() -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        trainer(stop=stop).epoch(0, nothing)
+    with pytest.raises(Stopped):
+        outputs(network(), colours(), device=CPU, stop=stop)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size", "batch"), [("alexnet", 32, 4), ("vit_b_16", 32, 2)]
+)
+def test_images_that_a_network_cannot_take_are_named(
+    architecture: str, size: int, batch: int
+) -> None:
+    with pytest.raises(SettingError, match=rf"INPUT_SIZE={size} or .*MODEL_ARCH='{architecture}'"):
+        require_trainable(
+            build(architecture, 2), architecture, size=size, batch_size=batch, device=CPU
+        )
+
+
+def test_the_trial_step_changes_nothing() -> None:
+    tried = network()
+    before = {name: value.clone() for name, value in tried.state_dict().items()}
+    require_trainable(tried, "any", size=8, batch_size=4, device=CPU)
+    assert equal(before, tried.state_dict())
+
+
+class Interrupted(Exception):
+    """What a kill does to a training."""
+
+
+def fitted(state_file: StateFile | None, *, kill_after: int | None = None) -> Trainer:
+    """Fit; `kill_after` so many saved states it is cut off."""
+    learner = trainer()
+    if kill_after is not None:
+        assert state_file
+        saved, save = 0, state_file.save
+
+        def saving(state: State) -> None:
+            nonlocal saved
+            save(state)
+            saved += 1
+            if saved == kill_after:
+                raise Interrupted
+
+        state_file.save = saving  # type: ignore[method-assign]
+    fit(
+        learner,
+        colours(30),
+        recipe=RECIPE,
+        device=CPU,
+        state_file=state_file,
+        progress=Progress(open("/dev/null", "w")),  # noqa: SIM115
+        stop=threading.Event(),
+    )
+    return learner
+
+
+@pytest.mark.parametrize("kill_after", [1, 2, 3])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path: Path, kill_after: int) -> None:
+    with pytest.raises(Interrupted):
+        fitted(StateFile(tmp_path / "state", "same"), kill_after=kill_after)
+    resumed = fitted(StateFile(tmp_path / "state", "same"))
+    assert equal(weights(resumed), weights(fitted(None)))
+
+
+def test_the_state_of_another_training_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    StateFile(tmp_path / "state", "one").save(
+        State(epochs=1, trainer={}, best={}, best_epoch=0, best_loss=0.1)
+    )
+    assert StateFile(tmp_path / "state", "other").load() is None
+    assert "it belongs to other data or settings" in caplog.text
+    assert StateFile(tmp_path / "state", "one").load() is not None
+
+
+@pytest.mark.parametrize("content", [b"", b"no state", b"PK\x03\x04cut short"])
+def test_a_broken_state_is_not_used(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state").write_bytes(content)
+    assert StateFile(tmp_path / "state", "one").load() is None
+    assert StateFile(tmp_path / "missing", "one").load() is None
+
+
+class Scripted:
+    """A trainer whose epochs have losses on the validation images that are set beforehand."""
+
+    def __init__(self) -> None:
+        self.network = nn.Linear(1, 2)
+        self.done = 0
+
+    def epoch(self, number: int, _on_step: Callable[[int, int], None]) -> float:
+        self.done = number + 1
+        nn.init.constant_(self.network.bias, number)
+        return 0.0
+
+    def state(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict()}
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "best", "done"),
+    [
+        ([5, 4, 3, 2, 1], 2, 5, 5),
+        ([5, 1, 3, 2, 4], 2, 2, 4),
+        ([5, 1, 3, 2, 4], 0, 2, 5),
+        ([1, 2, 3, 4, 5], 1, 1, 2),
+        ([3, 4, 2, 3, 1], 2, 5, 5),
+        ([3, 4, 0.01, 3, 1], 9, 3, 3),
+    ],
+)
+def test_it_ends_when_patience_does_and_keeps_the_best(
+    monkeypatch: pytest.MonkeyPatch, losses: list[float], patience: int, best: int, done: int
+) -> None:
+    scripted = Scripted()
+    monkeypatch.setattr(train_fit, "outputs", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(train_fit, "_judged", lambda *_: (float(losses[scripted.done - 1]), 0.5))
+    found = fit(
+        scripted,  # type: ignore[arg-type]
+        colours(),
+        recipe=replace(RECIPE, epochs=5, patience=patience),
+        device=CPU,
+        state_file=None,
+        progress=Progress(open("/dev/null", "w")),  # noqa: SIM115
+        stop=threading.Event(),
+    )
+    assert (found, scripted.done) == (best, done)
+    assert scripted.network.bias.tolist() == [best - 1, best - 1]
+
+
+def test_a_second_training_waits_for_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    order: list[str] = []
+    inside, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with alone(tmp_path / "model.pth", threading.Event()):
+            inside.set()
+            leave.wait(10)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(10)
+    threading.Timer(0.3, leave.set).start()
+    with alone(tmp_path / "model.pth", threading.Event()):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
+    assert "waiting for another process that trains model=" in caplog.text
+
+
+def test_waiting_for_another_training_stops(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with (
+        alone(tmp_path / "model.pth", threading.Event()),
+        pytest.raises(Stopped),
+        alone(tmp_path / "model.pth", stop),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    with (
+        pytest.raises(SettingError, match=r"MODEL_PATH='/proc/none/model\.pth' cannot be used"),
+        alone(Path("/proc/none/model.pth"), threading.Event()),
+    ):
+        pass
+
+
+ARCHITECTURE = "shufflenet_v2_x0_5"
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_all_weights_but_the_last_layers_are_taken(tmp_path: Path, wrapped: bool) -> None:
+    given = build(ARCHITECTURE, 1000).state_dict()
+    torch.save({"state_dict": given} if wrapped else given, tmp_path / "weights.pth")
+    started = build(ARCHITECTURE, 3)
+    head = started.state_dict()["fc.weight"].clone()
+    taken = start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
+    own = started.state_dict()
+    assert taken == len(own) - 2
+    assert all(torch.equal(own[name], given[name]) for name in own if not name.startswith("fc."))
+    assert torch.equal(own["fc.weight"], head)
+
+
+def test_the_last_layer_is_not_taken_even_where_it_would_fit(tmp_path: Path) -> None:
+    torch.save(build(ARCHITECTURE, 3).state_dict(), tmp_path / "weights.pth")
+    started = build(ARCHITECTURE, 3)
+    head = started.state_dict()["fc.weight"].clone()
+    start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
+    assert torch.equal(started.state_dict()["fc.weight"], head)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    torch.save(build("squeezenet1_1", 1000).state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(
+        SettingError, match=rf"^INIT_WEIGHTS=.*does not fit MODEL_ARCH='{ARCHITECTURE}': \d+ of"
+    ):
+        start_from(
+            build(ARCHITECTURE, 3),
+            tmp_path / "weights.pth",
+            architecture=ARCHITECTURE,
+            classes=3,
+        )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file"), (b"text", "it is no file of weights"), (b"", "it is no file")],
+)
+def test_a_file_that_holds_no_weights_is_named(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "weights.pth"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingError, match=rf"^INIT_WEIGHTS=.*weights\.pth.*{reason}"):
+        start_from(build(ARCHITECTURE, 3), path, architecture=ARCHITECTURE, classes=3)
+
+
+@pytest.mark.parametrize("architecture", ["inception_v3", "googlenet"])
+def test_the_auxiliary_outputs_of_a_file_are_passed_over(tmp_path: Path, architecture: str) -> None:
+    from torchvision import models
+
+    with torch.device("meta"):
+        full = models.get_model(architecture, weights=None, aux_logits=True, init_weights=False)
+    given = {name: torch.zeros(value.shape) for name, value in full.state_dict().items()}
+    torch.save(given, tmp_path / "weights.pth")
+    started = build(architecture, 3)
+    taken = start_from(started, tmp_path / "weights.pth", architecture=architecture, classes=3)
+    assert taken == len(started.state_dict()) - 2
+
+
+def test_inner_maps_are_taught_once_each_and_leave_no_mark_on_the_network() -> None:
+    plain, taught = (build(ARCHITECTURE, 2) for _ in range(2))
+    heads = Heads(taught, size=64, classes=2)
+    taught.train()(torch.rand(2, 3, 64, 64))
+    assert [each.shape for each in heads()] == [(2, 2)] * 3, "maps of 16, 8 and 4 pixels"
+    assert taught.state_dict().keys() == plain.state_dict().keys()
+    with torch.inference_mode():
+        restored = build(ARCHITECTURE, 2)
+        restored.load_state_dict(taught.state_dict())
+        batch = torch.rand(1, 3, 64, 64)
+        assert torch.equal(taught.eval()(batch), restored.eval()(batch))
+
+
+def test_a_network_without_maps_has_no_heads() -> None:
+    assert Heads(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), size=8, classes=2)() == []

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, records, logs, how a script begins and ends, waiting."""

@@ -1,0 +1,76 @@
+"""Logging: one line an event on standard error, whatever the C libraries print."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import subprocess
+import sys
+import time
+
+from velox.base import native_log
+
+FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+# Characters; what a server or a model says of a record may be as long as the record.
+LONGEST_LINE = 8000
+DATE_FORMAT = "%Y-%m-%dT%H:%M:%S"
+
+
+# Ends of lines, and what makes a terminal move, paint or beep.
+_ESCAPED = {
+    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+}
+
+
+# Kept, so that nobody waits for it when it is forgotten.
+_readers: list[subprocess.Popen[bytes]] = []
+
+
+class _OneLine(logging.Formatter):
+    """Keeps an event on one line: a message may carry text that came with a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record).translate(_ESCAPED)
+        if len(line) <= LONGEST_LINE:
+            return line
+        return f"{line[:LONGEST_LINE]} ... {len(line)} characters"
+
+
+def setup(level: str) -> None:
+    """Send log events of at least this level to standard error, in UTC."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = _OneLine(FORMAT, DATE_FORMAT)
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    if _readers:
+        os.write(2, native_log.LEVEL + level.encode() + b"\n")
+    for chatty in ("pymongo", "urllib3", "matplotlib"):
+        logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLevelName(level)))
+
+
+def capture_native_stderr() -> None:
+    """Let a process of its own make log events of what C libraries write to file descriptor 2.
+
+    libjpeg and OpenCV print a line for every odd image: those are of level DEBUG, all else of level
+    WARNING. Python's own standard error moves to a copy of the descriptor, so log lines and
+    tracebacks still arrive, and so does what Python was doing when a library crashed. Call before
+    `setup`, once. Where no process can be started, everything stays as it is.
+    """
+    read_end, write_end = os.pipe()
+    copy = os.dup(2)
+    try:
+        _readers.append(native_log.start(read_end, copy))
+    except OSError:
+        os.close(copy)
+        os.close(write_end)
+        return
+    finally:
+        os.close(read_end)
+    sys.stderr = os.fdopen(copy, "w", buffering=1, errors="backslashreplace")
+    # What a library has to say must not hold it up.
+    os.set_blocking(write_end, False)
+    os.dup2(write_end, 2)
+    os.close(write_end)
+    faulthandler.enable(sys.stderr)

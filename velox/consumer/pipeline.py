@@ -1,0 +1,279 @@
+"""The pipeline: one direction, in order.
+
+    poll thread -> bounded queue -> batch -> decode -> infer -> files -> store -> commit
+
+Each stage is a thread, joined to the next by a short queue, so that one batch is decoded while the
+one before it is in the model and the one before that is being stored. The model has two threads:
+cores that are done with one batch start on the next. Batches finish in the order they were formed.
+When a stage fails, or the drain runs out of time, the stages discard what comes: it is not
+committed, so it comes again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Queue, SimpleQueue
+
+import numpy as np
+
+from velox.base.errors import InferenceFailed
+from velox.base.records import DeadLetter, Prediction, Record
+from velox.base.waiting import Stopped
+from velox.consumer.polling.ledger import Ledger
+from velox.consumer.polling.poller import Poller
+from velox.consumer.stages.batch import END, End, collect
+from velox.consumer.stages.breaker import NEVER, Breaker
+from velox.consumer.stages.counts import Outcome
+from velox.consumer.stages.decoder import Decoder, Image
+from velox.consumer.stages.model_slot import ModelSlot
+from velox.consumer.stages.predictor import BisectingPredictor, Confidences, Indices
+from velox.consumer.stages.recorder import Findings, Recorder
+from velox.images import known_good
+from velox.monitoring.metrics import Metrics
+
+BATCHES_BETWEEN_STAGES = 2
+BATCHES_IN_THE_MODEL = 2
+STAGES_END_TIMEOUT_S = 0.5
+# What was ahead of a held batch has ended once nothing has for so long.
+HELD_IDLE_S = 1.0
+LOOK_EVERY_S = 0.1
+
+Predicted = tuple[Indices, Confidences, dict[int, InferenceFailed]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch on its way: all records that were polled for it, and what became of them."""
+
+    records: list[Record]
+    predictor: BisectingPredictor
+    classifiable: list[Record] = field(default_factory=list)
+    images: Image = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
+    predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    tried: bool = False
+    inferred: threading.Event = field(default_factory=threading.Event)
+    findings: Findings = field(init=False)
+
+
+class Pipeline:
+    """Runs the stages until told to stop, or until one of them fails.
+
+    Args:
+        poller: fills the intake.
+        intake: records in order of their poll; bounded by the ledger.
+        ledger: told when records are durable.
+        decoder: bytes to images.
+        models: the model that a new batch is to use.
+        recorder: makes outcomes durable.
+        metrics: updated as it goes.
+        batch_size: images at which a batch closes.
+        batch_timeout: seconds after its first image at which it closes.
+        abort: set by the pipeline to end the recorder's retries.
+        breaker: asked before what a stage refuses becomes dead letters; by default nothing is.
+    """
+
+    def __init__(
+        self,
+        *,
+        poller: Poller,
+        intake: SimpleQueue[Record | End],
+        ledger: Ledger,
+        decoder: Decoder,
+        models: ModelSlot,
+        recorder: Recorder,
+        metrics: Metrics,
+        batch_size: int,
+        batch_timeout: float,
+        abort: threading.Event,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
+        self._poller = poller
+        self._intake = intake
+        self._ledger = ledger
+        self._decoder = decoder
+        self._models = models
+        self._recorder = recorder
+        self._metrics = metrics
+        self._batch_size = batch_size
+        self._batch_timeout = batch_timeout
+        self._abort = abort
+        self._failure: BaseException | None = None
+        self._stop = threading.Event()
+        self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._to_store: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._in_order = threading.Lock()
+        self._ended: dict[str, float] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until told to stop; then drain, commit and leave the group.
+
+        Raises:
+            BaseException: what made a stage or the poller fail.
+        """
+        self._stop = stop
+        threads = [
+            threading.Thread(target=self._batches, name="decode", daemon=True),
+            *(
+                threading.Thread(target=self._inference, name="infer", daemon=True)
+                for _ in range(BATCHES_IN_THE_MODEL)
+            ),
+            threading.Thread(target=self._filing, name="files", daemon=True),
+            threading.Thread(target=self._storing, name="store", daemon=True),
+        ]
+        polling = threading.Thread(target=self._poll, name="poll", daemon=True)
+        for thread in (*threads, polling):
+            thread.start()
+        stop.wait()
+        self._await_drain(polling)
+        self._abort.set()
+        self._intake.put(END)
+        deadline = time.monotonic() + STAGES_END_TIMEOUT_S
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if self._failure is not None:
+            raise self._failure
+
+    def _await_drain(self, polling: threading.Thread) -> None:
+        """Until the poller has drained; what the breaker holds is not waited for."""
+        while polling.is_alive():
+            if self._breaker.paused() is not None and self._ledger.idle_seconds() > HELD_IDLE_S:
+                self._ledger.abandon()
+            polling.join(LOOK_EVERY_S)
+
+    def _poll(self) -> None:
+        try:
+            self._poller.run(self._stop)
+        except Exception as error:
+            self._fail(error)
+
+    def _batches(self) -> None:
+        while True:
+            records = collect(self._intake, size=self._batch_size, timeout=self._batch_timeout)
+            if records is None:
+                break
+            batch = Batch(records, self._models.take())
+            if self._through("decode", self._decode, batch):
+                self._to_infer.put(batch)
+        for _ in range(BATCHES_IN_THE_MODEL):
+            self._to_infer.put(END)
+
+    def _inference(self) -> None:
+        while not isinstance(batch := self._next_to_infer(), End):
+            self._through("infer", self._infer, batch)
+            self._models.give_back(batch.predictor)
+            batch.inferred.set()
+
+    def _next_to_infer(self) -> Batch | End:
+        """The next batch, which is handed on before it is inferred: so batches keep their order."""
+        with self._in_order:
+            batch = self._to_infer.get()
+            self._to_files.put(batch)
+            return batch
+
+    def _filing(self) -> None:
+        while not isinstance(batch := self._to_files.get(), End):
+            batch.inferred.wait()
+            if self._through("files", self._write_files, batch):
+                self._to_store.put(batch)
+        self._to_store.put(END)
+
+    def _storing(self) -> None:
+        while not isinstance(batch := self._to_store.get(), End):
+            if self._through("store", self._store, batch):
+                self._ledger.finish(batch.records)
+
+    def _through(self, stage: str, work: Callable[[Batch], None], batch: Batch) -> bool:
+        """One batch through one stage; whether it may go on.
+
+        Once anything has failed, batches are discarded.
+        """
+        if self._abort.is_set():
+            return False
+        started = time.monotonic()
+        try:
+            work(batch)
+        except Stopped:
+            return False
+        except Exception as error:
+            self._fail(error)
+            return False
+        self._observe(stage, started, time.monotonic())
+        return True
+
+    def _observe(self, stage: str, started: float, ended: float) -> None:
+        """Measure a stage's work: what two batches share in time counts once."""
+        since = max(started, self._ended.get(stage, started))
+        self._ended[stage] = ended
+        self._metrics.stage_seconds.labels(stage).observe(max(0.0, ended - since))
+
+    def _decode(self, batch: Batch) -> None:
+        self._metrics.batch_size.observe(len(batch.records))
+        waited = time.monotonic() - batch.records[0].received
+        self._metrics.stage_seconds.labels("queue").observe(waited)
+        size = batch.predictor.engine.input_size
+        batch.images, batch.classifiable, batch.dead = self._breaker.until_taken(
+            "decode",
+            lambda: self._decoder.decode(self._current(batch.records), size),
+            told=lambda done: (len(done[1]) + len(done[2]), [each.error for each in done[2]]),
+            probe=lambda: self._decoder.refusal(known_good.encoded(), size),
+        )
+
+    def _current(self, records: list[Record]) -> list[Record]:
+        return [record for record in records if self._ledger.is_current(record)]
+
+    def _infer(self, batch: Batch) -> None:
+        if not batch.classifiable:
+            return
+        indices, confidences, failures = self._breaker.until_taken(
+            "infer",
+            lambda: self._predict(batch),
+            told=lambda done: (len(done[0]), list(done[2].values())),
+            probe=lambda: self._model_fails(batch),
+        )
+        labels = batch.predictor.engine.labels
+        for row, record in enumerate(batch.classifiable):
+            if (failure := failures.get(row)) is not None:
+                batch.dead.append(DeadLetter(record, "infer", failure))
+            else:
+                label = labels[int(indices[row])]
+                batch.predictions.append((record, Prediction(label, float(confidences[row]))))
+
+    def _predict(self, batch: Batch) -> Predicted:
+        """With the batch's model, or the one that took its place while the batch was held."""
+        if batch.tried and batch.predictor is not self._models.current:
+            self._models.give_back(batch.predictor)
+            batch.predictor = self._models.take()
+            size = batch.predictor.engine.input_size
+            batch.images, batch.classifiable, dead = self._decoder.decode(batch.classifiable, size)
+            batch.dead += dead
+        batch.tried = True
+        return batch.predictor.predict(batch.images)
+
+    def _model_fails(self, batch: Batch) -> InferenceFailed | None:
+        size = batch.predictor.engine.input_size
+        return batch.predictor.predict(known_good.pixels(size))[2].get(0)
+
+    def _write_files(self, batch: Batch) -> None:
+        engine = batch.predictor.engine
+        outcome = Outcome(batch.predictions, batch.dead, engine.digest, engine.labels)
+        batch.findings = self._recorder.write_files(outcome)
+
+    def _store(self, batch: Batch) -> None:
+        self._recorder.record(batch.findings)
+
+    def _fail(self, error: BaseException) -> None:
+        """Remember the first failure, discard all that is in flight, and stop."""
+        self._failure = self._failure or error
+        log.error("pipeline failed error=%s: %s", type(error).__name__, error)
+        self._abort.set()
+        self._ledger.abandon()
+        self._stop.set()

@@ -1,0 +1,1 @@
+"""Polling: records in, offsets out, through rebalances."""

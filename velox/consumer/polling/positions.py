@@ -1,0 +1,69 @@
+"""How far the client has come in each partition, beyond the last record that it gave.
+
+Markers of transactions, aborted records, holes of compaction and expired records take offsets and
+are never polled. A partition whose last offsets are such ones is done all the same, and a partition
+whose records have all expired has lost them, whether or not another record ever comes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+from velox.consumer.polling.ledger import Ledger
+from velox.consumer.polling.offset_gaps import OffsetGaps
+
+EVERY_S = 1.0
+
+
+class Positions:
+    """Tells the ledger and the gaps how far the client is. Only for the thread that polls.
+
+    Args:
+        ledger: told how far each partition was read.
+        gaps: told too, and asked which partitions' positions can be believed.
+        position: the offset after the last that the client took of each partition, negative where
+            it has taken none since its start or a seek.
+        log_start: the first offset still in a partition's log, negative where unknown.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        gaps: OffsetGaps,
+        position: Callable[[Collection[int]], dict[int, int]],
+        log_start: Callable[[int], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._gaps = gaps
+        self._position = position
+        self._log_start = log_start
+        self._clock = clock
+        self._due = clock()
+
+    def look_when_due(self, partitions: Collection[int]) -> None:
+        """Look at these partitions if the last time is long enough ago."""
+        if self._clock() < self._due:
+            return
+        self._due = self._clock() + EVERY_S
+        self._look(partitions)
+
+    def _look(self, partitions: Collection[int]) -> None:
+        for number, offset in self._position(partitions).items():
+            # librdkafka's position stays behind when a log goes back without a seek: it takes the
+            # larger one (rd_kafka_q_serve_rkmessages).
+            if offset > self._gaps.start(number, -1) and not self._gaps.went_back(number):
+                self._reach(number, offset)
+
+    def at_end(self, partition: int, offset: int) -> None:
+        """The client has read to the end of what can be read now, which is this offset."""
+        self._look([partition])
+        self._reach(partition, offset)
+
+    def _reach(self, partition: int, offset: int) -> None:
+        if self._ledger.epoch(partition) >= 0:
+            self._gaps.reach(partition, offset, self._log_start)
+            self._ledger.reach(partition, offset)

@@ -1,0 +1,1 @@
+"""The stages between poll and commit: decode, infer, record."""

@@ -1,0 +1,122 @@
+"""Dead letters: records that cannot be classified, stored or told of go to a topic of their own.
+
+The headers are named as Kafka Connect names them, so its tools read them. A letter that the topic
+refuses is sent again with less in it: without the value and with its headers clipped, then with
+nothing but place and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from velox.base.errors import MessageRefused
+from velox.base.records import DEAD_LETTERS, LONGEST_TEXT, DeadLetter, Headers
+from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.outbox import Outbox
+
+SUFFIX = DEAD_LETTERS
+PREFIX = "__connect.errors."
+LONGEST_MESSAGE = 1000
+# Of the record's own headers, where they do not travel whole.
+MOST_HEADERS = 100
+SHORTEST_MESSAGE = 200
+# Says how large a value was that does not travel with a dead letter.
+OMITTED_HEADER = "velox.value.omitted.bytes"
+# Says how much of the key and of the headers does not.
+CLIPPED_HEADER = "velox.headers.clipped.bytes"
+OMITTED_KEY_HEADER = "velox.key.omitted.bytes"
+
+
+class DeadLetters:
+    """Sends dead letters and waits until the broker has acknowledged them.
+
+    Args:
+        topic: the topic of the records; its dead letters go to `<topic>-dlt`.
+        bootstrap: broker addresses.
+        extra: further librdkafka properties.
+
+    Raises:
+        SettingError: when librdkafka refuses a property of KAFKA_CONFIG.
+    """
+
+    def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
+        self.topic = topic + SUFFIX
+        self._outbox: Outbox[DeadLetter] = Outbox(
+            AcknowledgedProducer(
+                topic=self.topic, bootstrap=bootstrap, extra=extra, role="dead-letters"
+            ),
+            name=f"dead-letter topic {self.topic} (KAFKA_TOPIC's)",
+            identity=lambda letter: f"{letter.record.id}:{letter.stage}",
+            forms=(_whole, _without_value, _place_and_reason),
+        )
+
+    def send(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """Send all and wait for their acknowledgement, with less in them where that is needed.
+
+        Returns:
+            Those that have to be sent again.
+
+        Raises:
+            BrokerUnavailable: when that is all, with the reason.
+            SendFailed: when nothing can be sent there, with the reason and what to do.
+        """
+        return self._outbox.send(letters)
+
+    def refused(self) -> list[tuple[DeadLetter, MessageRefused]]:
+        """Those of which the topic refused even place and reason since the last call."""
+        return self._outbox.refused()
+
+    def close(self) -> None:
+        """Drop what was not acknowledged; its records are not committed and come again."""
+        self._outbox.close()
+
+
+def _whole(letter: DeadLetter) -> Outgoing:
+    record = letter.record
+    headers = (*record.headers, *_reasons(letter, LONGEST_MESSAGE))
+    return Outgoing(f"{record.id}:{letter.stage}:0", record.key, record.value, headers)
+
+
+def _without_value(letter: DeadLetter) -> Outgoing:
+    record = letter.record
+    kept = tuple(_clipped(*each) for each in record.headers[:MOST_HEADERS])
+    clipped = _size(record.headers) - _size(kept)
+    said = ((CLIPPED_HEADER, str(clipped).encode()),) if clipped else ()
+    headers = (*kept, *_reasons(letter, LONGEST_MESSAGE), _omitted(letter), *said)
+    return Outgoing(f"{record.id}:{letter.stage}:1", record.key, None, headers)
+
+
+def _place_and_reason(letter: DeadLetter) -> Outgoing:
+    """With the record's id as its key: a compacted topic takes no message without one."""
+    record = letter.record
+    said = (
+        (CLIPPED_HEADER, str(_size(record.headers)).encode()),
+        (OMITTED_KEY_HEADER, str(len(record.key or b"")).encode()),
+    )
+    headers = (*_reasons(letter, SHORTEST_MESSAGE), _omitted(letter), *said)
+    return Outgoing(f"{record.id}:{letter.stage}:2", record.id.encode(), b"", headers)
+
+
+def _reasons(letter: DeadLetter, longest: int) -> Headers:
+    record, error = letter.record, letter.error
+    reasons = {
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+        "stage": letter.stage,
+        "exception.class.name": type(error).__name__,
+        "exception.message": str(error)[:longest],
+    }
+    return tuple((PREFIX + name, text.encode(errors="replace")) for name, text in reasons.items())
+
+
+def _omitted(letter: DeadLetter) -> tuple[str, bytes]:
+    return OMITTED_HEADER, str(letter.record.size).encode()
+
+
+def _clipped(name: str, value: bytes | None) -> tuple[str, bytes | None]:
+    return name[:LONGEST_TEXT], None if value is None else value[:LONGEST_TEXT]
+
+
+def _size(headers: Headers) -> int:
+    return sum(len(name) + len(value or b"") for name, value in headers)

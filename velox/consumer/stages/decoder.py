@@ -1,0 +1,101 @@
+"""The decode stage: a batch of records to an array of images, on several cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from velox.base.cores import usable_cores
+from velox.base.errors import BadImage
+from velox.base.records import DeadLetter, Record
+
+STAGE = "decode"
+
+Image = NDArray[np.uint8]
+
+
+class DecodeOne(Protocol):
+    """As `velox.decode.decode`."""
+
+    def __call__(self, data: bytes | None, *, size: int, max_pixels: int) -> Image:
+        """One image, uint8 RGB [size, size, 3]; raises BadImage."""
+
+
+class Decoder:
+    """Decodes batches with a pool of threads; OpenCV releases the interpreter's lock.
+
+    Args:
+        decode: decodes one image.
+        max_pixels: pixels above which an image is refused.
+        threads: threads of the pool; 0 for one a usable core. The engine has as many: the kernel
+            gives each stage what the other leaves, which no fixed split does.
+    """
+
+    def __init__(self, decode: DecodeOne, *, max_pixels: int, threads: int = 0) -> None:
+        cv2.setNumThreads(1)
+        self._decode = decode
+        self._max_pixels = max_pixels
+        self._threads = threads or usable_cores()
+        self._pool = ThreadPoolExecutor(self._threads, "decode")
+
+    def decode(
+        self, records: Sequence[Record], size: int
+    ) -> tuple[Image, list[Record], list[DeadLetter]]:
+        """Decode the records' values.
+
+        Args:
+            records: whose values are encoded images.
+            size: height and width of the results in pixels.
+
+        Returns:
+            The images, uint8 RGB [N, size, size, 3], their records in the same order, and a
+            dead letter for each record that is no image.
+        """
+        images = np.empty((len(records), size, size, 3), np.uint8)
+        errors: list[BadImage | None] = [None] * len(records)
+        decode_every_nth = self._chunk(records, images, errors)
+        if len(records) == 1:
+            # To wake a thread takes longer than to hand over one image gains.
+            decode_every_nth(0)
+        else:
+            list(self._pool.map(decode_every_nth, range(self._threads)))
+        good = [row for row, error in enumerate(errors) if error is None]
+        dead = [
+            DeadLetter(record, STAGE, error)
+            for record, error in zip(records, errors, strict=True)
+            if error is not None
+        ]
+        if dead:
+            images = images[good]
+        return images, [records[row] for row in good], dead
+
+    def _chunk(
+        self, records: Sequence[Record], images: Image, errors: list[BadImage | None]
+    ) -> Callable[[int], None]:
+        def decode_every_nth(first: int) -> None:
+            for row in range(first, len(records), self._threads):
+                try:
+                    images[row] = self._decode(
+                        records[row].value, size=images.shape[1], max_pixels=self._max_pixels
+                    )
+                except BadImage as error:
+                    errors[row] = error
+
+        return decode_every_nth
+
+    def refusal(self, data: bytes, size: int) -> BadImage | None:
+        """Why an encoded image would be refused, None if it would not."""
+        try:
+            self._decode(data, size=size, max_pixels=self._max_pixels)
+        except BadImage as error:
+            return error
+        return None
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

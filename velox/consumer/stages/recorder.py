@@ -1,0 +1,248 @@
+"""The last two stages: make all that a batch came to durable, in the order that loses nothing.
+
+Image files first, then documents that name them, then results for other systems, then dead
+letters. Only when all are acknowledged may the batch's offsets be committed. What the store or the
+broker cannot take now is tried again for as long as it takes; what the store refuses for good
+becomes a dead letter. Files are a stage of their own, so that those of one batch are written while
+the database takes the documents of the one before.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from velox.base.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
+from velox.base.sink_errors import FILES, Verdict, verdict_of
+from velox.base.thinned_log import ThinnedLog
+from velox.consumer.stages.breaker import NEVER, Breaker
+from velox.consumer.stages.counts import Outcome, count
+from velox.consumer.stages.results import Result
+from velox.consumer.stages.store_writer import write_patiently
+from velox.consumer.stages.topic_sender import Receiver, TopicSender
+from velox.images import known_good
+from velox.monitoring.live.matches import LatestMatches
+from velox.monitoring.metrics import Metrics
+from velox.stores.image_files import ImageFiles
+from velox.stores.sqlite import Rejected, Store
+
+STAGE = "store"
+RESULTS_STAGE = "results"
+LETTERS_STAGE = "dead_letter"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """An outcome whose image files are written.
+
+    Attributes:
+        outcome: all that the batch came to.
+        matches: its detections with their records, in order.
+    """
+
+    outcome: Outcome
+    matches: Sequence[tuple[Record, Detection]]
+
+
+class Recorder:
+    """Writes outcomes down.
+
+    Args:
+        store: where detections go.
+        files: where matched images go.
+        dead_letters: where records go that cannot be classified or stored.
+        metrics: updated once an outcome is durable.
+        threshold: least confidence of a match, in [0, 1].
+        targets: labels that count as a match; empty for all.
+        abort: ends retries; what was not durable by then is not committed either.
+        results: where every prediction goes, if anywhere.
+        latest: shown what was matched, if anybody looks.
+        breaker: asked before what the store refuses becomes dead letters; by default nothing is.
+        wall_clock: seconds since the epoch.
+
+    Attributes:
+        waiting_for: the server whose answer the recorder waits for at this moment, if any; each
+            attempt has a limit of its own, so only a server that is away keeps it waiting.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        files: ImageFiles,
+        dead_letters: Receiver[DeadLetter],
+        metrics: Metrics,
+        threshold: float,
+        targets: frozenset[str],
+        abort: threading.Event,
+        results: Receiver[Result] | None = None,
+        latest: LatestMatches | None = None,
+        breaker: Breaker | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._dead_letters = dead_letters
+        self._metrics = metrics
+        self._threshold = threshold
+        self._targets = targets
+        self._abort = abort
+        self._results = results
+        self._latest = latest
+        self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
+        self._topics = TopicSender(breaker=self._breaker, abort=abort, waiting=self._waiting)
+        self._wall_clock = wall_clock
+        self._match_log = ThinnedLog(log, per_second=3)
+        self._trouble_log = ThinnedLog(log, per_second=0.1)
+        self.waiting_for: str | None = None
+
+    def write_files(self, outcome: Outcome) -> Findings:
+        """Find the matches and write their images."""
+        return Findings(
+            outcome,
+            [
+                (record, self._detection(record, prediction, outcome.model))
+                for record, prediction in outcome.predictions
+                if self._is_match(prediction)
+            ],
+        )
+
+    def record(self, findings: Findings) -> None:
+        """Make all else durable.
+
+        Raises:
+            Stopped: when told to abort before it was durable.
+            StoreRefuses: when the store takes nothing until somebody changes something.
+        """
+        outcome = findings.outcome
+        detections = [detection for _, detection in findings.matches]
+        refused = self._stored(detections, outcome) if detections else []
+        records = {record.id: record for record, _ in findings.matches}
+        dead = [
+            *outcome.dead,
+            *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),
+        ]
+        untold = self._send_results(outcome)
+        if dead or untold:
+            self._send_letters([*dead, *untold])
+        lost = {each.id for each, _ in refused}
+        kept = [each for each in detections if each.id not in lost]
+        self._count(outcome, kept, dead, untold)
+        if self._latest is not None:
+            self._latest.add([(each, records[each.id]) for each in kept])
+
+    def _is_match(self, prediction: Prediction) -> bool:
+        wanted = not self._targets or prediction.label in self._targets
+        return wanted and prediction.confidence >= self._threshold
+
+    def _as_results(self, outcome: Outcome) -> list[Result]:
+        return [
+            Result(record, prediction, self._is_match(prediction), outcome.model)
+            for record, prediction in outcome.predictions
+        ]
+
+    def _detection(self, record: Record, prediction: Prediction, model: str) -> Detection:
+        now_ms = int(self._wall_clock() * 1000)
+        captured = usable_timestamp(record.timestamp_ms)
+        return Detection(
+            id=record.id,
+            timestamp=utc_text(record.timestamp_ms if captured else now_ms),
+            predicted_label=prediction.label,
+            confidence=prediction.confidence,
+            ground_truth=record.header("label"),
+            file_path=self._write_file(record),
+            source=record.header("source"),
+            latency_ms=float(max(0, now_ms - record.timestamp_ms)) if captured else 0.0,
+            model=model,
+        )
+
+    def _write_file(self, record: Record) -> str | None:
+        """A detection without its image is better than none: a full disk stops no documents."""
+        try:
+            return self._files.write(record)
+        except OSError as error:
+            self._metrics.image_write_errors.inc()
+            alone = verdict_of(FILES, error.errno) is Verdict.NOT_THIS_ONE
+            self._trouble_log.warning(
+                "image not written, others are: id=%s reason=%r"
+                if alone
+                else "image not written, nor others while this lasts: id=%s reason=%r",
+                record.id,
+                str(error),
+            )
+            return None
+
+    def _stored(self, detections: Sequence[Detection], outcome: Outcome) -> Rejected:
+        """Write until what is refused is the documents' fault; returns that."""
+
+        def told(refused: Rejected) -> tuple[int, list[Exception]]:
+            return len(detections), [reason for _, reason in refused]
+
+        return self._breaker.until_taken(
+            STAGE,
+            lambda: self._write(detections),
+            told=told,
+            probe=lambda: self._store.probe(known_good.detection(outcome.labels, outcome.model)),
+        )
+
+    def _write(self, detections: Sequence[Detection]) -> Rejected:
+        def again(error: Exception) -> None:
+            self._metrics.store_retries.inc()
+            self._trouble_log.warning("store unavailable, trying again reason=%r", str(error))
+
+        with self._waiting(self._store.name):
+            return write_patiently(self._store, detections, stop=self._abort, on_failure=again)
+
+    def _send_results(self, outcome: Outcome) -> list[DeadLetter]:
+        """Send the results, if they are wanted; returns letters of those that are refused."""
+        if self._results is None or not outcome.predictions:
+            return []
+        results, retries = self._as_results(outcome), self._metrics.result_retries
+        refused = self._topics.send(RESULTS_STAGE, results, self._results, retries)
+        self._metrics.results_refused.inc(len(refused))
+        return [DeadLetter(result.record, RESULTS_STAGE, reason) for result, reason in refused]
+
+    def _send_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Send dead letters; of those that are refused nothing is left but the log and a count."""
+        retries = self._metrics.dead_letter_retries
+        refused = self._topics.send(LETTERS_STAGE, letters, self._dead_letters, retries)
+        for letter, reason in refused:
+            self._metrics.dead_letters_lost.inc()
+            self._trouble_log.error(
+                "dead letter lost id=%s stage=%s error=%r reason=%r",
+                letter.record.id,
+                letter.stage,
+                f"{type(letter.error).__name__}: {letter.error}",
+                str(reason),
+            )
+
+    @contextmanager
+    def _waiting(self, what: str) -> Iterator[None]:
+        self.waiting_for = what
+        yield
+        self.waiting_for = None
+
+    def _count(
+        self,
+        outcome: Outcome,
+        detections: Sequence[Detection],
+        dead: Sequence[DeadLetter],
+        untold: Sequence[DeadLetter],
+    ) -> None:
+        count(self._metrics, outcome, detections, dead, self._wall_clock(), untold)
+        for letter in (*dead, *untold):
+            self._trouble_log.warning(
+                "dead letter id=%s stage=%s reason=%s: %s",
+                letter.record.id,
+                letter.stage,
+                type(letter.error).__name__,
+                letter.error,
+            )
+        for each in detections:
+            self._match_log.info("MATCH: %s (Conf: %.2f)", each.predicted_label, each.confidence)

@@ -1,0 +1,99 @@
+"""Results for other systems: every prediction, match or not, as JSON on a topic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from velox.base.errors import MessageRefused
+from velox.base.records import Prediction, Record, usable_timestamp, utc_text
+from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.outbox import Outbox
+
+SCHEMA = 1
+HEADERS = (("content-type", b"application/json"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One prediction as others see it.
+
+    Attributes:
+        record: the image's record.
+        prediction: its label and confidence.
+        match: whether it counts as a detection.
+        model: the checkpoint's digest.
+    """
+
+    record: Record
+    prediction: Prediction
+    match: bool
+    model: str
+
+    def document(self) -> dict[str, object]:
+        """The fields of schema 1. A field is added under the same number, never changed."""
+        record = self.record
+        captured = usable_timestamp(record.timestamp_ms)
+        return {
+            "schema": SCHEMA,
+            "id": record.id,
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp": utc_text(record.timestamp_ms) if captured else None,
+            "source": record.header("source"),
+            "predicted_label": self.prediction.label,
+            "confidence": self.prediction.confidence,
+            "match": self.match,
+            "ground_truth": record.header("label"),
+            "model": self.model,
+        }
+
+
+class Results:
+    """Sends results, keyed like their images, and waits until the broker has acknowledged them.
+
+    Args:
+        topic: where they go.
+        bootstrap: broker addresses.
+        extra: further librdkafka properties.
+
+    Raises:
+        SettingError: when librdkafka refuses a property of KAFKA_CONFIG.
+    """
+
+    def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
+        self.topic = topic
+        self._outbox: Outbox[Result] = Outbox(
+            AcknowledgedProducer(topic=topic, bootstrap=bootstrap, extra=extra, role="results"),
+            name=f"results topic {topic} (KAFKA_RESULTS_TOPIC)",
+            identity=lambda result: result.record.id,
+            forms=(_message,),
+        )
+
+    def send(self, results: Sequence[Result]) -> list[Result]:
+        """Send all and wait for their acknowledgement.
+
+        Returns:
+            Those that have to be sent again.
+
+        Raises:
+            BrokerUnavailable: when that is all, with the reason.
+            SendFailed: when nothing can be sent there, with the reason and what to do.
+        """
+        return self._outbox.send(results)
+
+    def refused(self) -> list[tuple[Result, MessageRefused]]:
+        """Those that the topic refused for good since the last call, with the reasons."""
+        return self._outbox.refused()
+
+    def close(self) -> None:
+        """Drop what was not acknowledged; its records are not committed and come again."""
+        self._outbox.close()
+
+
+def _message(result: Result) -> Outgoing:
+    record = result.record
+    content = json.dumps(result.document(), allow_nan=False)
+    return Outgoing(record.id, record.key, content.encode(), HEADERS)

@@ -1,0 +1,179 @@
+"""The start of the consumer: it waits for what it needs, in whatever order that appears."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from velox.base.aside import aside
+from velox.base.errors import CheckpointError, SettingError, StoreRefuses, VeloxError
+from velox.base.waiting import Stopped, until_there
+from velox.kafka.topics import Topics
+from velox.models import checkpoint as model
+from velox.models.files import Signatures, may_pass, signatures
+from velox.monitoring.health import Health
+from velox.stores.image_files import ImageFiles
+from velox.stores.mongo import MongoStore
+from velox.stores.sqlite import SQLITE_FILE, SQLiteStore, Store
+
+T = TypeVar("T")
+M = TypeVar("M")
+
+
+def _itself(checkpoint: Any) -> Any:
+    return checkpoint
+
+
+class Waiting:
+    """Waits for one thing after the other, says for what, and gives up at a limit.
+
+    Args:
+        limit: longest wait for each thing in seconds.
+        stop: ends a wait.
+        health: told what the start is waiting for.
+
+    Each method raises StartupTimeout at the limit and Stopped when told to stop.
+    """
+
+    def __init__(self, *, limit: float, stop: threading.Event, health: Health) -> None:
+        self._limit = limit
+        self._stop = stop
+        self._health = health
+
+    def for_model(
+        self,
+        model_path: Path,
+        classes_path: Path,
+        use: Callable[[model.Checkpoint], M] = _itself,
+    ) -> M:
+        """What is made of the checkpoint, once a usable one lies there.
+
+        Args:
+            model_path: the checkpoint.
+            classes_path: its labels.
+            use: makes something of it; raises CheckpointError if it cannot be used.
+        """
+        refused: dict[Signatures, CheckpointError] = {}
+
+        def look() -> M:
+            found = signatures((model_path, classes_path))
+            if found in refused:
+                raise refused[found]
+            try:
+                return use(model.load(model_path, classes_path))
+            except CheckpointError as error:
+                if None not in found and not may_pass(error):
+                    # To try a model takes seconds: once, as long as its files stay what they are.
+                    refused.clear()
+                    refused[found] = error
+                raise
+
+        return self._until(
+            f"model {model_path}",
+            lambda: aside(look, stop=self._stop),
+            (SettingError, Stopped),
+        )
+
+    def for_store(self, store: Store) -> None:
+        """Until the store is open.
+
+        Raises:
+            StoreRefuses: when no waiting helps.
+        """
+
+        def opened() -> bool:
+            store.open()
+            return True
+
+        self._until(f"store {store.name}", opened, final=StoreRefuses)
+
+    def for_topic(
+        self,
+        topics: Topics,
+        topic: str,
+        *,
+        partitions: int = 0,
+        config: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Until the topic is there; where it is smaller than asked for, that is logged."""
+
+        def there() -> int | None:
+            count = topics.partitions(topic)
+            if count and partitions:
+                topics.say_what_is_smaller(topic, partitions=partitions, config=config)
+            return count or None
+
+        self._until(f"topic {topic}", there)
+
+    def for_own_topic(
+        self,
+        topics: Topics,
+        topic: str,
+        *,
+        partitions: int,
+        replication: int,
+        config: Mapping[str, str],
+    ) -> None:
+        """Until a topic that the consumer writes to is there; it is created if need be."""
+        self._until(
+            f"topic {topic}",
+            lambda: (
+                topics.ensure(topic, partitions=partitions, replication=replication, config=config)
+                or None
+            ),
+        )
+
+    def _until(
+        self,
+        what: str,
+        look: Callable[[], T | None],
+        final: type[VeloxError] | tuple[type[VeloxError], ...] = (),
+    ) -> T:
+        def announce(reason: str) -> None:
+            self._health.starting = reason
+
+        return until_there(
+            look,
+            what=what,
+            limit=self._limit,
+            stop=self._stop,
+            announce=announce,
+            final=final,
+        )
+
+
+def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
+    """The store that the settings ask for; it is not opened yet."""
+    if mongo_uri:
+        return MongoStore(uri=mongo_uri, database=database)
+    return SQLiteStore(storage_path / SQLITE_FILE)
+
+
+def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
+    """The folder of matched images.
+
+    Raises:
+        SettingError: when it cannot be made, listed or written to, or named in a document.
+    """
+    try:
+        str(storage_path).encode()
+    except UnicodeEncodeError:
+        raise SettingError(
+            f"STORAGE_PATH={str(storage_path)!r} cannot be used: it is not UTF-8, "
+            "and documents name their images"
+        ) from None
+    try:
+        files = ImageFiles(storage_path, keep=keep)
+        if not os.access(storage_path, os.W_OK | os.X_OK):
+            raise PermissionError("no permission to write there")
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingError(
+            f"STORAGE_PATH={str(storage_path)!r} cannot be used: {reason}; "
+            "it must be a folder that can be written to"
+        ) from None
+    return files

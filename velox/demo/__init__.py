@@ -1,0 +1,1 @@
+"""The demo: broker, trainer, consumer and producer on this machine."""

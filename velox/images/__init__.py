@@ -1,0 +1,1 @@
+"""Images: their headers, their pixels, what decoding costs, and drawn shapes."""

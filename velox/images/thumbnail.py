@@ -1,0 +1,51 @@
+"""Small pictures of large ones, for people to look at."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from velox.base.errors import UndecodableImage
+from velox.images import header as image_header
+from velox.images.memory import needed
+from velox.images.pixels import check_size, gate, reduced
+
+QUALITY = 80
+
+
+def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> bytes:
+    """A JPEG of an encoded image, its aspect ratio kept, never enlarged.
+
+    Args:
+        data: an encoded image in any format that OpenCV reads.
+        longest: pixels of the longer side of the result at most.
+        max_pixels: pixels above which the image is refused before anything is decoded.
+        max_whole: the same for formats that can only be decoded at their full size; of those that
+            take more than `decode_memory.BYTES_A_PIXEL` fewer pixels are allowed.
+
+    Raises:
+        UndecodableImage: when the bytes are no image, or not all of one.
+        ImageTooLarge: when the image claims more than that.
+    """
+    header = image_header.read(data)
+    if header is None or not header.complete:
+        raise UndecodableImage("no image, or not all of one")
+    flag = reduced(header, longest)
+    need = needed(header, data)
+    check_size(header, need, max_whole if flag == cv2.IMREAD_COLOR else max_pixels)
+    taken = gate.enter(need)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+        if image is None:
+            raise UndecodableImage(f"the {header.extension} image cannot be decoded")
+        height, width = image.shape[:2]
+        scale = longest / max(height, width)
+        if scale < 1:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        _, small = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
+    except cv2.error as error:
+        raise UndecodableImage(f"the {header.extension} image cannot be decoded") from error
+    finally:
+        gate.leave(taken)
+    return small.tobytes()

@@ -1,0 +1,1 @@
+"""Kafka's clients: made, understood, and sent through."""

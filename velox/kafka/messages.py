@@ -1,0 +1,58 @@
+"""From the Kafka client's message to the record that flows through the pipeline."""
+
+from __future__ import annotations
+
+import logging
+from operator import methodcaller
+from typing import cast
+
+from confluent_kafka import Message
+
+from velox.base.records import Headers, Record
+from velox.base.thinned_log import ThinnedLog
+
+# A name that is not UTF-8 makes the client return a value and leave an exception behind. A direct
+# call, once the interpreter has specialised it, does not look for one, and something else fails
+# later on; a call through C always looks, and raises SystemError here.
+_read_headers = methodcaller("headers")
+
+log = logging.getLogger(__name__)
+trouble = ThinnedLog(log, per_second=0.1)
+
+
+def record_of(message: Message, *, topic: str, epoch: int, received: float) -> Record:
+    """A message without an error, as a record.
+
+    A timestamp that is missing or before 1970 becomes 0. Headers are dropped where the client
+    cannot read them.
+
+    Args:
+        message: as it was polled.
+        topic: where it was polled from.
+        epoch: of its partition's assignment.
+        received: when it was polled, in monotonic seconds.
+    """
+    return Record(
+        topic=topic,
+        partition=cast(int, message.partition()),
+        offset=cast(int, message.offset()),
+        timestamp_ms=max(0, message.timestamp()[1]),
+        key=message.key(),
+        value=message.value(),
+        headers=_headers(message),
+        epoch=epoch,
+        received=received,
+    )
+
+
+def _headers(message: Message) -> Headers:
+    """All headers, or none where the client cannot read a name because it is not UTF-8."""
+    try:
+        return cast(Headers, tuple(_read_headers(message) or ()))
+    except (SystemError, UnicodeDecodeError):
+        trouble.warning(
+            "headers dropped partition=%s offset=%s reason='a name is not UTF-8'",
+            message.partition(),
+            message.offset(),
+        )
+        return ()

@@ -1,0 +1,271 @@
+"""Topics: waiting for the broker and for a topic, creating it, growing it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from velox.base.errors import BrokerUnavailable
+from velox.kafka.client import Config, common_config, refused
+from velox.kafka.client_log import ClientLog
+from velox.kafka.errors import explained, told
+
+REQUEST_TIMEOUT_S = 5.0
+# Properties of a topic that may be larger than asked for, but not smaller.
+LIMITS = ("max.message.bytes",)
+_LIMITS_REFUSED = frozenset({KafkaError.INVALID_CONFIG, KafkaError.POLICY_VIOLATION})
+_TIMEOUTS = {"operation_timeout": REQUEST_TIMEOUT_S, "request_timeout": REQUEST_TIMEOUT_S}
+
+log = logging.getLogger(__name__)
+
+
+class Topics:
+    """An administrator's view of the cluster.
+
+    Args:
+        bootstrap: broker addresses.
+        extra: further librdkafka properties.
+
+    Attributes:
+        cluster_id: what tells this cluster from others, as last seen; empty before that.
+
+    Raises:
+        SettingError: when librdkafka knows no such property or value.
+    """
+
+    def __init__(self, *, bootstrap: str, extra: Mapping[str, str]) -> None:
+        self.cluster_id = ""
+        self._log = ClientLog(bootstrap)
+        self._config: Config = {**common_config(bootstrap, "admin"), **extra}
+        try:
+            self._admin = AdminClient(self._config, logger=self._log)
+        except KafkaException as error:
+            raise refused(error) from None
+
+    def partitions(self, topic: str) -> int:
+        """The number of partitions of a topic, 0 if there is no such topic.
+
+        Asking makes no topic, whatever the broker's `auto.create.topics.enable`.
+
+        Raises:
+            BrokerUnavailable: when no broker answers.
+        """
+        return self._count(self._metadata(topic), topic)
+
+    def _count(self, cluster: ClusterMetadata, topic: str) -> int:
+        found = cluster.topics[topic]
+        if found.error is None:
+            return len(found.partitions)
+        if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return self._made_by_asking(topic) if _is_embedded(cluster) else 0
+        raise BrokerUnavailable(f"topic {topic}: {explained(found.error)}")
+
+    def largest_batch(self, topic: str) -> str:
+        """A topic's `max.message.bytes`, empty where it is not told."""
+        try:
+            if not _has_controller(self._metadata(topic)):
+                return ""
+        except BrokerUnavailable:
+            return ""
+        found = self._properties(topic).get("max.message.bytes")
+        return "" if found is None else str(found.value)
+
+    def _made_by_asking(self, topic: str) -> int:
+        """The embedded broker makes a topic in no other way."""
+        asking = AdminClient({**self._config, "allow.auto.create.topics": True}, logger=self._log)
+        found = asking.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+        return 0 if found.error else len(found.partitions)
+
+    def _metadata(self, topic: str) -> ClusterMetadata:
+        try:
+            return self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            self._serve()
+            raise BrokerUnavailable(told(error.args[0], self._log)) from None
+        finally:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Take in what the client has to say; nothing else empties its queue."""
+        while self._admin.poll(0):
+            pass
+
+    def identity(self, topic: str) -> str:
+        """What tells a topic from a later one of the same name.
+
+        Raises:
+            BrokerUnavailable: when there is no such topic now, or no broker says.
+        """
+        cluster = self._metadata(topic)
+        if not _has_controller(cluster):
+            raise BrokerUnavailable(f"the cluster has no controller {cluster.controller_id} now")
+        asked = self._admin.describe_topics(
+            TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
+        )
+        try:
+            found = str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
+        except KafkaException as error:
+            self._serve()
+            raise BrokerUnavailable(f"topic {topic}: {told(error.args[0], self._log)}") from None
+        except TimeoutError:
+            # The client has limits of its own, but may not have run meanwhile.
+            raise BrokerUnavailable(f"topic {topic}: no answer to its description") from None
+        self.cluster_id = cluster.cluster_id or self.cluster_id
+        return found
+
+    def ensure(
+        self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]
+    ) -> int:
+        """Create the topic, or make it as large as is asked for, where the broker allows.
+
+        A topic is never shrunk, and a limit that somebody has set on the topic itself is left as it
+        is. What is smaller in the end is not an error as long as the topic is there; it is logged.
+
+        Returns:
+            The number of partitions there are now; 0 if the topic could not be created.
+
+        Raises:
+            BrokerUnavailable: when no broker answers.
+        """
+        there = self.partitions(topic)
+        if there == 0:
+            self._create(NewTopic(topic, partitions, replication, config=dict(config)))
+            return self.partitions(topic)
+        if there < partitions:
+            growth = NewPartitions(topic, partitions)
+            asked = self._admin.create_partitions([growth], **_TIMEOUTS)[topic]
+            if refusal := self._refusal(asked, f"grow to {partitions} partitions", topic):
+                _say_partitions(topic, there, partitions, _why(refusal))
+            there = self.partitions(topic)
+        for name, (limit, least) in self._too_small(topic, config).items():
+            if ConfigSource(limit.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG:
+                _say_limit(topic, name, limit, least, "it was set on the topic itself")
+            elif refusal := self._set(topic, name, least):
+                _say_limit(topic, name, limit, least, _why(refusal))
+        return there
+
+    def say_what_is_smaller(
+        self, topic: str, *, partitions: int, config: Mapping[str, str]
+    ) -> None:
+        """Log where a topic of others is smaller than the settings ask for.
+
+        Raises:
+            BrokerUnavailable: when no broker answers.
+        """
+        there = self.partitions(topic)
+        if 0 < there < partitions:
+            _say_partitions(topic, there, partitions, "the producer makes it larger")
+        for name, (limit, least) in self._too_small(topic, config).items():
+            _say_limit(topic, name, limit, least, "the producer may make it larger")
+
+    def _create(self, new: NewTopic) -> None:
+        refusal = self._refusal(
+            self._admin.create_topics([new], **_TIMEOUTS)[new.topic], "create", new.topic
+        )
+        if refusal and new.config and refusal.code() in _LIMITS_REFUSED:
+            # Hosted clusters have limits of their own; a topic with theirs is better than none.
+            _say_refused(new.topic, f"set {new.config}", refusal)
+            self._create(NewTopic(new.topic, new.num_partitions, new.replication_factor))
+        elif refusal:
+            _say_refused(new.topic, "create", refusal)
+
+    def _too_small(
+        self, topic: str, config: Mapping[str, str]
+    ) -> dict[str, tuple[ConfigEntry, int]]:
+        """The limits of a topic that are below those asked for, by name, as far as is known."""
+        least = {name: int(config[name]) for name in LIMITS if name in config}
+        if not least or not _has_controller(self._metadata(topic)):
+            return {}
+        limits = self._properties(topic)
+        return {
+            name: (limits[name], number)
+            for name, number in least.items()
+            if name in limits and int(limits[name].value or number) < number
+        }
+
+    def _properties(self, topic: str) -> dict[str, ConfigEntry]:
+        """The properties of a topic by name, none where they are not told."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        asked = self._admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
+        try:
+            return dict(asked[resource].result(timeout=2 * REQUEST_TIMEOUT_S))
+        except (KafkaException, TimeoutError) as error:
+            log.info("topic=%s limits=unknown reason=%r", topic, str(error))
+            return {}
+
+    def _set(self, topic: str, name: str, number: int) -> KafkaError | None:
+        entry = ConfigEntry(name, str(number), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        asked = self._admin.incremental_alter_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
+        return self._refusal(asked[resource], f"set {name}={number}", topic)
+
+    def _refusal(self, future: Future[None], verb: str, topic: str) -> KafkaError | None:
+        """Why the broker does not do what it is asked, None if it does."""
+        try:
+            future.result(timeout=2 * REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            found: KafkaError = error.args[0]
+            return None if found.code() == KafkaError.TOPIC_ALREADY_EXISTS else found
+        except TimeoutError:
+            return KafkaError(KafkaError._TIMED_OUT)
+        log.info("topic=%s done=%r", topic, verb)
+        return None
+
+
+def _why(refusal: KafkaError) -> str:
+    denied = refusal.code() in (
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    )
+    what_to_do = ": allow the user of KAFKA_CONFIG to CREATE and ALTER it, and ALTER_CONFIGS of it"
+    return refusal.str() + (what_to_do if denied else "")
+
+
+def _say_refused(topic: str, what: str, refusal: KafkaError) -> None:
+    log.warning("topic=%s cannot=%r reason=%r", topic, what, _why(refusal))
+
+
+def _is_embedded(cluster: ClusterMetadata) -> bool:
+    """Whether it is librdkafka's mock cluster (`rd_kafka_mock_cluster_new` names it so)."""
+    return str(cluster.cluster_id).startswith("mockCluster")
+
+
+def _has_controller(cluster: ClusterMetadata) -> bool:
+    """Whether there is one: the client would wait for it. The embedded broker names none of its."""
+    return cluster.controller_id in cluster.brokers
+
+
+def _say_partitions(topic: str, there: int, wanted: int, why: str) -> None:
+    log.warning(
+        "topic=%s partitions=%d wanted=%d (KAFKA_PARTITIONS): no more consumers than partitions "
+        "have work; %s",
+        topic,
+        there,
+        wanted,
+        why,
+    )
+
+
+def _say_limit(topic: str, name: str, limit: ConfigEntry, wanted: int, why: str) -> None:
+    log.warning(
+        "topic=%s %s=%s wanted=%d: the broker refuses what is larger; %s",
+        topic,
+        name,
+        limit.value,
+        wanted,
+        why,
+    )

@@ -1,0 +1,229 @@
+"""The checkpoint: one file that carries all that rebuilds the model, and the list of its labels.
+
+MODEL_PATH holds one dict: architecture, labels, input size, normalisation, state dict, temperature,
+training metrics and samples. CLASSES_PATH holds the labels as well, as `{"0": "red_circle", ...}`,
+for readers that know no torch. A bare state dict beside such a list also loads: it is taken for
+`mobilenet_v2` at 224 pixels with ImageNet's normalisation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from velox.base.errors import CANNOT_BE_READ, CheckpointError, SettingError
+from velox.base.files import write_whole
+from velox.models.architectures import build
+from velox.models.samples import NO_SAMPLES, Samples
+
+# Of the pixels in [0, 1], red, green and blue, over ImageNet's training images (torchvision docs).
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+BARE_ARCHITECTURE = "mobilenet_v2"
+BARE_INPUT_SIZE = 224
+
+_DIGEST_CHARACTERS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A trained classifier.
+
+    Attributes:
+        architecture: name of a classifier in `torchvision.models`.
+        labels: in the order of the model's outputs.
+        input_size: height and width of the input in pixels.
+        mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
+        state_dict: the weights, on the CPU.
+        metrics: what training measured, as `accuracy` on its test images and `sample_accuracy` on
+            the samples.
+        temperature: divides the outputs before the softmax, so that confidences are honest.
+        samples: to accept the model by, and to calibrate and check a reduced precision; may be
+            none.
+        digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
+    """
+
+    architecture: str
+    labels: tuple[str, ...]
+    input_size: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    state_dict: Mapping[str, Tensor] = field(repr=False)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
+    samples: Samples = field(default=NO_SAMPLES, repr=False)
+    digest: str = ""
+
+
+def restore(checkpoint: Checkpoint) -> nn.Module:
+    """Make the checkpoint's classifier, in evaluation mode, on the CPU."""
+    model = build(checkpoint.architecture, len(checkpoint.labels))
+    model.load_state_dict(dict(checkpoint.state_dict))
+    return model.eval()
+
+
+def save(checkpoint: Checkpoint, model_path: Path, classes_path: Path) -> Checkpoint:
+    """Write a checkpoint and its list of labels; returns it with its digest.
+
+    The labels are in place before the model is, and `load` reads the model before the labels. So
+    who finds the new model finds its labels too. Who still finds the old model may find the new
+    labels; if they differ the pair is refused, and a moment later the new model is there.
+
+    Raises:
+        OSError: when a file cannot be written.
+    """
+    content = {
+        "architecture": checkpoint.architecture,
+        "labels": list(checkpoint.labels),
+        "input_size": checkpoint.input_size,
+        "mean": list(checkpoint.mean),
+        "std": list(checkpoint.std),
+        "temperature": checkpoint.temperature,
+        "metrics": dict(checkpoint.metrics),
+        "samples": {
+            "images": [_as_tensor(each) for each in checkpoint.samples.images],
+            "targets": list(checkpoint.samples.targets),
+        },
+        "state_dict": {name: value.cpu() for name, value in checkpoint.state_dict.items()},
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    data = buffer.getvalue()
+    classes = {str(index): label for index, label in enumerate(checkpoint.labels)}
+    write_whole(classes_path, (json.dumps(classes, indent=2) + "\n").encode())
+    write_whole(model_path, data)
+    return replace(checkpoint, digest=digest(data))
+
+
+def digest(data: bytes) -> str:
+    """The short digest of a checkpoint file's content."""
+    return hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def load(model_path: Path, classes_path: Path) -> Checkpoint:
+    """Read and check a checkpoint; nothing in the file is ever executed.
+
+    Raises:
+        CheckpointError: naming the file, when one is missing, unreadable, cut short, no
+            checkpoint, of an unknown architecture, in disagreement with the labels of
+            `classes_path`, or holds weights that are not finite.
+    """
+    data = _read(model_path)
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except MemoryError as error:
+        raise CheckpointError(f"{model_path} {CANNOT_BE_READ}: no memory") from error
+    except Exception as error:
+        # What torch raises for a broken file differs by where it breaks and is documented nowhere.
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{model_path} is no readable checkpoint: {reason}") from error
+    labels = _labels(_read(classes_path), classes_path)
+    try:
+        checkpoint = _parse(content, labels)
+        _check(checkpoint)
+    except (KeyError, TypeError, ValueError, SettingError) as error:
+        raise CheckpointError(f"{model_path} is no usable checkpoint: {error}") from error
+    if checkpoint.labels != labels:
+        raise CheckpointError(
+            f"{model_path} has the labels {', '.join(checkpoint.labels)}, "
+            f"but {classes_path} has {', '.join(labels)}"
+        )
+    return replace(checkpoint, digest=digest(data))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} {CANNOT_BE_READ}: {error.strerror}") from error
+
+
+def _labels(data: bytes, path: Path) -> tuple[str, ...]:
+    try:
+        classes = json.loads(data)
+        labels = tuple(classes[str(index)] for index in range(len(classes)))
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f'{path} is no list of labels as {{"0": "red_circle"}}') from error
+    if not all(isinstance(label, str) and label for label in labels):
+        raise CheckpointError(f"{path} has a label that is no text")
+    return labels
+
+
+def _parse(content: Any, labels: tuple[str, ...]) -> Checkpoint:
+    if not isinstance(content, dict) or not content:
+        raise ValueError("it holds no dict")
+    if all(isinstance(value, Tensor) for value in content.values()):
+        return Checkpoint(
+            architecture=BARE_ARCHITECTURE,
+            labels=labels,
+            input_size=BARE_INPUT_SIZE,
+            state_dict=content,
+        )
+    missing = {"architecture", "labels", "input_size", "mean", "std", "state_dict"} - content.keys()
+    if missing:
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    return Checkpoint(
+        architecture=str(content["architecture"]),
+        labels=tuple(map(str, content["labels"])),
+        input_size=int(content["input_size"]),
+        mean=_three(content["mean"]),
+        std=_three(content["std"]),
+        state_dict=dict(content["state_dict"]),
+        metrics=dict(content.get("metrics", {})),
+        temperature=float(content.get("temperature", 1.0)),
+        samples=_samples(content.get("samples", {})),
+    )
+
+
+def _as_tensor(data: bytes) -> Tensor:
+    """Bytes in a form that may be read back without executing anything."""
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+
+
+def _samples(content: Any) -> Samples:
+    parts = dict(content)
+    images = (torch.as_tensor(each, dtype=torch.uint8) for each in parts.get("images", ()))
+    targets = map(int, parts.get("targets", ()))
+    return Samples(tuple(each.numpy().tobytes() for each in images), tuple(targets))
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise ValueError where the parts do not make a model, SettingError for its architecture."""
+    samples = checkpoint.samples
+    if len(samples.images) != len(samples.targets):
+        raise ValueError("its samples have not one label each")
+    numbers = (checkpoint.temperature, *checkpoint.std)
+    if not all(math.isfinite(each) and each > 0 for each in numbers):
+        raise ValueError("temperature and std must be above 0")
+    if not all(map(math.isfinite, checkpoint.mean)) or checkpoint.input_size < 1:
+        raise ValueError("mean and input size must be finite, the size at least 1")
+    expected = build(checkpoint.architecture, len(checkpoint.labels)).state_dict()
+    wrong = sorted(expected.keys() ^ checkpoint.state_dict.keys())
+    if wrong:
+        raise ValueError(
+            f"its weights do not fit {checkpoint.architecture}: {len(wrong)} are missing or "
+            f"unknown, the first is {wrong[0]}"
+        )
+    for name, weight in checkpoint.state_dict.items():
+        if weight.shape != expected[name].shape:
+            raise ValueError(
+                f"{name} has the shape {list(weight.shape)}, but {checkpoint.architecture} with "
+                f"{len(checkpoint.labels)} labels needs {list(expected[name].shape)}"
+            )
+        if not torch.isfinite(weight).all():
+            raise ValueError(f"{name} holds values that are not finite")

@@ -1,0 +1,63 @@
+"""The engine on the CPU: a model in its best form, run in parts on all cores."""
+
+from __future__ import annotations
+
+import gc
+import logging
+
+import torch
+from torch import Tensor
+
+from velox.base.cores import usable_cores
+from velox.base.machine import release_free_memory
+from velox.models.checkpoint import Checkpoint
+from velox.models.engine.check import THRESHOLD
+from velox.models.engine.forms import Choice, trial_pixels
+from velox.models.engine.workers import Answer, Workers
+
+log = logging.getLogger(__name__)
+
+
+class CpuBackend:
+    """Runs a checkpoint on the CPU.
+
+    Args:
+        checkpoint: what to run.
+        precision: fp32, bf16, int8, or auto for the fastest of them that is right enough.
+        threshold: the confidence at which an image is a match.
+
+    Attributes:
+        precision: that is used: fp32 where the one asked for is refused, which is logged.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, precision: str, threshold: float = THRESHOLD
+    ) -> None:
+        self._workers = Workers(min(usable_cores(), torch.get_num_threads()))
+        size = checkpoint.input_size
+        with torch.inference_mode():
+            choice = Choice(checkpoint, self._workers)
+            choice.threshold = threshold
+            form = choice.best(precision)
+        single = self._workers.settle_single(form.run, trial_pixels(size)[:1])
+        log.info("cores batch=%d single_image=%d", self._workers.cores, single)
+        self.precision = form.precision
+        self._run = form.run
+        self._part = form.part(size)
+        # What was tried and not chosen took several times what the chosen one does.
+        del choice
+        gc.collect()
+        release_free_memory()
+
+    def __call__(self, pixels: Tensor) -> Answer:
+        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N]."""
+        # The view [N, 3, S, S] of channels-last memory costs nothing.
+        return self._workers.run(self._run, pixels.permute(0, 3, 1, 2), self._part)
+
+    def memory(self) -> dict[str, int]:
+        """There is no device."""
+        return {}
+
+    def close(self) -> None:
+        """End the threads."""
+        self._workers.close()

@@ -1,0 +1,261 @@
+"""The engine on CUDA: one recorded graph for each size of batch, fed through pinned memory.
+
+A batch goes as bytes: they are a quarter of what floats are on the way, and normalising them on the
+device costs next to nothing. A recorded graph runs with one launch instead of hundreds, which is
+most of the time of a small batch. While one batch is computed, the next is copied. Processes that
+share a GPU are not kept apart by the driver, so all memory is taken at the start, within the share
+that the process may have.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from queue import SimpleQueue
+
+import torch
+from torch import Tensor, nn
+
+from velox.base.errors import SettingError
+from velox.models.checkpoint import Checkpoint, restore
+from velox.models.engine.check import (
+    THRESHOLD,
+    Answer,
+    Refused,
+    require_enough,
+    require_same_decisions,
+)
+from velox.models.engine.classifier import Classifier
+from velox.models.engine.engine_ladder import ladder, pieces
+from velox.models.engine.fold import folded
+from velox.models.engine.lanes import Lane
+
+# What each precision tries, in this order, until one is not refused.
+DTYPES = {
+    "auto": (torch.float16, torch.bfloat16, torch.float32),
+    "bf16": (torch.bfloat16,),
+    "fp32": (torch.float32,),
+}
+NAMES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}
+
+# Runs before a recording: libraries choose their algorithms in the first ones.
+_WARM_UPS = 3
+
+# Batches on the device: one that is computed and one that is copied.
+_LANES = 2
+
+log = logging.getLogger(__name__)
+
+
+class CudaBackend:
+    """Runs a checkpoint on one CUDA device, two batches at a time: of them, one is computed.
+
+    Args:
+        checkpoint: what to run.
+        device: where.
+        precision: fp32, bf16, or auto for half precision, fp16 where the model decides so.
+        memory_fraction: share of the device's memory that this process may take.
+        batch_size: the largest batch that runs as one; larger ones run in pieces.
+        threshold: the confidence at which an image is a match.
+
+    Attributes:
+        precision: that is used: fp32 where half precision is refused, which is logged.
+
+    Raises:
+        SettingError: for a precision that CUDA does not have here.
+        torch.OutOfMemoryError: when there is not even memory for one image.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: torch.device,
+        precision: str,
+        memory_fraction: float,
+        batch_size: int,
+        threshold: float = THRESHOLD,
+    ) -> None:
+        if precision not in DTYPES:
+            raise SettingError(
+                f"PRECISION={precision!r} is not allowed on CUDA: one of {', '.join(DTYPES)}"
+            )
+        torch.cuda.set_per_process_memory_fraction(memory_fraction, device)
+        # Sizes of batch are few and recorded once, so the search for algorithms pays.
+        torch.backends.cudnn.benchmark = True
+        self._device = device
+        self._turn = threading.Lock()
+        with torch.cuda.device(device), torch.inference_mode():
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            trial = _Trial(checkpoint, device, batch_size, threshold)
+            self._classifier, dtype = trial.best(precision)
+            self._buffers = _Buffers(batch_size, checkpoint.input_size, device)
+            self._lanes: SimpleQueue[Lane] = SimpleQueue()
+            for _ in range(_LANES):
+                self._lanes.put(Lane(batch_size, checkpoint.input_size, device))
+            self._graphs = self._record(ladder(batch_size))
+        self.precision = NAMES[dtype]
+
+    def _record(self, rungs: list[int]) -> dict[int, torch.cuda.CUDAGraph]:
+        """A graph for each size, by size in ascending order, as far as memory reaches."""
+        # What was made so far was made on another stream.
+        torch.cuda.synchronize(self._device)
+        graphs: dict[int, torch.cuda.CUDAGraph] = {}
+        # Graphs run one at a time and keep nothing between runs, so they share their memory: the
+        # largest is recorded first, and the others fit into what it took.
+        self._pool = torch.cuda.graph_pool_handle()
+        for rung in reversed(rungs):
+            try:
+                graphs[rung] = self._recorded(rung)
+            except torch.OutOfMemoryError:
+                if rung == rungs[0]:
+                    raise
+                log.warning("no device memory for batches of %d images: smaller pieces", rung)
+        return dict(sorted(graphs.items()))
+
+    def _recorded(self, rung: int) -> torch.cuda.CUDAGraph:
+        with torch.cuda.stream(self._stream):
+            for _ in range(_WARM_UPS):
+                self._classify(rung)
+        graph = torch.cuda.CUDAGraph()
+        # Another engine may be at work in another thread while this one is made.
+        with torch.cuda.graph(
+            graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+        ):
+            self._classify(rung)
+        return graph
+
+    def _classify(self, rung: int) -> None:
+        """From the device's buffer of pixels to its buffers of results."""
+        buffers = self._buffers
+        index, confidence = self._classifier(buffers.pixels[:rung].permute(0, 3, 1, 2))
+        buffers.index[:rung].copy_(index)
+        buffers.confidence[:rung].copy_(confidence)
+
+    @torch.inference_mode()
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
+        index = torch.empty(len(pixels), dtype=torch.int64)
+        confidence = torch.empty(len(pixels), dtype=torch.float32)
+        lane = self._lanes.get()
+        try:
+            with torch.cuda.device(self._device):
+                for rows, rung in pieces(len(pixels), list(self._graphs)):
+                    count = rows.stop - rows.start
+                    lane.send(pixels[rows])
+                    self._compute(lane, count, rung)
+                    index[rows], confidence[rows] = lane.results(count)
+        finally:
+            self._lanes.put(lane)
+        return index, confidence
+
+    def _compute(self, lane: Lane, count: int, rung: int) -> None:
+        """Begin with what the lane brings; what the padding holds is computed and not read."""
+        buffers = self._buffers
+        # Launches of two threads must not mix: the graphs share their buffers.
+        with self._turn, torch.cuda.stream(self._stream):
+            lane.arrive(self._stream)
+            buffers.pixels[:count].copy_(lane.pixels[:count], non_blocking=True)
+            self._graphs[rung].replay()
+            lane.fetch(buffers.index[:count], buffers.confidence[:count], self._stream)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes by kind; see `velox.models.engine.torch_engine.Engine.memory`."""
+        return {
+            "allocated": torch.cuda.memory_allocated(self._device),
+            "reserved": torch.cuda.memory_reserved(self._device),
+            "total": torch.cuda.get_device_properties(self._device).total_memory,
+        }
+
+    def close(self) -> None:
+        """Free the device's memory."""
+        torch.cuda.synchronize(self._device)
+        self._graphs.clear()
+        del self._classifier, self._buffers, self._lanes
+        torch.cuda.empty_cache()
+
+
+class _Buffers:
+    """Where graphs read and write: a graph keeps the addresses that it was recorded with."""
+
+    def __init__(self, count: int, size: int, device: torch.device) -> None:
+        self.pixels = torch.zeros((count, size, size, 3), dtype=torch.uint8, device=device)
+        self.index = torch.zeros(count, dtype=torch.int64, device=device)
+        self.confidence = torch.zeros(count, dtype=torch.float32, device=device)
+
+
+class _Trial:
+    """Makes a checkpoint's classifier in half precision, and sees that it decides as float32 does.
+
+    Args:
+        checkpoint: what to run.
+        device: where.
+        batch_size: images that are tried at once.
+        threshold: the confidence at which an image is a match.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, device: torch.device, batch_size: int, threshold: float
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._device = device
+        self._batch_size = batch_size
+        self._threshold = threshold
+
+    def best(self, precision: str) -> tuple[nn.Module, torch.dtype]:
+        """The classifier in the first type of a precision that is not refused, else in float32."""
+        full = self._classifier(torch.float32)
+        expected: Answer | None = None
+        level = logging.INFO if precision == "auto" else logging.WARNING
+        for dtype in DTYPES[precision]:
+            if dtype is torch.float32:
+                break
+            try:
+                require_enough(len(self._checkpoint.samples))
+                narrow = self._classifier(dtype)
+                expected = expected or self._on_samples(full)
+                self._check(self._on_samples(narrow), expected)
+            except Refused as reason:
+                log.log(level, "precision=%s is refused: %s", NAMES[dtype], reason)
+            else:
+                return narrow, dtype
+        return full, torch.float32
+
+    def _classifier(self, dtype: torch.dtype) -> nn.Module:
+        network = _folded(restore(self._checkpoint)).to(dtype)
+        network = network.to(memory_format=torch.channels_last)
+        return Classifier(network, self._checkpoint, dtype).to(self._device)
+
+    def _check(self, found: Answer, expected: Answer) -> None:
+        # float16 ends at 65504: activations of a few networks go beyond.
+        if not torch.isfinite(found[1]).all():
+            raise Refused("the model is not finite in it")
+        targets = torch.tensor(self._checkpoint.samples.targets)
+        require_same_decisions(found, expected, targets, threshold=self._threshold)
+
+    def _on_samples(self, classifier: nn.Module) -> Answer:
+        """What a classifier makes of the samples: int64 [N] and float32 [N], on the CPU."""
+        pixels = torch.from_numpy(self._checkpoint.samples.pixels())
+        answers: list[Answer] = []
+        size, start = self._batch_size, 0
+        while start < len(pixels):
+            batch = pixels[start : start + size].to(self._device)
+            try:
+                answers.append(classifier(batch.permute(0, 3, 1, 2)))
+                start += size
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = size // 2
+        indices, confidences = zip(*answers, strict=True)
+        return torch.cat(indices).cpu(), torch.cat(confidences).cpu()
+
+
+def _folded(network: nn.Module) -> nn.Module:
+    """The network with batch normalisations folded into convolutions, if it can be traced."""
+    try:
+        return folded(network)
+    except Exception as error:
+        # Tracing runs the model's own code on stand-ins, so anything may come out.
+        log.debug("not folded: %s", error)
+        return network

@@ -1,0 +1,216 @@
+"""The forms of a model on the CPU, and the choice of the fastest that is as right as float32.
+
+Each form is a way to run the same weights; which is fastest depends on the model and on the CPU, so
+it is found by trying. A form in fewer bits is only taken if it decides as float32 does on the
+checkpoint's samples (`velox.models.engine.check`): without enough of them, there is only float32.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from velox.models.checkpoint import Checkpoint, restore
+from velox.models.engine.check import THRESHOLD, Refused, require_enough, require_same_decisions
+from velox.models.engine.classifier import Classifier
+from velox.models.engine.deprecated import Missing, frozen, int8_module
+from velox.models.engine.onednn import onednn
+from velox.models.engine.workers import Answer, Classify, Workers
+
+AUTO, FLOAT32, BFLOAT16, INT8 = "auto", "fp32", "bf16", "int8"
+
+# Forms of float32 may add up in another order; what moves a probability by more is another model.
+TOLERANCE = 1e-3
+
+# A part's activations are a small multiple of its input, and should stay in the core's cache as far
+# as they can. Smaller parts lose more to the start of each operation than they gain by that.
+_PART_INPUT_BYTES = 5_000_000
+_ITEM_BYTES = {FLOAT32: 4, BFLOAT16: 2, INT8: 1}
+
+_TRIAL_BATCH = 16
+_TRIAL_ROUNDS = 5
+_TRIAL_SECONDS = 1.0
+_CHECK_BATCH = 32
+_CALIBRATION_IMAGES = 32
+# Longest check, in seconds, that `auto` makes for a form that may yet be refused.
+_AUTO_CHECK_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to run a model."""
+
+    name: str
+    precision: str
+    run: Classify
+
+    def part(self, size: int) -> int:
+        """How many images of this height and width it should be given at once at most."""
+        return max(1, _PART_INPUT_BYTES // (3 * size**2 * _ITEM_BYTES[self.precision]))
+
+
+class Choice:
+    """Makes and tries forms of one checkpoint.
+
+    Args:
+        checkpoint: whose forms.
+        workers: on which they run.
+
+    Attributes:
+        threshold: the confidence at which an image is a match.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, workers: Workers) -> None:
+        self._checkpoint = checkpoint
+        self._workers = workers
+        self._network = restore(checkpoint)
+        self._pixels = trial_pixels(checkpoint.input_size)
+        self._samples: Tensor | None = None
+        self._expected: Answer | None = None
+        self.threshold = THRESHOLD
+
+    def best(self, precision: str) -> Form:
+        """The fastest form of a precision, of float32 where that precision is refused.
+
+        `auto` stops at the first that is not refused: where a CPU has both, 8 bits are faster.
+        """
+        single = self._fastest(self._float32_forms())
+        makers = {INT8: self._int8, BFLOAT16: self._bfloat16}
+        wanted = list(makers) if precision == AUTO else [precision]
+        for name in wanted:
+            if name == FLOAT32:
+                continue
+            try:
+                narrow = self._checked(makers[name], single, patient=precision != AUTO)
+            except Refused as reason:
+                level = logging.INFO if precision == AUTO else logging.WARNING
+                log.log(level, "precision=%s is refused: %s", name, reason)
+            else:
+                return self._fastest([single, narrow]) if precision == AUTO else narrow
+        return single
+
+    def _float32_forms(self) -> list[Form]:
+        plain = Form("plain", FLOAT32, Classifier(self._network, self._checkpoint))
+        forms = [plain]
+        makers: dict[str, Callable[[], Classify]] = {
+            "frozen": lambda: frozen(
+                Classifier(self._network, self._checkpoint), self._pixels, optimised=True
+            ),
+            "onednn": lambda: Classifier(self._onednn(torch.float32), self._checkpoint),
+        }
+        for name, make in makers.items():
+            try:
+                form = Form(name, FLOAT32, make())
+                # A trace may have kept the size of its batch as a constant: try another.
+                if _agree(form.run(self._pixels[:3]), plain.run(self._pixels[:3])):
+                    forms.append(form)
+            except Missing as error:
+                log.info("form=%s-%s is left out: %s", FLOAT32, name, error)
+            except Exception as error:
+                # Tracing runs the model's own code on stand-ins, so anything may come out.
+                log.debug("form=%s does not suit the model: %s", name, error)
+        return forms
+
+    def _onednn(self, dtype: torch.dtype) -> nn.Module:
+        return onednn(self._network, self._checkpoint.input_size, dtype=dtype)
+
+    def _bfloat16(self) -> Form:
+        found = torch.cpu.get_capabilities()
+        if not (found.get("avx512_bf16") or found.get("amx_bf16")):
+            raise Refused("this CPU has no instructions for it")
+        classifier = Classifier(self._onednn(torch.bfloat16), self._checkpoint, torch.bfloat16)
+        return Form("onednn", BFLOAT16, classifier)
+
+    def _int8(self) -> Form:
+        engine_int8 = int8_module()
+        if not engine_int8.supported():
+            raise Refused("this CPU has no instructions for it")
+        plain = Classifier(self._network, self._checkpoint)
+        pixels = self._sample_pixels()
+        every = max(1, len(pixels) // _CALIBRATION_IMAGES)
+        samples = plain.normalised(pixels[::every][:_CALIBRATION_IMAGES])
+        classifier = Classifier(engine_int8.int8(self._network, samples), self._checkpoint)
+        return Form("frozen", INT8, frozen(classifier, self._pixels))
+
+    def _checked(self, make: Callable[[], Form], single: Form, *, patient: bool) -> Form:
+        """Make a form in fewer bits and see that it decides as float32 does."""
+        samples = self._checkpoint.samples
+        require_enough(len(samples))
+        seconds = len(samples) * self._seconds([single], rounds=1)[0] / _TRIAL_BATCH
+        if not patient and seconds > _AUTO_CHECK_SECONDS:
+            raise Refused(f"to check it would take {seconds:.0f} s")
+        try:
+            form = make()
+            if self._expected is None:
+                self._expected = self._on_samples(single)
+            found = self._on_samples(form)
+        except Refused:
+            raise
+        except Missing as error:
+            raise Refused(str(error)) from error
+        except Exception as error:
+            log.debug("the form cannot be made", exc_info=True)
+            raise Refused(f"the model has no such form: {type(error).__name__}") from error
+        require_same_decisions(
+            found, self._expected, torch.tensor(samples.targets), threshold=self.threshold
+        )
+        return form
+
+    def _on_samples(self, form: Form) -> Answer:
+        """What a form makes of the samples: int64 [N] and float32 [N]."""
+        batches = torch.split(self._sample_pixels(), _CHECK_BATCH)
+        indices, confidences = zip(*(self._answer(form, each) for each in batches), strict=True)
+        return torch.cat(indices), torch.cat(confidences)
+
+    def _sample_pixels(self) -> Tensor:
+        if self._samples is None:
+            pixels = torch.from_numpy(self._checkpoint.samples.pixels())
+            self._samples = pixels.permute(0, 3, 1, 2)
+        return self._samples
+
+    def _fastest(self, forms: Sequence[Form]) -> Form:
+        seconds = self._seconds(forms)
+        rates = " ".join(
+            f"{form.precision}-{form.name}={_TRIAL_BATCH / each:.0f}/s"
+            for form, each in zip(forms, seconds, strict=True)
+        )
+        best = forms[seconds.index(min(seconds))]
+        log.info("form chosen=%s-%s %s", best.precision, best.name, rates)
+        return best
+
+    def _seconds(self, forms: Sequence[Form], rounds: int = _TRIAL_ROUNDS) -> list[float]:
+        """Each form's best time of a batch: what else the machine does can only add to it."""
+        times: list[list[float]] = [[] for _ in forms]
+        for form in forms:
+            self._answer(form, self._pixels)
+        deadline = time.monotonic() + _TRIAL_SECONDS
+        for _ in range(rounds):
+            for form, found in zip(forms, times, strict=True):
+                start = time.perf_counter()
+                self._answer(form, self._pixels)
+                found.append(time.perf_counter() - start)
+            if time.monotonic() > deadline:
+                break
+        return [min(each) for each in times]
+
+    def _answer(self, form: Form, pixels: Tensor) -> Answer:
+        return self._workers.run(form.run, pixels, form.part(self._checkpoint.input_size))
+
+
+def trial_pixels(size: int) -> Tensor:
+    """Noise to measure with, the same each time: uint8 [N, 3, size, size], channels last."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (_TRIAL_BATCH, size, size, 3)
+    pixels = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+    return pixels.permute(0, 3, 1, 2)
+
+
+def _agree(one: Answer, other: Answer) -> bool:
+    return torch.allclose(one[1], other[1], atol=TOLERANCE, rtol=0)

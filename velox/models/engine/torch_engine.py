@@ -1,0 +1,169 @@
+"""The engine: a batch of images in, label indices and confidences out, on the CPU or on CUDA."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from velox.base.errors import EngineOutOfMemory
+from velox.models.checkpoint import Checkpoint
+from velox.models.engine.check import THRESHOLD
+from velox.models.engine.cpu import CpuBackend
+from velox.models.engine.cuda import CudaBackend
+
+Images = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+Confidences = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What classifies.
+
+    Attributes:
+        labels: in the order of the indices that `predict` returns.
+        input_size: height and width of the images in pixels.
+        digest: the checkpoint's, short.
+        architecture: a name of `torchvision.models`.
+        device: `cpu` or `cuda:N`.
+        precision: in which it computes.
+    """
+
+    labels: tuple[str, ...]
+    input_size: int
+    digest: str
+    architecture: str
+    device: str
+    precision: str
+
+    def predict(self, batch: Images) -> tuple[Indices, Confidences]:
+        """Classify a batch; several threads may come at the same time.
+
+        Args:
+            batch: uint8 RGB [N, input_size, input_size, 3].
+
+        Returns:
+            The index of the most likely label, int64 [N], and its probability, float32 [N].
+
+        Raises:
+            EngineOutOfMemory: when the device has no memory for a batch of this size.
+        """
+
+    def memory(self) -> dict[str, int]:
+        """Bytes on the device by kind (allocated, reserved, total); empty on the CPU."""
+
+    def close(self) -> None:
+        """Let go of the model and of the device's memory."""
+
+
+class Backend(Protocol):
+    """What runs a checkpoint on a kind of device."""
+
+    precision: str
+
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
+
+    def memory(self) -> dict[str, int]:
+        """See `Engine.memory`."""
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+
+
+class TorchEngine:
+    """An engine that runs a checkpoint with PyTorch; see `Engine`.
+
+    Args:
+        checkpoint: what to run.
+        device: where.
+        precision: auto, fp32, bf16, or int8, which only the CPU has.
+        memory_fraction: share of a CUDA device's memory that this process may take; processes
+            that share a GPU by time slices are not kept apart by the driver.
+        batch_size: the largest batch that is to be fast; larger ones work too.
+        threshold: the confidence at which an image is a match: fewer bits must decide as many do.
+
+    Raises:
+        EngineOutOfMemory: when there is no memory for the model or for a batch of it.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: torch.device,
+        precision: str = "auto",
+        memory_fraction: float = 1.0,
+        batch_size: int = 8,
+        threshold: float = THRESHOLD,
+    ) -> None:
+        self.labels = checkpoint.labels
+        self.input_size = checkpoint.input_size
+        self.digest = checkpoint.digest
+        self.architecture = checkpoint.architecture
+        self.device = str(device)
+        started = time.monotonic()
+        self._backend: Backend | None
+        with _named_out_of_memory(batch_size):
+            if device.type == "cuda":
+                self._backend = CudaBackend(
+                    checkpoint,
+                    device=device,
+                    precision=precision,
+                    memory_fraction=memory_fraction,
+                    batch_size=batch_size,
+                    threshold=threshold,
+                )
+            else:
+                self._backend = CpuBackend(checkpoint, precision, threshold)
+        self.precision = self._backend.precision
+        blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
+        for count in (1, batch_size):
+            self.predict(blank[:count])
+        log.info(
+            "engine device=%s precision=%s warm_after_s=%.1f",
+            self.device,
+            self.precision,
+            time.monotonic() - started,
+        )
+
+    def predict(self, batch: Images) -> tuple[Indices, Confidences]:
+        """Classify a batch; see `Engine.predict`."""
+        if self._backend is None:
+            raise RuntimeError("the engine is closed")
+        with _named_out_of_memory(len(batch)):
+            index, confidence = self._backend(torch.from_numpy(np.ascontiguousarray(batch)))
+            return index.numpy(), confidence.numpy()
+
+    def memory(self) -> dict[str, int]:
+        """Bytes by kind; see `Engine.memory`."""
+        return self._backend.memory() if self._backend else {}
+
+    def close(self) -> None:
+        """Let go of the model; see `Engine.close`."""
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
+
+
+@contextmanager
+def _named_out_of_memory(count: int) -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        torch.cuda.empty_cache()
+        raise EngineOutOfMemory(f"no memory for a batch of {count} images") from error
+    except RuntimeError as error:
+        # The CPU's allocator has no exception of its own (c10/core/impl/alloc_cpu.cpp).
+        if "DefaultCPUAllocator: " not in str(error):
+            raise
+        raise EngineOutOfMemory(f"no memory for a batch of {count} images") from error

@@ -1,0 +1,1 @@
+"""The live page: what the consumer is finding, in a browser."""

@@ -1,0 +1,1 @@
+"""Streaming images: from where they are to the topic."""

@@ -1,0 +1,121 @@
+"""One entry of SOURCE: what kind of source it names, and by which name the source is known."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from velox.base.errors import SettingError
+from velox.images import header
+from velox.producer.sources.image_file import named_like_an_image, shown
+
+SYNTHETIC = "synthetic"
+STDIN = "-"
+TAR_NAME = re.compile(r".*\.(tar(\.\w+)?|t[gbx]z2?)", re.IGNORECASE)
+VIDEO4LINUX = 81  # the major number of its devices (Linux, Documentation/admin-guide/devices.txt)
+_NAMED = re.compile(r"([A-Za-z0-9._-]+)=(.+)", re.DOTALL)
+_HEADER_BYTES = 65_536
+
+
+class Kind(Enum):
+    """What there is to read from."""
+
+    SYNTHETIC = auto()
+    FILES = auto()
+    TAR = auto()
+    VIDEO = auto()
+    DEVICE = auto()
+    STREAM = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a source is.
+
+    Attributes:
+        id: its name: the one given, else the location without credentials.
+        kind: what there is to read.
+        location: a path, a device's number or an address; empty where the kind says it all. It
+            may carry credentials.
+    """
+
+    id: str
+    kind: Kind
+    location: str = field(repr=False)
+
+
+def locate(entries: tuple[str, ...], *, loop: bool) -> list[Place]:
+    """The places that SOURCE names.
+
+    Args:
+        entries: each `LOCATION` or `NAME=LOCATION`.
+        loop: whether they are begun again at their end.
+
+    Raises:
+        SettingError: naming an entry that names nothing, two entries of one name, or standard
+            input where it would have to be read twice.
+    """
+    places = [_locate(entry) for entry in entries]
+    for number, place in enumerate(places):
+        if place.id in {each.id for each in places[:number]}:
+            raise SettingError(
+                f"SOURCE has two entries {place.id!r}: write NAME=LOCATION to tell them apart"
+            )
+        if loop and place.kind is Kind.TAR and not place.location:
+            raise SettingError("SOURCE_LOOP=1 is not allowed with SOURCE=-: it can be read once")
+    return places
+
+
+def _locate(entry: str) -> Place:
+    named = _NAMED.fullmatch(entry)
+    name, location = (named[1], named[2]) if named else (None, entry)
+    if location == SYNTHETIC:
+        return Place(name or SYNTHETIC, Kind.SYNTHETIC, "")
+    if location == STDIN:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise SettingError("SOURCE=- reads a tar archive, but standard input is a terminal")
+        return Place(name or STDIN, Kind.TAR, "")
+    if location.isascii() and location.isdigit():
+        return Place(name or f"camera-{location}", Kind.DEVICE, location)
+    if "://" in location:
+        public = without_credentials(location)
+        if public.endswith("://"):
+            raise SettingError(f"SOURCE names an address without a host: {public!r}")
+        return Place(name or public, Kind.STREAM, location)
+    return Place(name or shown(os.path.normpath(location)), _kind_of_path(location), location)
+
+
+def without_credentials(address: str) -> str:
+    """An address without what may be secret: user, password, query and fragment.
+
+    An `@` ends the password wherever it stands: passwords hold characters that they should not.
+    """
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://" + re.split(r"[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+
+
+def _kind_of_path(path: str) -> Kind:
+    try:
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            return Kind.FILES
+        if stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == VIDEO4LINUX:
+            return Kind.DEVICE
+        if stat.S_ISREG(found.st_mode):
+            return _kind_of_file(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SettingError(f"SOURCE names {shown(path)!r}: {reason}") from None
+    raise SettingError(f"SOURCE names {shown(path)!r}: no folder, file or camera")
+
+
+def _kind_of_file(path: str) -> Kind:
+    if TAR_NAME.fullmatch(path):
+        return Kind.TAR
+    with open(path, "rb") as file:
+        begins_like_an_image = header.read(file.read(_HEADER_BYTES)) is not None
+    return Kind.FILES if begins_like_an_image or named_like_an_image(path) else Kind.VIDEO

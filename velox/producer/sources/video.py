@@ -1,0 +1,126 @@
+"""A video file as a source, and what it shares with cameras: frames, thinned and encoded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from velox.producer.sources.capture import JPEG, Capture, Item, Unreadable
+
+# FFmpeg names addresses in what it prints, with their credentials. Who sets this wants to see it.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+OPEN_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 5.0
+# The number of frames that a container claims is an estimate in some formats.
+CUT_SHORT_BELOW = 0.9
+CLOCK_RESOLUTION_S = 0.001
+
+
+class Thinning:
+    """Lets through at most so many frames a second, evenly.
+
+    Args:
+        max_fps: frames a second; 0 lets all through.
+    """
+
+    def __init__(self, max_fps: float) -> None:
+        self._interval = 1 / max_fps if max_fps else 0.0
+        self._due: float | None = None
+
+    def due(self, seconds: float) -> bool:
+        """Whether the frame of this time goes through; times must not decrease."""
+        if self._due is None:
+            self._due = seconds
+        if seconds + CLOCK_RESOLUTION_S < self._due:
+            return False
+        late = seconds - self._due > self._interval
+        self._due = (seconds if late else self._due) + self._interval
+        return True
+
+
+def encoded(frame: NDArray[np.uint8], quality: int) -> bytes:
+    """A frame, uint8 BGR [height, width, 3], as JPEG."""
+    _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
+
+
+@contextmanager
+def opened(location: str | int, api: int) -> Iterator[cv2.VideoCapture | None]:
+    """OpenCV's reader of a file, device or address; None if it cannot be opened."""
+    limits = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        int(OPEN_TIMEOUT_S * 1000),
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        int(READ_TIMEOUT_S * 1000),
+    ]
+    try:
+        video = cv2.VideoCapture(location, api, limits if api == cv2.CAP_FFMPEG else [])
+    except cv2.error:
+        yield None
+        return
+    try:
+        yield video if video.isOpened() else None
+    finally:
+        video.release()
+
+
+class VideoFile:
+    """Reads a file frame by frame; its own time decides which frames go through.
+
+    Args:
+        source_id: the name of every frame's source, and in logs.
+        path: the file.
+        quality: of the JPEGs, 1 to 100.
+        max_fps: frames per second of video; 0 for all.
+    """
+
+    live = False
+
+    def __init__(self, source_id: str, path: str, *, quality: int, max_fps: float) -> None:
+        self.id = source_id
+        self._path = path
+        self._quality = quality
+        self._max_fps = max_fps
+        self._read = 0
+        self._total = 0
+
+    @property
+    def done(self) -> float | None:
+        """The share of the frames, None where the container does not say how many there are."""
+        return min(1.0, self._read / self._total) if self._total > 0 else None
+
+    def items(self, stop: threading.Event) -> Iterator[Item]:
+        """The frames that go through; one more item if the file cannot be read, or not to its end.
+
+        OpenCV gives no reason for either.
+        """
+        self._read = 0
+        with opened(self._path, cv2.CAP_FFMPEG) as video:
+            if video is None:
+                yield Unreadable(self.id, "neither an image nor a video that OpenCV reads")
+                return
+            self._total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+            yield from self._frames(video, stop)
+            if not stop.is_set() and self._read < CUT_SHORT_BELOW * self._total:
+                reason = f"the video ends after {self._read} of {self._total} frames"
+                yield Unreadable(self.id, reason)
+
+    def _frames(self, video: cv2.VideoCapture, stop: threading.Event) -> Iterator[Item]:
+        thinning = Thinning(self._max_fps)
+        while not stop.is_set() and video.grab():
+            self._read += 1
+            if not thinning.due(video.get(cv2.CAP_PROP_POS_MSEC) / 1000):
+                continue
+            there, frame = video.retrieve()
+            if there:
+                yield Capture(encoded(np.asarray(frame, np.uint8), self._quality), self.id, JPEG)
+            else:
+                yield Unreadable(f"{self.id} frame {self._read}", "cannot be decoded")

@@ -1,0 +1,1 @@
+"""`python -m velox.report`: what was found, as one HTML page."""

@@ -1,0 +1,56 @@
+"""Write one HTML page of what was found: latest matches, counts, confidence, truth, models.
+
+    python -m velox.report           # from the store and images that the variables name
+    python -m velox.report --help    # every variable, its default and its meaning
+
+The page holds all it shows, images included, and loads nothing: it can be mailed or archived.
+Nothing in the store is changed, and a consumer may be at work meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from contextlib import closing
+
+from velox.base import script
+from velox.base.errors import SettingError
+from velox.report.page import write_report
+from velox.settings.config import ReportSettings
+from velox.stores.mongo_reader import MongoReader
+from velox.stores.reader import Reader, SQLiteReader
+from velox.stores.sqlite import SQLITE_FILE
+
+log = logging.getLogger("report")
+
+
+def main() -> int:
+    """Write the report; returns the exit code."""
+    return script.run(ReportSettings, __doc__, report)
+
+
+def report(settings: ReportSettings, _stop: threading.Event) -> int:
+    """Read the store and the images, write the page."""
+    path = settings.report_path
+    with closing(reader_of(settings)) as reader:
+        try:
+            totals = write_report(
+                path, reader=reader, folder=settings.storage_path, images=settings.report_images
+            )
+        except OSError as error:
+            reason = error.strerror or error
+            raise SettingError(f"REPORT_PATH={str(path)!r} cannot be written: {reason}") from None
+    log.info("report path=%s matches=%d store=%s", path, totals.detections, reader.name)
+    return 0
+
+
+def reader_of(settings: ReportSettings) -> Reader:
+    """Reads the store that the settings name."""
+    if settings.mongo_uri:
+        return MongoReader(uri=settings.mongo_uri, database=settings.db_name)
+    return SQLiteReader(settings.storage_path / SQLITE_FILE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

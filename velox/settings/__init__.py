@@ -1,0 +1,1 @@
+"""The settings: what they are, what they may be, and where they come from."""

@@ -1,0 +1,1 @@
+"""Where detections and their images are kept, and how they are read again."""

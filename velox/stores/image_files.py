@@ -1,0 +1,257 @@
+"""The matched images on disk: the bytes that came in, the newest so many of them.
+
+Each process deletes the oldest file it knows of for each one it adds. What other consumers wrote it
+learns by listing the folder in the background, never in the way of a write, and the seldomer the
+longer that takes. Between two listings there may be as many files too many as the others wrote;
+where a listing takes seconds at most, the bound is exact at the end.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from velox.base.records import Record
+from velox.base.thinned_log import ThinnedLog
+from velox.images.header import extension
+from velox.stores.folder_listing import FolderListing
+
+LIST_EVERY_S = 1.0
+# A listing holds at most twice as many, some 10 MB.
+MOST_NAMES = 50_000
+# A listing takes at most so much of the time.
+LISTING_SHARE = 1 / 20
+FIRST_LISTING_LIMIT_S = 10.0
+LAST_LISTING_LIMIT_S = 2.0
+# Files removed for one that is written, so that many too many are no pause for the others.
+MOST_REMOVED = 8
+TEMPORARY = ".part"
+STALE_TEMPORARY_S = 60.0
+# Leaves room for three numbers, an extension, and what a temporary name has besides.
+LONGEST_TOPIC = 160
+
+log = logging.getLogger(__name__)
+
+
+class ImageFiles:
+    """Keeps the newest images of one folder. One thread writes.
+
+    Names are held of the oldest files and of those just written, at most `MOST_NAMES` of each; what
+    lies between is a number. With fewer files than that all names are held, and the bound is exact
+    as long as nobody else writes.
+
+    Args:
+        folder: made if it is missing.
+        keep: how many files stay; 0 writes none.
+        clock: monotonic seconds.
+
+    Raises:
+        OSError: when the folder cannot be made or listed.
+    """
+
+    def __init__(
+        self, folder: Path, *, keep: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder = folder
+        self._prefix = os.path.join(folder, "")
+        # Not the process's number: containers that share the folder count from 1 each.
+        self._writer = secrets.token_hex(4)
+        self._keep = keep
+        self._clock = clock
+        self._trouble = ThinnedLog(log, per_second=0.1)
+        # Oldest first; a record that comes again moves to the end of the newest.
+        self._oldest: OrderedDict[str, None] = OrderedDict()
+        self._between = 0
+        self._newest: OrderedDict[str, None] = OrderedDict()
+        # What happened since the running listing began.
+        self._written: OrderedDict[str, None] = OrderedDict()
+        self._removed: set[str] = set()
+        self._next_listing = 0.0
+        self._known = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self._listing: FolderListing | None = self._list()
+        self._trim_within(FIRST_LISTING_LIMIT_S)
+
+    def write(self, record: Record) -> str | None:
+        """Write the record's value under a name made of its id, then forget the oldest file.
+
+        The same record written again replaces its file.
+
+        Returns:
+            The path, None if no files are kept.
+
+        Raises:
+            OSError: when the file cannot be written; nothing is left of it.
+        """
+        if self._keep == 0:
+            return None
+        name = file_name(record)
+        path = f"{self._prefix}{name}"
+        temporary = f"{self._prefix}.{name}.{self._writer}{TEMPORARY}"
+        there = self._is_there(name, path)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(record.value or b"")
+            os.rename(temporary, path)
+        except OSError as error:
+            Path(temporary).unlink(missing_ok=True)
+            if error.errno == errno.ENOENT:
+                # Somebody removed the folder: the next image finds it again.
+                self._folder.mkdir(parents=True, exist_ok=True)
+            raise
+        self._note(name, there)
+        if self._listing is None:
+            if self._clock() >= self._next_listing:
+                self._listing = self._list()
+        elif self._listing.done:
+            self._take(self._listing)
+        for _ in range(MOST_REMOVED):
+            if not self._remove_one():
+                break
+        return path
+
+    def close(self) -> None:
+        """List once more, so that the bound is exact, unless that takes too long."""
+        if self._listing is not None:
+            self._listing.cancel()
+        self._listing = self._list()
+        if not self._trim_within(LAST_LISTING_LIMIT_S):
+            log.info("images not counted at the end folder=%s", self._folder)
+        if self._listing is not None:
+            self._listing.cancel()
+
+    @property
+    def _count(self) -> int:
+        return len(self._oldest) + self._between + len(self._newest)
+
+    def _is_there(self, name: str, path: str) -> bool:
+        """Whether a file of that name is counted already."""
+        if name in self._newest or name in self._oldest:
+            return True
+        return self._between > 0 and os.path.lexists(path)
+
+    def _note(self, name: str, there: bool) -> None:
+        if there and name not in self._newest and name not in self._oldest:
+            self._between -= 1
+        self._oldest.pop(name, None)
+        _put_last(name, self._newest)
+        if len(self._newest) > MOST_NAMES:
+            self._newest.popitem(last=False)
+            self._between += 1
+        if self._listing is not None:
+            _put_last(name, self._written)
+            if len(self._written) > MOST_NAMES:
+                self._written.popitem(last=False)
+
+    def _remove_one(self) -> bool:
+        """Remove the oldest file if there are too many and it is known; whether it was."""
+        if not self._known or self._count <= self._keep:
+            return False
+        if self._oldest:
+            name, _ = self._oldest.popitem(last=False)
+        elif self._between == 0:
+            name, _ = self._newest.popitem(last=False)
+        else:
+            return False
+        if self._listing is not None:
+            self._removed.add(name)
+            self._written.pop(name, None)
+        self._unlink(self._prefix + name)
+        return True
+
+    def _unlink(self, path: str) -> None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._trouble.warning("image not removed file=%s reason=%s", path, error.strerror)
+
+    # What is there.
+
+    def _list(self) -> FolderListing:
+        self._written, self._removed = OrderedDict(), set()
+        return FolderListing(
+            self._folder, wanted=is_ours, see_other=self._see_other, most=MOST_NAMES
+        )
+
+    def _take(self, listing: FolderListing) -> None:
+        """Know what a listing has found, and what was written and removed while it went on."""
+        self._listing = None
+        pause = max(LIST_EVERY_S, listing.seconds / LISTING_SHARE)
+        self._next_listing = self._clock() + pause
+        if listing.error is not None:
+            self._trouble.warning("images not listed reason=%s", listing.error)
+            return
+        known = listing.oldest
+        # Not all that was written meanwhile was seen: better some too many stay than too few.
+        between = max(0, listing.count - len(known) - len(self._written))
+        self._between = 0 if listing.count == len(known) else between
+        self._oldest = OrderedDict.fromkeys(
+            name for name in known if name not in self._written and name not in self._removed
+        )
+        self._newest = self._written
+        self._written, self._removed = OrderedDict(), set()
+        self._known = True
+
+    def _trim_within(self, limit: float) -> bool:
+        """Wait for listings and remove what is too many; whether it was done in time.
+
+        Raises:
+            OSError: when the folder cannot be listed.
+        """
+        deadline = time.monotonic() + limit
+        while self._listing is not None:
+            listing = self._listing
+            if not listing.wait(max(0.0, deadline - time.monotonic())):
+                return False
+            if listing.error is not None:
+                raise listing.error
+            self._take(listing)
+            while self._remove_one():
+                if time.monotonic() >= deadline:
+                    return False
+            if self._count > self._keep:
+                self._listing = self._list()
+        return True
+
+    def _see_other(self, path: str, written: float) -> None:
+        if path.endswith(TEMPORARY) and time.time() - written > STALE_TEMPORARY_S:
+            self._unlink(path)
+
+
+def file_name(record: Record) -> str:
+    """`<topic>-<partition>-<offset>-<timestamp ms>` and an extension read from the bytes.
+
+    A file system takes names of 255 bytes and a topic may have 249, so a long one is clipped.
+    """
+    name = record.id.replace(":", "-") + extension(record.value or b"")
+    if len(record.topic) > LONGEST_TOPIC:
+        return _clipped(record.topic) + name.removeprefix(record.topic)
+    return name
+
+
+@cache
+def _clipped(topic: str) -> str:
+    """The beginning of a topic's name, and what tells it from others that begin alike."""
+    rest = hashlib.blake2b(topic.encode(), digest_size=8).hexdigest()
+    return f"{topic[: LONGEST_TOPIC - len(rest) - 1]}_{rest}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name has the form that `file_name` gives; other files are never touched."""
+    parts = name.rpartition(".")[0].rsplit("-", 3)
+    return len(parts) == 4 and all(part.isdecimal() for part in parts[1:])
+
+
+def _put_last(name: str, names: OrderedDict[str, None]) -> None:
+    names[name] = None
+    names.move_to_end(name)

@@ -1,0 +1,157 @@
+"""Reading the detections in MongoDB, summed up by the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from velox.base.records import Detection
+from velox.stores.mongo import MongoDocuments
+from velox.stores.reader import HOUR_CHARACTERS, Totals, filled
+
+
+class MongoReader:
+    """Reads the collection that `MongoStore` writes; see `velox.stores.reader.Reader`.
+
+    Documents that others wrote may lack fields, and old ones hold dates where new ones hold text.
+    The figures are not of one moment while a consumer is at work.
+
+    Args:
+        uri: connection string; its password never reaches a log or an error.
+        database: name of the database.
+
+    Raises:
+        SettingError: when the connection string cannot be parsed.
+    """
+
+    def __init__(self, *, uri: str, database: str) -> None:
+        self._documents = MongoDocuments(uri=uri, database=database)
+        self.name = self._documents.name
+
+    def totals(self) -> Totals:
+        """See Reader."""
+        known = {"$gt": ["$ground_truth", None]}
+        correct = {"$and": [known, {"$eq": ["$ground_truth", "$predicted_label"]}]}
+        rows = self._documents.aggregate(
+            {
+                "$group": {
+                    "_id": None,
+                    "detections": {"$sum": 1},
+                    "first": {"$min": _TIME},
+                    "last": {"$max": _TIME},
+                    "labelled": {"$sum": {"$cond": [known, 1, 0]}},
+                    "correct": {"$sum": {"$cond": [correct, 1, 0]}},
+                    "lowest_confidence": {"$min": _CONFIDENCE},
+                }
+            },
+            {"$unset": "_id"},
+        )
+        return Totals(**rows[0]) if rows else Totals()
+
+    def by_label(self, limit: int) -> list[tuple[str, int]]:
+        """See Reader."""
+        rows = self._documents.aggregate(
+            {"$group": {"_id": _LABEL, "found": {"$sum": 1}}},
+            {"$sort": {"found": -1, "_id": 1}},
+            {"$limit": limit},
+        )
+        return [(row["_id"], row["found"]) for row in rows]
+
+    def by_hour(self, hours: int, limit: int) -> list[tuple[str, str, int]]:
+        """See Reader."""
+        found = self._documents.aggregate(
+            {"$group": {"_id": _HOUR}}, {"$sort": {"_id": -1}}, {"$limit": hours}
+        )
+        labels = [label for label, _ in self.by_label(limit)]
+        rows = self._documents.aggregate(
+            {"$group": {"_id": {"hour": _HOUR, "label": _LABEL}, "found": {"$sum": 1}}},
+            {
+                "$match": {
+                    "_id.hour": {"$in": [row["_id"] for row in found]},
+                    "_id.label": {"$in": labels},
+                }
+            },
+            {"$sort": {"_id.hour": 1, "_id.label": 1}},
+        )
+        return [(row["_id"]["hour"], row["_id"]["label"], row["found"]) for row in rows]
+
+    def by_confidence(self, low: float, bins: int) -> list[int]:
+        """See Reader."""
+        place = {"$multiply": [{"$subtract": [_CONFIDENCE, low]}, bins / (1 - low)]}
+        bounded = {"$max": [0, {"$min": [bins - 1, {"$floor": place}]}]}
+        rows = self._documents.aggregate(
+            {"$group": {"_id": {"$toInt": bounded}, "found": {"$sum": 1}}}
+        )
+        return filled([(row["_id"], row["found"]) for row in rows], bins)
+
+    def confusion(self, limit: int) -> list[tuple[str, str, int]]:
+        """See Reader."""
+        rows = self._documents.aggregate(
+            {"$match": {"ground_truth": {"$ne": None}}},
+            {
+                "$group": {
+                    "_id": {"truth": _text("$ground_truth"), "label": _LABEL},
+                    "found": {"$sum": 1},
+                }
+            },
+            {"$sort": {"found": -1, "_id": 1}},
+            {"$limit": limit},
+        )
+        return [(row["_id"]["truth"], row["_id"]["label"], row["found"]) for row in rows]
+
+    def models(self, limit: int) -> list[tuple[str, int, str, str]]:
+        """See Reader."""
+        rows = self._documents.aggregate(
+            {
+                "$group": {
+                    "_id": _text("$model"),
+                    "found": {"$sum": 1},
+                    "first": {"$min": _TIME},
+                    "last": {"$max": _TIME},
+                }
+            },
+            {"$sort": {"last": -1}},
+            {"$limit": limit},
+        )
+        return [(row["_id"], row["found"], row["first"], row["last"]) for row in rows]
+
+    def latest(self, limit: int) -> list[Detection]:
+        """See Reader."""
+        rows = self._documents.aggregate(
+            {"$sort": {"timestamp": -1}},
+            {"$limit": max(1, limit)},
+            {
+                "$project": {
+                    "_id": 0,
+                    "id": _text("$_id"),
+                    "timestamp": _TIME,
+                    "predicted_label": _LABEL,
+                    "confidence": _CONFIDENCE,
+                    "ground_truth": _text("$ground_truth", None),
+                    "file_path": _text("$file_path", None),
+                    "source": _text("$source", None),
+                    "latency_ms": _number("$latency_ms"),
+                    "model": _text("$model"),
+                }
+            },
+        )
+        return [Detection(**row) for row in rows[:limit]]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._documents.close()
+
+
+def _text(field: str, missing: str | None = "") -> dict[str, Any]:
+    """A field as text, whatever it holds."""
+    return {"$convert": {"input": field, "to": "string", "onError": missing, "onNull": missing}}
+
+
+def _number(field: str) -> dict[str, Any]:
+    """A field as a number, 0 where it is none."""
+    return {"$convert": {"input": field, "to": "double", "onError": 0.0, "onNull": 0.0}}
+
+
+_TIME = _text("$timestamp")
+_LABEL = _text("$predicted_label")
+_HOUR = {"$substrCP": [_TIME, 0, HOUR_CHARACTERS]}
+_CONFIDENCE = _number("$confidence")

@@ -1,0 +1,1 @@
+"""The images that are trained on, and how they are split."""

@@ -1,0 +1,113 @@
+"""The epochs of a training: each judged by the validation images, the best one kept."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from velox.base.train_progress import Progress
+from velox.training.data.dataset import Dataset
+from velox.training.resume import State, StateFile
+from velox.training.trainer import Recipe, Trainer, class_weights, outputs
+
+# A validation loss at which the right label has a probability of 0.99 on average.
+GOOD_ENOUGH = 0.01
+
+log = logging.getLogger(__name__)
+
+
+def fit(
+    trainer: Trainer,
+    validation: Dataset,
+    *,
+    recipe: Recipe,
+    device: torch.device,
+    state_file: StateFile | None,
+    progress: Progress,
+    stop: threading.Event,
+) -> int:
+    """Train until the last epoch, until patience ends, or until hardly anything is left to learn.
+
+    The best epoch is the one with the least loss on the validation images; the trainer's network is
+    left with its weights.
+
+    Args:
+        trainer: of the network.
+        validation: judges each epoch.
+        recipe: as the trainer has it.
+        device: as the trainer has it.
+        state_file: where each epoch's state is kept, and gone on from; None to keep none.
+        progress: told how far it is.
+        stop: ends it early.
+
+    Returns:
+        The number of the best epoch, from 1.
+
+    Raises:
+        Stopped: when told to stop; the state of the last whole epoch is kept.
+        TrainingFailed: when the loss is no number any more.
+    """
+    state = state_file.load() if state_file else None
+    if state:
+        trainer.restore(state.trainer)
+        log.info("resuming after epoch=%d/%d", state.epochs, recipe.epochs)
+    while state is None or not _ended(state, recipe):
+        number = state.epochs if state else 0
+        title = f"epoch {number + 1}/{recipe.epochs}"
+        loss = trainer.epoch(number, partial(progress.show, title))
+        logits = outputs(trainer.network, validation, device=device, stop=stop)
+        validation_loss, accuracy = _judged(logits, validation)
+        log.info(
+            "epoch=%d/%d loss=%.4f validation_loss=%.4f validation_accuracy=%.4f",
+            number + 1,
+            recipe.epochs,
+            loss,
+            validation_loss,
+            accuracy,
+        )
+        state = _next(state, trainer, validation_loss)
+        if state_file:
+            state_file.save(state)
+    trainer.network.load_state_dict(state.best)
+    return state.best_epoch + 1
+
+
+def _ended(state: State, recipe: Recipe) -> bool:
+    if state.best_loss <= GOOD_ENOUGH:
+        log.info("ending after epoch=%d: hardly anything is left to learn", state.epochs)
+        return True
+    waited = state.epochs - 1 - state.best_epoch
+    if recipe.patience and waited >= recipe.patience and state.epochs < recipe.epochs:
+        log.info("ending after epoch=%d: no better one in %d", state.epochs, waited)
+        return True
+    return state.epochs >= recipe.epochs
+
+
+def _next(state: State | None, trainer: Trainer, validation_loss: float) -> State:
+    number = state.epochs if state else 0
+    current = trainer.state()
+    if state and state.best_loss <= validation_loss:
+        best, best_epoch, best_loss = state.best, state.best_epoch, state.best_loss
+    else:
+        best = {name: value.cpu().clone() for name, value in current["network"].items()}
+        best_epoch, best_loss = number, validation_loss
+    return State(
+        epochs=number + 1,
+        trainer=current,
+        best=best,
+        best_epoch=best_epoch,
+        best_loss=best_loss,
+    )
+
+
+def _judged(logits: Tensor, data: Dataset) -> tuple[float, float]:
+    """The loss, each label with the same weight, and the accuracy."""
+    targets = torch.from_numpy(data.targets)
+    loss = functional.cross_entropy(logits, targets, weight=class_weights(data))
+    accuracy = (logits.argmax(dim=1) == targets).double().mean()
+    return loss.item(), accuracy.item()

@@ -1,0 +1,58 @@
+"""One training at a time for one model, among all processes that share its folder."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from velox.base.errors import SettingError
+from velox.base.waiting import Stopped
+
+LOOK_EVERY_S = 0.2
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def alone(model_path: Path, stop: threading.Event) -> Iterator[None]:
+    """Hold the lock file beside a model; wait for it while another process trains.
+
+    The system lets go of the lock when its holder dies, so no lock is ever stale; the file stays.
+
+    Raises:
+        SettingError: when the model's folder cannot be written.
+        Stopped: when told to stop while waiting.
+    """
+    path = model_path.with_name(f".{model_path.name}.lock")
+    try:
+        model_path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise SettingError(
+            f"MODEL_PATH={str(model_path)!r} cannot be used: {path}: {error.strerror}; "
+            "its folder must be one that can be written to"
+        ) from None
+    try:
+        _lock(descriptor, model_path, stop)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, model_path: Path, stop: threading.Event) -> None:
+    waiting = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not waiting:
+                log.info("waiting for another process that trains model=%s", model_path)
+                waiting = True
+        if stop.wait(LOOK_EVERY_S):
+            raise Stopped("stopped while another process trained")
