@@ -5,7 +5,7 @@ Runs Velox in a minikube cluster of its own.
 .DESCRIPTION
   .\k8s.ps1 -Action start [-Partitions N] [-Cpu]   everything, from the cluster to the producer;
                                                    again after a change. Topic and autoscaler:
-                                                   N partitions (8). -Cpu: on a machine without an
+                                                   N partitions (8, at most 20). -Cpu: without an
                                                    NVIDIA GPU
   .\k8s.ps1 -Action stop [-Purge]                  end it; the data stay unless -Purge
   .\k8s.ps1 -Action status                         what runs
@@ -21,7 +21,7 @@ param(
     [Parameter(Mandatory, Position = 0)]
     [ValidateSet('start', 'stop', 'status', 'logs', 'scale')]
     [string]$Action,
-    [ValidateRange(1, 9999)][int]$Partitions = 8,
+    [ValidateRange(1, 20)][int]$Partitions = 8,
     [ValidateRange(1, 9999)][int]$Replicas = 1,
     [string]$App = 'consumer',
     [switch]$Cpu,
@@ -30,10 +30,14 @@ param(
 
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
-$OutputEncoding = [System.Text.UTF8Encoding]::new($false)
 
 $Steps = 9
 $Slices = 8
+# What the claim of the broker holds; docs/kubernetes.md, Disk of the broker, has the sum.
+$ClaimMib = 11264
+$BesideMib = 448
+# Beside the overlays: kustomize follows relative paths only.
+$Wanted = '.k8s'
 $RolloutTimeout = '600s'
 $SlicesTimeoutS = 180
 $TrainingTimeoutS = 1800
@@ -41,6 +45,7 @@ $Ours = 'app.kubernetes.io/part-of=velox'
 $Cluster = if ($env:MINIKUBE_PROFILE) { $env:MINIKUBE_PROFILE } else { 'velox' }
 $Cpus = if ($env:MINIKUBE_CPUS) { $env:MINIKUBE_CPUS } else { 'max' }
 $Memory = if ($env:MINIKUBE_MEMORY) { $env:MINIKUBE_MEMORY } else { 'max' }
+$Overlay = if ($Cpu) { 'cpu' } else { 'gpu' }
 $script:Doing = $Action
 
 function say($Text) { Write-Host "==> $Text" }
@@ -62,8 +67,7 @@ function mini {
 }
 
 function kube {
-    if ($MyInvocation.ExpectingInput) { $input | & kubectl --context $Cluster @args }
-    else { & kubectl --context $Cluster @args }
+    & kubectl --context $Cluster @args
     if ($LASTEXITCODE -ne 0) { fail "$script:Doing failed with exit code ${LASTEXITCODE}: kubectl $args" }
 }
 
@@ -77,27 +81,50 @@ function running {
     return $LASTEXITCODE -eq 0
 }
 
-# Prints a manifest as this start wants it.
-function manifest($Name) {
+# Writes the overlay of this start: that of the machine, with the partitions asked for.
+function want {
     $consumers = [Math]::Min($Partitions, $Slices)
-    $lines = Get-Content -Encoding UTF8 "k8s-manifests/$Name.yaml"
-    $lines = $lines -replace '^  KAFKA_PARTITIONS: .*', "  KAFKA_PARTITIONS: `"$Partitions`""
-    $lines = $lines -replace '^  maxReplicas: .*', "  maxReplicas: $consumers"
-    if ($Cpu) { $lines = $lines -notmatch 'nvidia\.com/gpu: ' }
-    return $lines
+    $kept = [long]([Math]::Floor($ClaimMib / ($Partitions + 1)) - $BesideMib) * 1024 * 1024
+    New-Item -ItemType Directory -Force $Wanted | Out-Null
+    Set-Content -Encoding Ascii "$Wanted/kustomization.yaml" @"
+# Written anew by each start; see the result with: kubectl kustomize $Wanted
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../k8s-overlays/$Overlay]
+patches:
+  - patch: |-
+      apiVersion: v1
+      kind: ConfigMap
+      metadata: {name: consumer-env}
+      data: {KAFKA_PARTITIONS: "$Partitions"}
+  - patch: |-
+      apiVersion: autoscaling/v2
+      kind: HorizontalPodAutoscaler
+      metadata: {name: consumer-hpa}
+      spec: {maxReplicas: $consumers}
+  - patch: |-
+      apiVersion: apps/v1
+      kind: StatefulSet
+      metadata: {name: kafka}
+      spec:
+        template:
+          spec:
+            containers:
+              - name: kafka
+                env: [{name: KAFKA_LOG_RETENTION_BYTES, value: "$kept"}]
+"@
 }
 
-function apply {
-    foreach ($name in $args) {
-        manifest $name | kube apply -f '-'
-    }
+# Applies the objects of some apps, which are given as a list with commas.
+function apply($Apps) {
+    kube apply -k $Wanted --selector "app in ($Apps)"
 }
 
-# A Deployment that is already there takes the new image and the new settings.
-function deploy($Name) {
-    $there = kube get deployment $Name --ignore-not-found --output name
-    apply "$Name-deployment"
-    if ($there) { kube rollout restart "deployment/$Name" }
+# Deployments that are already there take the new image and the new settings.
+function deploy($Apps) {
+    $there = kube get deployments --selector "app in ($Apps)" --output name
+    apply $Apps
+    if ($there) { kube rollout restart deployments --selector "app in ($Apps)" }
 }
 
 function available($Name) {
@@ -118,6 +145,7 @@ function start_velox {
     if (-not $Cpu) { $options += '--gpus=all' }
     mini start @options
     mini addons enable metrics-server
+    want
 
     step 2 "Share the GPU in $Slices time slices"
     share_gpu
@@ -126,19 +154,12 @@ function start_velox {
     build
 
     step 4 'Deploy Kafka, MongoDB, the settings and the volumes'
-    apply env-configmap discoveries-pvc mongo-data-persistentvolumeclaim mongo-service
-    apply mongo-deployment kafka-service kafka-brokers-service kafka-statefulset
+    apply 'settings,discoveries,mongo,kafka'
     available deployment/mongo
     available statefulset/kafka
 
     step 5 'Deploy Prometheus, Grafana and the measuring of the lag'
-    apply prometheus-configmap prometheus-data-pvc prometheus-serviceaccount
-    apply prometheus-role prometheus-rolebinding prometheus-service
-    apply grafana-datasources-configmap grafana-providers-configmap grafana-dashboards-configmap
-    apply grafana-service lag-service
-    deploy prometheus
-    deploy grafana
-    deploy lag
+    deploy 'prometheus,grafana,lag'
     available deployment/prometheus
     available deployment/grafana
     available deployment/lag
@@ -150,9 +171,7 @@ function start_velox {
     train
 
     step 8 'Deploy the consumers and their autoscaler'
-    apply consumer-priorityclass consumer-service consumer-pdb
     deploy consumer
-    apply consumer-hpa
     available deployment/consumer
 
     step 9 'Deploy the producer'
@@ -195,7 +214,7 @@ function share_gpu {
         return
     }
     mini addons enable nvidia-device-plugin
-    apply gpu-sharing-config
+    apply gpu-sharing
     $plugin = 'daemonset/nvidia-device-plugin-daemonset'
     kube --namespace kube-system patch $plugin --patch-file k8s-manifests/patches/device-plugin.yaml
     kube --namespace kube-system rollout restart $plugin
@@ -226,7 +245,7 @@ function create_topic {
 function train {
     # A Job cannot be changed, only made anew; a model that is there is kept.
     kube delete job model-trainer --ignore-not-found
-    apply train-model
+    apply model-trainer
     $clock = [Diagnostics.Stopwatch]::StartNew()
     while ($true) {
         $ended = kube get job model-trainer --output 'jsonpath={.status.conditions[*].type}'

@@ -6,8 +6,8 @@ usage() {
 Runs Velox in a minikube cluster of its own.
 
   ./k8s.sh start [--partitions N] [--cpu]   everything, from the cluster to the producer; again
-                                            after a change. Topic and autoscaler: N partitions (8).
-                                            --cpu: on a machine without an NVIDIA GPU
+                                            after a change. Topic and autoscaler: N partitions (8,
+                                            at most 20). --cpu: without an NVIDIA GPU
   ./k8s.sh stop [--purge]                   end it; the data stay unless --purge
   ./k8s.sh status                           what runs
   ./k8s.sh logs [APP]                       follow consumer (default), producer, kafka, mongo,
@@ -22,6 +22,12 @@ USAGE
 
 STEPS=9
 SLICES=8
+# What the claim of the broker holds; docs/kubernetes.md, Disk of the broker, has the sum.
+MOST_PARTITIONS=20
+CLAIM_MIB=11264
+BESIDE_MIB=448
+# Beside the overlays: kustomize follows relative paths only.
+WANTED=.k8s
 ROLLOUT_TIMEOUT=600s
 SLICES_TIMEOUT_S=180
 TRAINING_TIMEOUT_S=1800
@@ -30,7 +36,7 @@ cluster="${MINIKUBE_PROFILE:-velox}"
 cpus="${MINIKUBE_CPUS:-max}"
 memory="${MINIKUBE_MEMORY:-max}"
 partitions=8
-cpu=false
+overlay=gpu
 purge=false
 doing=""
 
@@ -68,30 +74,52 @@ running() {
   minikube --profile "$cluster" status >/dev/null 2>&1
 }
 
-# Prints a manifest as this start wants it.
-manifest() {
+# Writes the overlay of this start: that of the machine, with the partitions asked for.
+want() {
   local consumers=$((partitions < SLICES ? partitions : SLICES))
-  local edits=(
-    -e "s/^  KAFKA_PARTITIONS: .*/  KAFKA_PARTITIONS: \"$partitions\"/"
-    -e "s/^  maxReplicas: .*/  maxReplicas: $consumers/"
-  )
-  if $cpu; then edits+=(-e '/nvidia\.com\/gpu: /d'); fi
-  sed "${edits[@]}" "k8s-manifests/$1.yaml"
+  local kept=$(((CLAIM_MIB / (partitions + 1) - BESIDE_MIB) * 1024 * 1024))
+  mkdir -p "$WANTED"
+  cat >"$WANTED/kustomization.yaml" <<END
+# Written anew by each start; see the result with: kubectl kustomize $WANTED
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../k8s-overlays/$overlay]
+patches:
+  - patch: |-
+      apiVersion: v1
+      kind: ConfigMap
+      metadata: {name: consumer-env}
+      data: {KAFKA_PARTITIONS: "$partitions"}
+  - patch: |-
+      apiVersion: autoscaling/v2
+      kind: HorizontalPodAutoscaler
+      metadata: {name: consumer-hpa}
+      spec: {maxReplicas: $consumers}
+  - patch: |-
+      apiVersion: apps/v1
+      kind: StatefulSet
+      metadata: {name: kafka}
+      spec:
+        template:
+          spec:
+            containers:
+              - name: kafka
+                env: [{name: KAFKA_LOG_RETENTION_BYTES, value: "$kept"}]
+END
 }
 
+# Applies the objects of some apps, which are given as a list with commas.
 apply() {
-  local name
-  for name in "$@"; do
-    manifest "$name" | kube apply -f -
-  done
+  local apps="$1"
+  kube apply -k "$WANTED" --selector "app in ($apps)"
 }
 
-# A Deployment that is already there takes the new image and the new settings.
+# Deployments that are already there take the new image and the new settings.
 deploy() {
-  local name="$1" there
-  there="$(kube get deployment "$name" --ignore-not-found --output name)"
-  apply "$name-deployment"
-  if [[ -n "$there" ]]; then kube rollout restart "deployment/$name"; fi
+  local apps="$1" there
+  there="$(kube get deployments --selector "app in ($apps)" --output name)"
+  apply "$apps"
+  if [[ -n "$there" ]]; then kube rollout restart deployments --selector "app in ($apps)"; fi
 }
 
 available() {
@@ -101,7 +129,7 @@ available() {
 
 start_velox() {
   need minikube kubectl docker
-  if ! $cpu; then
+  if [[ "$overlay" == gpu ]]; then
     # https://minikube.sigs.k8s.io/docs/tutorials/nvidia/
     case "$(uname -sr)" in
       Linux*[Mm]icrosoft*) fail "minikube passes a GPU on to its pods on Linux itself, not in WSL: start --cpu" ;;
@@ -114,9 +142,10 @@ start_velox() {
 
   step 1 "Start minikube"
   local options=("--driver=docker" "--container-runtime=docker" "--cpus=$cpus" "--memory=$memory")
-  if ! $cpu; then options+=("--gpus=all"); fi
+  if [[ "$overlay" == gpu ]]; then options+=("--gpus=all"); fi
   mini start "${options[@]}"
   mini addons enable metrics-server
+  want
 
   step 2 "Share the GPU in $SLICES time slices"
   share_gpu
@@ -125,19 +154,12 @@ start_velox() {
   build
 
   step 4 "Deploy Kafka, MongoDB, the settings and the volumes"
-  apply env-configmap discoveries-pvc mongo-data-persistentvolumeclaim mongo-service
-  apply mongo-deployment kafka-service kafka-brokers-service kafka-statefulset
+  apply settings,discoveries,mongo,kafka
   available deployment/mongo
   available statefulset/kafka
 
   step 5 "Deploy Prometheus, Grafana and the measuring of the lag"
-  apply prometheus-configmap prometheus-data-pvc prometheus-serviceaccount
-  apply prometheus-role prometheus-rolebinding prometheus-service
-  apply grafana-datasources-configmap grafana-providers-configmap grafana-dashboards-configmap
-  apply grafana-service lag-service
-  deploy prometheus
-  deploy grafana
-  deploy lag
+  deploy prometheus,grafana,lag
   available deployment/prometheus
   available deployment/grafana
   available deployment/lag
@@ -149,9 +171,7 @@ start_velox() {
   train
 
   step 8 "Deploy the consumers and their autoscaler"
-  apply consumer-priorityclass consumer-service consumer-pdb
   deploy consumer
-  apply consumer-hpa
   available deployment/consumer
 
   step 9 "Deploy the producer"
@@ -179,12 +199,12 @@ build() {
 }
 
 share_gpu() {
-  if $cpu; then
+  if [[ "$overlay" == cpu ]]; then
     say "There is no GPU to share"
     return
   fi
   mini addons enable nvidia-device-plugin
-  apply gpu-sharing-config
+  apply gpu-sharing
   local plugin=daemonset/nvidia-device-plugin-daemonset
   kube --namespace kube-system patch "$plugin" --patch-file k8s-manifests/patches/device-plugin.yaml
   kube --namespace kube-system rollout restart "$plugin"
@@ -214,7 +234,7 @@ create_topic() {
 train() {
   # A Job cannot be changed, only made anew; a model that is there is kept.
   kube delete job model-trainer --ignore-not-found
-  apply train-model
+  apply model-trainer
   local deadline=$((SECONDS + TRAINING_TIMEOUT_S)) ended
   while true; do
     ended="$(kube get job model-trainer --output 'jsonpath={.status.conditions[*].type}')"
@@ -284,10 +304,11 @@ case "$action" in
         --partitions)
           number "$1" "${2:-}"
           partitions="$2"
+          ((partitions <= MOST_PARTITIONS)) || fail "$1 $2: the broker's disk holds $MOST_PARTITIONS at most"
           shift 2
           ;;
         --cpu)
-          cpu=true
+          overlay=cpu
           shift
           ;;
         *) fail "start knows no '$1': ./k8s.sh --help" ;;

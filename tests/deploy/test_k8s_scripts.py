@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import tree_sitter_powershell
 import yaml
 from tree_sitter import Language, Node, Parser
 
+from tests.rig import broker_disk
+from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT, files
 
 BASH, POWERSHELL = ROOT / "k8s.sh", ROOT / "k8s.ps1"
-RECORDER = Path(__file__).parent / "stand-ins" / "recorder"
+STAND_INS = Path(__file__).parent / "stand-ins"
+RECORDER, KUSTOMIZED = STAND_INS / "recorder", STAND_INS / "kustomized.py"
 TOOLS = ("minikube", "kubectl", "docker", "nvidia-smi")
-NEEDED = ("bash", "cat", "dirname", "grep", "head", "sed", "sleep")
+NEEDED = ("bash", "cat", "dirname", "grep", "mkdir", "sed", "sleep")
+FOLDERS = ("k8s-manifests", "k8s-overlays")
 LINUX = "Linux 6.8.0-60-generic"
 BUILT = "on tcp://192.168.49.2:2376 with /home/a user/.minikube/certs by default"
 LIMIT_S = 60
@@ -33,6 +39,7 @@ VERBS = (
     "mini",
     "kube",
     "need",
+    "want",
     "apply",
     "build",
     "deploy",
@@ -50,48 +57,69 @@ class Ran(NamedTuple):
     out: str
     err: str
     calls: list[str]
-    objects: dict[str, str]
-
-    @property
-    def applied(self) -> list[str]:
-        """The objects that were applied, in order."""
-        return [call.split()[-1] for call in self.calls if " apply -f - " in call]
+    applied: list[str]
+    objects: dict[str, Any]
 
 
 Run = Callable[..., Ran]
 
 
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with stand-ins of the script's tools, and what else it may call."""
+    path = tmp_path_factory.mktemp("tools")
+    for tool in TOOLS:
+        (path / tool).symlink_to(RECORDER)
+    for tool in NEEDED:
+        (path / tool).symlink_to(str(shutil.which(tool)))
+    kustomized = path / "kustomized"
+    kustomized.write_text(f'#!/usr/bin/env bash\nexec {sys.executable} {KUSTOMIZED} "$@"\n')
+    kustomized.chmod(0o755)
+    (path / "built").mkdir()
+    return path
+
+
 @pytest.fixture
-def k8s(tmp_path: Path) -> Run:
+def k8s(tmp_path: Path, tools: Path) -> Run:
     """Runs k8s.sh where only stand-ins of its tools can be found."""
-    path, objects, calls = tmp_path / "bin", tmp_path / "objects", tmp_path / "calls"
+    checkout, path = tmp_path / "checkout", tmp_path / "bin"
+    checkout.mkdir()
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, checkout / folder)
+    script = Path(shutil.copy(BASH, checkout))
+    objects, calls, applied = (tmp_path / each for each in ("objects", "calls", "applied"))
 
     def run(*arguments: str, without: str = "", system: str = LINUX, **state: str) -> Ran:
         for folder in (path, objects):
-            folder.mkdir(exist_ok=True)
-            for old in folder.iterdir():
-                old.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
         calls.write_text("")
-        for tool in TOOLS:
-            (path / tool).symlink_to(RECORDER)
-        for tool in NEEDED:
-            (path / tool).symlink_to(
-                next(p for p in (Path("/bin") / tool, Path("/usr/bin") / tool) if p.exists())
-            )
+        applied.write_text("")
+        for tool in (*TOOLS, *NEEDED):
+            if tool not in without.split():
+                (path / tool).symlink_to(tools / tool)
         (path / "uname").write_text(f"#!/usr/bin/env bash\necho '{system}'\n")
         (path / "uname").chmod(0o755)
-        for tool in without.split():
-            (path / tool).unlink()
         done = subprocess.run(
-            [BASH, *arguments],
-            env={"PATH": str(path), "CALLS": str(calls), "OBJECTS": str(objects), **state},
+            [script, *arguments],
+            env={
+                "PATH": str(path),
+                "CALLS": str(calls),
+                "APPLIED": str(applied),
+                "OBJECTS": str(objects),
+                "KUSTOMIZED": str(tools / "kustomized"),
+                "BUILT": str(tools / "built"),
+                "KUBECTL": kubectl(),
+                **state,
+            },
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
             check=False,
         )
-        texts = {each.stem: each.read_text() for each in objects.iterdir()}
-        return Ran(done.returncode, done.stdout, done.stderr, calls.read_text().splitlines(), texts)
+        found = {each.stem: json.loads(each.read_text()) for each in objects.iterdir()}
+        said = calls.read_text().splitlines(), applied.read_text().splitlines()
+        return Ran(done.returncode, done.stdout, done.stderr, *said, found)
 
     return run
 
@@ -102,8 +130,22 @@ def kinds_and_names() -> set[str]:
     return {f"{each['kind']}/{each['metadata']['name']}" for each in found}
 
 
+def in_any_order(found: Any) -> Any:
+    """The same with its lists sorted: a patch moves the variables that it names."""
+    if isinstance(found, dict):
+        return {key: in_any_order(value) for key, value in found.items()}
+    if isinstance(found, list):
+        each = [in_any_order(value) for value in found]
+        return sorted(each, key=lambda value: json.dumps(value, sort_keys=True))
+    return found
+
+
 def kube(call: str) -> str:
     return f"kubectl --context velox {call}"
+
+
+def apply(apps: str) -> str:
+    return kube(f"apply -k .k8s --selector app in ({apps})")
 
 
 def mini(call: str) -> str:
@@ -126,25 +168,22 @@ def test_start_takes_nine_steps_in_order(k8s: Run) -> None:
         mini("start --driver=docker --container-runtime=docker --cpus=max --memory=max --gpus=all"),
         mini("addons enable metrics-server"),
         mini("addons enable nvidia-device-plugin"),
-        kube("apply -f - ConfigMap/time-slicing-config"),
+        apply("gpu-sharing"),
         kube(f"--namespace kube-system patch {PLUGIN} {PATCH}"),
         kube(f"--namespace kube-system rollout restart {PLUGIN}"),
         kube(f"--namespace kube-system rollout status {PLUGIN} --timeout=600s"),
         mini("docker-env --shell none --output text"),
         f"docker build -t ml-inference-app:latest . {BUILT}",
-        kube("apply -f - ConfigMap/consumer-env"),
-        kube("apply -f - StatefulSet/kafka"),
+        apply("settings,discoveries,mongo,kafka"),
         kube("rollout status statefulset/kafka --timeout=600s"),
-        kube("apply -f - Deployment/prometheus"),
-        kube("apply -f - Deployment/grafana"),
+        apply("prometheus,grafana,lag"),
+        kube("rollout status deployment/grafana --timeout=600s"),
         kube(f"{TOPICS} {CREATE}"),
         kube("delete job model-trainer --ignore-not-found"),
-        kube("apply -f - Job/model-trainer"),
-        kube("apply -f - PriorityClass/velox-consumer"),
-        kube("apply -f - Deployment/consumer"),
-        kube("apply -f - HorizontalPodAutoscaler/consumer-hpa"),
+        apply("model-trainer"),
+        apply("consumer"),
         kube("rollout status deployment/consumer --timeout=600s"),
-        kube("apply -f - Deployment/producer"),
+        apply("producer"),
         kube("rollout status deployment/producer --timeout=600s"),
     )
 
@@ -155,7 +194,8 @@ def test_start_applies_every_manifest_once_as_it_is(k8s: Run) -> None:
     assert set(ran.applied) == kinds_and_names()
     for path in files():
         each = yaml.safe_load(path.read_text())
-        assert yaml.safe_load(ran.objects[f"{each['kind']}-{each['metadata']['name']}"]) == each
+        applied = ran.objects[f"{each['kind']}-{each['metadata']['name']}"]
+        assert in_any_order(applied) == in_any_order(each)
 
 
 def test_nothing_is_done_to_another_cluster(k8s: Run) -> None:
@@ -177,8 +217,10 @@ def test_second_start_differs_in_restarts_alone(k8s: Run) -> None:
     first, second = k8s("start"), k8s("start", STARTED="1")
     assert second.code == 0, second.err
     restarts = [call for call in second.calls if call not in first.calls]
-    names = ("prometheus", "grafana", "lag", "consumer", "producer")
-    assert restarts == [kube(f"rollout restart deployment/{name}") for name in names]
+    deployments = kube("rollout restart deployments --selector app in")
+    groups = ("prometheus,grafana,lag", "consumer", "producer")
+    assert restarts == [f"{deployments} ({group})" for group in groups]
+    assert first.objects == second.objects
     assert [call for call in second.calls if call not in restarts] == first.calls
 
 
@@ -190,22 +232,34 @@ def test_cpu_asks_for_no_gpu(k8s: Run) -> None:
     assert not [call for call in ran.calls if re.search("gpus|nvidia|kube-system", call)]
     assert set(with_gpu.applied) - set(ran.applied) == {"ConfigMap/time-slicing-config"}
     for name in ("Deployment-consumer", "Job-model-trainer"):
-        assert "nvidia.com/gpu" not in ran.objects[name]
-        assert "nvidia.com/gpu" in with_gpu.objects[name]
+        assert "nvidia.com/gpu" not in str(ran.objects[name])
+        assert "nvidia.com/gpu" in str(with_gpu.objects[name])
 
 
-@pytest.mark.parametrize(("partitions", "consumers"), [(5, 5), (8, 8), (16, 8)])
+@pytest.mark.parametrize(("partitions", "consumers"), [(1, 1), (5, 5), (8, 8), (20, 8)])
 def test_partitions_reach_topic_settings_and_autoscaler(
     k8s: Run, partitions: int, consumers: int
 ) -> None:
     ran = k8s("start", "--partitions", str(partitions), PARTITIONS=str(partitions))
-    env = yaml.safe_load(ran.objects["ConfigMap-consumer-env"])
+    env = ran.objects["ConfigMap-consumer-env"]
     assert env["data"]["KAFKA_PARTITIONS"] == str(partitions)
-    hpa = yaml.safe_load(ran.objects["HorizontalPodAutoscaler-consumer-hpa"])
+    hpa = ran.objects["HorizontalPodAutoscaler-consumer-hpa"]
     assert hpa["spec"]["maxReplicas"] == consumers
     (created,) = (call for call in ran.calls if " --create " in call)
     assert f"--partitions {partitions} " in created
     assert not [call for call in ran.calls if " --alter " in call]
+
+
+@pytest.mark.parametrize("partitions", [1, 8, 16, 20])
+def test_the_brokers_disk_holds_any_number_of_partitions(k8s: Run, partitions: int) -> None:
+    broker = k8s("start", "--partitions", str(partitions)).objects["StatefulSet-kafka"]["spec"]
+    (claim,) = broker["volumeClaimTemplates"]
+    disk = int(claim["spec"]["resources"]["requests"]["storage"].removesuffix("Gi")) * 2**30
+    (container,) = broker["template"]["spec"]["containers"]
+    given = {each["name"]: each.get("value") for each in container["env"]}
+    assert broker_disk.most(given, partitions) <= disk
+    assert int(given["KAFKA_LOG_RETENTION_BYTES"]) == broker_disk.retention(partitions, disk)
+    assert int(given["KAFKA_LOG_RETENTION_BYTES"]) >= int(given["KAFKA_LOG_SEGMENT_BYTES"])
 
 
 def test_topic_grows_and_is_never_made_smaller(k8s: Run) -> None:
@@ -230,11 +284,11 @@ def test_indexes_of_packages_reach_the_image(k8s: Run) -> None:
         ("patch daemonset", 2),
         ("docker-env", 3),
         ("docker build", 3),
-        ("StatefulSet/kafka", 4),
+        ("apply -k .k8s --selector app in (settings", 4),
         ("rollout status deployment/grafana", 5),
         ("--describe", 6),
-        ("Job/model-trainer", 7),
-        ("get deployment consumer", 8),
+        ("app in (model-trainer)", 7),
+        ("get deployments --selector app in (consumer)", 8),
         ("rollout status deployment/producer", 9),
     ],
 )
@@ -352,6 +406,7 @@ def test_verbs_say_when_the_cluster_does_not_run(k8s: Run, verb: list[str]) -> N
         (["start", "--gpu"], 1),
         (["start", "--partitions"], 1),
         (["start", "--partitions", "0"], 1),
+        (["start", "--partitions", "21"], 1),
         (["start", "--partitions", "many"], 1),
         (["stop", "--all"], 1),
         (["scale"], 1),
@@ -386,7 +441,9 @@ def text_of(node: Node) -> str:
 def plain(command: str) -> str:
     """A command without what only the two languages' syntax needs."""
     bare = re.sub(r"\[@\]", "", command)
-    return re.sub(r"[\"'$@{}_]", "", bare).lower().strip()
+    bare = re.sub(r"[\"'$@{}_]", "", bare).lower().strip()
+    # The end of $(...).
+    return bare.removesuffix(")") if bare.count(")") > bare.count("(") else bare
 
 
 def commands_of_powershell() -> dict[str, list[str]]:
@@ -406,7 +463,7 @@ def commands_of_bash() -> dict[str, list[str]]:
     call = re.compile(rf"(?:^|then |then\n|\| |\(|do )\s*((?:{verbs})\b(?:[^|;\n]|(?<=\\)\|)*)")
     for name, body in re.findall(r"^(\w+)\(\) \{\n(.*?)^\}", BASH.read_text(), re.M | re.S):
         commands = [each for line in body.splitlines() for each in call.findall(line.strip())]
-        found[name] = [plain(each.removesuffix(')"')) for each in commands]
+        found[name] = [plain(each) for each in commands]
     return found
 
 
@@ -446,12 +503,22 @@ def test_both_scripts_share_verbs_and_limits() -> None:
     assert verbs == re.findall(r"^  (\w+)\)", bash, re.M)
 
     def limits(text: str) -> dict[str, str]:
-        found = re.findall(r"^\$?([A-Za-z_]+) ?= ?'?(\w+)'?$", text, re.M)
+        found = re.findall(r"^\$?([A-Za-z_]+) ?= ?'?([.\w]+)'?$", text, re.M)
         return {name.replace("_", "").lower(): value for name, value in found}
 
     of_bash = limits(bash)
-    for name in ("steps", "slices", "rollouttimeout", "slicestimeouts", "trainingtimeouts"):
+    for name in (
+        *("steps", "slices", "rollouttimeout", "slicestimeouts", "trainingtimeouts"),
+        *("claimmib", "besidemib", "wanted"),
+    ):
         assert of_bash[name] == limits(power)[name]
+    assert f"[ValidateRange(1, {of_bash['mostpartitions']})][int]$Partitions" in power
+
+
+def test_both_scripts_write_the_same_overlay() -> None:
+    (bash,) = re.findall(r"<<END\n(.*?)^END$", BASH.read_text(), re.M | re.S)
+    (power,) = re.findall(r'@"\n(.*?)^"@$', POWERSHELL.read_text(), re.M | re.S)
+    assert bash.lower() == power.lower()
 
 
 def test_script_is_lint_free() -> None:
