@@ -3,10 +3,14 @@
 Runs Velox in a minikube cluster of its own.
 
 .DESCRIPTION
-  .\k8s.ps1 -Action start [-Partitions N] [-Cpu]   everything, from the cluster to the producer;
-                                                   again after a change. Topic and autoscaler:
-                                                   N partitions (8, at most 20). -Cpu: without an
-                                                   NVIDIA GPU
+  .\k8s.ps1 -Action start [-Cpu] [-Partitions N] [-Data FOLDER] [-Train]
+                                                   everything, from the cluster to the producer;
+                                                   again after a change. -Cpu: without an NVIDIA
+                                                   GPU. Topic and autoscaler: N partitions (8, at
+                                                   most 20). -Data: train on the images of FOLDER,
+                                                   which has a folder for each label, and stream
+                                                   them. -Train: a new model, also where there is
+                                                   one
   .\k8s.ps1 -Action stop [-Purge]                  end it; the data stay unless -Purge
   .\k8s.ps1 -Action status                         what runs
   .\k8s.ps1 -Action logs [-App NAME]               follow consumer (default), producer, kafka,
@@ -25,6 +29,8 @@ param(
     [ValidateRange(1, 9999)][int]$Replicas = 1,
     [string]$App = 'consumer',
     [switch]$Cpu,
+    [ValidateScript({ Test-Path -PathType Container $_ })][string]$Data,
+    [switch]$Train,
     [switch]$Purge
 )
 
@@ -46,6 +52,11 @@ $Cluster = if ($env:MINIKUBE_PROFILE) { $env:MINIKUBE_PROFILE } else { 'velox' }
 $Cpus = if ($env:MINIKUBE_CPUS) { $env:MINIKUBE_CPUS } else { 'max' }
 $Memory = if ($env:MINIKUBE_MEMORY) { $env:MINIKUBE_MEMORY } else { 'max' }
 $Overlay = if ($Cpu) { 'cpu' } else { 'gpu' }
+if ($Data) { $Data = (Resolve-Path $Data).Path }
+$Components = @(
+    if ($Data) { '../k8s-components/own-images' }
+    if ($Train) { '../k8s-components/train-again' }
+) -join ', '
 $script:Doing = $Action
 
 function say($Text) { Write-Host "==> $Text" }
@@ -91,6 +102,7 @@ function want {
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [../k8s-overlays/$Overlay]
+components: [$Components]
 patches:
   - patch: |-
       apiVersion: v1
@@ -157,6 +169,7 @@ function start_velox {
     apply 'settings,discoveries,mongo,kafka'
     available deployment/mongo
     available statefulset/kafka
+    copy_images
 
     step 5 'Deploy Prometheus, Grafana and the measuring of the lag'
     deploy 'prometheus,grafana,lag'
@@ -208,6 +221,19 @@ function build {
     }
 }
 
+# Into the claim that training and producer read, through the pod that holds it.
+function copy_images {
+    if (-not $Data) { return }
+    apply data
+    available deployment/data
+    $pod = kube get pods --selector app=data --output 'jsonpath={.items[0].metadata.name}'
+    say "Copy $Data"
+    # kubectl takes what is before a colon for a pod's name: a path of Windows has one.
+    Push-Location $Data
+    kube cp . "${pod}:/data"
+    Pop-Location
+}
+
 function share_gpu {
     if ($Cpu) {
         say 'There is no GPU to share'
@@ -243,7 +269,7 @@ function create_topic {
 }
 
 function train {
-    # A Job cannot be changed, only made anew; a model that is there is kept.
+    # A Job cannot be changed, only made anew; a model that is there is kept, but for -Train.
     kube delete job model-trainer --ignore-not-found
     apply model-trainer
     $clock = [Diagnostics.Stopwatch]::StartNew()

@@ -5,9 +5,13 @@ usage() {
   cat <<'USAGE'
 Runs Velox in a minikube cluster of its own.
 
-  ./k8s.sh start [--partitions N] [--cpu]   everything, from the cluster to the producer; again
-                                            after a change. Topic and autoscaler: N partitions (8,
-                                            at most 20). --cpu: without an NVIDIA GPU
+  ./k8s.sh start [--cpu] [--partitions N] [--data FOLDER] [--train]
+                                            everything, from the cluster to the producer; again
+                                            after a change. --cpu: without an NVIDIA GPU. Topic and
+                                            autoscaler: N partitions (8, at most 20). --data: train
+                                            on the images of FOLDER, which has a folder for each
+                                            label, and stream them. --train: a new model, also where
+                                            there is one
   ./k8s.sh stop [--purge]                   end it; the data stay unless --purge
   ./k8s.sh status                           what runs
   ./k8s.sh logs [APP]                       follow consumer (default), producer, kafka, mongo,
@@ -37,6 +41,8 @@ cpus="${MINIKUBE_CPUS:-max}"
 memory="${MINIKUBE_MEMORY:-max}"
 partitions=8
 overlay=gpu
+components=""
+data=""
 purge=false
 doing=""
 
@@ -84,6 +90,7 @@ want() {
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [../k8s-overlays/$overlay]
+components: [$components]
 patches:
   - patch: |-
       apiVersion: v1
@@ -157,6 +164,7 @@ start_velox() {
   apply settings,discoveries,mongo,kafka
   available deployment/mongo
   available statefulset/kafka
+  copy_images
 
   step 5 "Deploy Prometheus, Grafana and the measuring of the lag"
   deploy prometheus,grafana,lag
@@ -198,6 +206,21 @@ build() {
   )
 }
 
+# Into the claim that training and producer read, through the pod that holds it.
+copy_images() {
+  if [[ -z "$data" ]]; then return; fi
+  local pod
+  apply data
+  available deployment/data
+  pod="$(kube get pods --selector app=data --output 'jsonpath={.items[0].metadata.name}')"
+  say "Copy $data"
+  (
+    # kubectl takes what is before a colon for a pod's name: a path of Windows has one.
+    cd "$data"
+    kube cp . "$pod:/data"
+  )
+}
+
 share_gpu() {
   if [[ "$overlay" == cpu ]]; then
     say "There is no GPU to share"
@@ -232,7 +255,7 @@ create_topic() {
 }
 
 train() {
-  # A Job cannot be changed, only made anew; a model that is there is kept.
+  # A Job cannot be changed, only made anew; a model that is there is kept, but for --train.
   kube delete job model-trainer --ignore-not-found
   apply model-trainer
   local deadline=$((SECONDS + TRAINING_TIMEOUT_S)) ended
@@ -293,6 +316,7 @@ number() {
   [[ "${2:-}" =~ ^[1-9][0-9]{0,3}$ ]] || fail "$1 takes a number from 1 to 9999, not '${2:-}'"
 }
 
+from="$PWD"
 cd "$(dirname "${BASH_SOURCE[0]}")"
 action="${1:-}"
 doing="$action"
@@ -309,6 +333,16 @@ case "$action" in
           ;;
         --cpu)
           overlay=cpu
+          shift
+          ;;
+        --data)
+          data="$(cd "$from" && cd "${2:-}" 2>/dev/null && pwd)" && [[ -n "${2:-}" ]] ||
+            fail "$1 takes a folder of images, not '${2:-}'"
+          components="${components:+$components, }../k8s-components/own-images"
+          shift 2
+          ;;
+        --train)
+          components="${components:+$components, }../k8s-components/train-again"
           shift
           ;;
         *) fail "start knows no '$1': ./k8s.sh --help" ;;

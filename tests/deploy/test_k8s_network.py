@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 from typing import Any
 
@@ -31,6 +32,11 @@ def chosen(selector: dict[str, Any], name: str) -> bool:
     return bool(selector["matchLabels"].items() <= PODS[name].labels.items())
 
 
+def is_peer(rule: dict[str, Any], name: str) -> bool:
+    """Whether a rule names a pod; one that names addresses is for what is outside the cluster."""
+    return "ipBlock" not in rule and chosen(rule["podSelector"], name)
+
+
 def allows(direction: str, name: str, peer: str, port: int) -> bool:
     """Whether a pod's policies let it talk to a peer: any rule that fits does."""
     own = [each for each in POLICIES if chosen(each["podSelector"], name)]
@@ -38,7 +44,7 @@ def allows(direction: str, name: str, peer: str, port: int) -> bool:
     key = "from" if direction == "ingress" else "to"
     rules = [rule for each in bound for rule in each.get(direction, [])]
     return not bound or any(
-        (key not in rule or any(chosen(each["podSelector"], peer) for each in rule[key]))
+        (key not in rule or any(is_peer(each, peer) for each in rule[key]))
         and port in [each["port"] for each in rule["ports"] if each["protocol"] == "TCP"]
         for rule in rules
     )
@@ -64,3 +70,22 @@ def test_prometheus_alone_reaches_the_api_server() -> None:
     assert reaching == {"prometheus"}
     for port in (port for _, port in PORTS):
         assert not allows("egress", "model-trainer", "kafka", port)
+
+
+@pytest.mark.parametrize("camera", ["10.0.0.7", "172.16.3.4", "192.168.1.20"])
+def test_the_producer_alone_reaches_cameras(camera: str) -> None:
+    rules = [
+        (each["podSelector"]["matchLabels"], rule)
+        for each in POLICIES
+        for rule in each.get("egress", [])
+        if any("ipBlock" in peer for peer in rule.get("to", []))
+    ]
+    ((labels, rule),) = rules
+    assert labels == {"app": "producer"}
+    blocks = [ipaddress.ip_network(each["ipBlock"]["cidr"]) for each in rule["to"]]
+    assert any(ipaddress.ip_address(camera) in block for block in blocks)
+    assert all(block.is_private for block in blocks)
+    ports = {each["port"] for each in rule["ports"]}
+    assert {80, 443, 554} <= ports
+    # Those ports are none of a pod's: addresses may be pods' too.
+    assert ports.isdisjoint(port for _, port in PORTS)

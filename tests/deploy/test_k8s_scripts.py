@@ -25,7 +25,7 @@ STAND_INS = Path(__file__).parent / "stand-ins"
 RECORDER, KUSTOMIZED = STAND_INS / "recorder", STAND_INS / "kustomized.py"
 TOOLS = ("minikube", "kubectl", "docker", "nvidia-smi")
 NEEDED = ("bash", "cat", "dirname", "grep", "mkdir", "sed", "sleep")
-FOLDERS = ("k8s-manifests", "k8s-overlays")
+FOLDERS = ("k8s-manifests", "k8s-overlays", "k8s-components")
 LINUX = "Linux 6.8.0-60-generic"
 BUILT = "on tcp://192.168.49.2:2376 with /home/a user/.minikube/certs by default"
 LIMIT_S = 60
@@ -262,6 +262,34 @@ def test_the_brokers_disk_holds_any_number_of_partitions(k8s: Run, partitions: i
     assert int(given["KAFKA_LOG_RETENTION_BYTES"]) >= int(given["KAFKA_LOG_SEGMENT_BYTES"])
 
 
+def test_own_images_are_copied_trained_on_and_streamed(k8s: Run, tmp_path: Path) -> None:
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    ran = k8s("start", "--cpu", "--data", str(photos))
+    assert ran.code == 0, ran.err
+    in_order(
+        ran.calls,
+        apply("settings,discoveries,mongo,kafka"),
+        apply("data"),
+        kube("rollout status deployment/data --timeout=600s"),
+        kube("cp . data-7d9c5:/data") + f" from {photos}",
+        apply("model-trainer"),
+    )
+    env = ran.objects["ConfigMap-consumer-env"]["data"]
+    assert (env["SOURCE"], env["DATASET_PATH"]) == ("/data", "/data")
+    assert {"Deployment/data", "PersistentVolumeClaim/data"} <= set(ran.applied)
+    assert "--if-missing" in str(ran.objects["Job-model-trainer"])
+
+
+def test_a_model_that_is_there_is_replaced_where_that_is_asked_for(
+    k8s: Run, tmp_path: Path
+) -> None:
+    for more in ([], ["--data", str(tmp_path)]):
+        ran = k8s("start", "--train", *more)
+        (container,) = ran.objects["Job-model-trainer"]["spec"]["template"]["spec"]["containers"]
+        assert container["args"] == ["train"]
+
+
 def test_topic_grows_and_is_never_made_smaller(k8s: Run) -> None:
     grown = k8s("start", "--partitions", "12", PARTITIONS="8")
     assert kube(f"{TOPICS} --alter --topic image_data --partitions 12") in grown.calls
@@ -407,6 +435,8 @@ def test_verbs_say_when_the_cluster_does_not_run(k8s: Run, verb: list[str]) -> N
         (["start", "--partitions"], 1),
         (["start", "--partitions", "0"], 1),
         (["start", "--partitions", "21"], 1),
+        (["start", "--data"], 1),
+        (["start", "--data", "nowhere"], 1),
         (["start", "--partitions", "many"], 1),
         (["stop", "--all"], 1),
         (["scale"], 1),
@@ -479,6 +509,7 @@ def test_powershell_parses() -> None:
         "deploy",
         "available",
         "start_velox",
+        "copy_images",
         "build",
         "share_gpu",
         "create_topic",

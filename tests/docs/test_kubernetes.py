@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import yaml
 
 from tests.docs.pages import text
 from tests.rig import broker_disk
+from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT, files, objects, of_kind, pods
 
 TEXT = text()
@@ -17,13 +21,17 @@ COMMANDS = [
     for block in re.findall(r"^```bash\n(.*?)^```", TEXT, re.M | re.S)
     for line in block.replace("\\\n", "").splitlines()
 ]
+COMPONENTS = ROOT / "k8s-components"
 SHORT = {"hpa": "horizontalpodautoscaler", "svc": "service", "pvc": "persistentvolumeclaim"}
 OF_THE_CLUSTER = {"nvidia-device-plugin-daemonset", "metrics-server"}
 
 
 def names() -> set[tuple[str, str]]:
     """Kind and name of every object of the manifests."""
-    return {(each["kind"].lower(), each["metadata"]["name"]) for each in objects()}
+    found = [*objects(), *objects(COMPONENTS / "own-images")]
+    return {
+        (each["kind"].lower(), each["metadata"]["name"]) for each in found if "metadata" in each
+    }
 
 
 def test_there_are_commands() -> None:
@@ -105,16 +113,54 @@ def test_secrets_have_the_keys_that_pods_read() -> None:
     assert made["grafana-admin"] == {"password"}
 
 
-def test_training_again_needs_one_word_less() -> None:
-    (command,) = (each for each in COMMANDS if "--if-missing" in each)
-    edit = command.partition("|")[0]
-    shown = subprocess.run(
-        ["bash", "-c", edit], capture_output=True, text=True, check=True, cwd=ROOT
+# Answers the questions that the commands ask; builds what `apply -k` is given, and writes all down.
+KUBECTL = """#!/usr/bin/env bash
+set -euo pipefail
+echo "$* in ${PWD##*/}" >>"$CALLS"
+case "$*" in
+  "apply -k "*) "$REAL" kustomize "$3" >"$BUILT" ;;
+  "get pods "*) echo data-7d9c5 ;;
+esac
+"""
+
+
+def test_own_images_are_brought_by_an_overlay_of_ones_own(tmp_path: Path) -> None:
+    (block,) = (
+        each
+        for each in re.findall(r"^```bash\n(.*?)^```", TEXT, re.M | re.S)
+        if "mkdir -p mine" in each
     )
-    (container,) = yaml.safe_load(shown.stdout)["spec"]["template"]["spec"]["containers"]
-    assert container["args"] == ["train"]
+    for folder in ("k8s-manifests", "k8s-overlays", "k8s-components"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "kubectl").write_text(KUBECTL)
+    (tmp_path / "kubectl").chmod(0o755)
+    calls, built = tmp_path / "calls", tmp_path / "built"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "REAL": kubectl(),
+            "CALLS": str(calls),
+            "BUILT": str(built),
+        },
+        check=True,
+    )
+    said = calls.read_text().splitlines()
+    assert "cp . data-7d9c5:/data in photos" in said
+    assert said[-1] == f"apply -k mine in {tmp_path.name}"
+    found = {each["kind"]: each for each in yaml.safe_load_all(built.read_text())}
+    (container,) = found["Job"]["spec"]["template"]["spec"]["containers"]
+    assert "/data" in [each["mountPath"] for each in container["volumeMounts"]]
 
 
 def test_overlays_that_are_named_exist() -> None:
     named = set(re.findall(r"k8s-overlays/([\w-]+)", TEXT))
     assert named == {path.name for path in (ROOT / "k8s-overlays").iterdir()}
+
+
+def test_components_that_are_named_exist() -> None:
+    named = set(re.findall(r"k8s-components/([\w-]+)", TEXT))
+    assert named == {path.name for path in COMPONENTS.iterdir()}
