@@ -20,6 +20,9 @@ from velox.monitoring.health import Health
 TEXT = "text/plain; charset=utf-8"
 REQUEST_TIMEOUT_S = 10.0
 MOST_CONNECTIONS = 32
+# A queue that is full drops a connection's first packet, which is sent again only a second later.
+_WAITING_CONNECTIONS = 128
+_LOOK_FOR_END_EVERY_S = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +107,9 @@ def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator
         raise SettingError(
             f"METRICS_ADDRESS={address!r}, METRICS_PORT={port} cannot be bound: {error}"
         ) from None
-    thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, args=(_LOOK_FOR_END_EVERY_S,), name="http", daemon=True
+    )
     thread.start()
     try:
         host = f"[{address}]" if ":" in address else address
@@ -122,6 +127,7 @@ class _Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = _WAITING_CONNECTIONS
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET

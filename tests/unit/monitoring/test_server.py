@@ -14,6 +14,7 @@ import pytest
 from tests.rig.http import get
 from tests.rig.waiting import eventually
 from velox.base.errors import SettingError
+from velox.monitoring import server
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import MOST_CONNECTIONS, TEXT, Answer, answers, serving
@@ -100,6 +101,17 @@ def test_connections_that_send_nothing_keep_no_probe_waiting() -> None:
         )
         silent[-1].sendall(b"y\r\n\r\n")
         assert silent[-1].recv(100).startswith(b"HTTP/1.0 200 "), "the newest are served"
+
+
+def test_many_that_come_at_once_are_not_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that finds the queue full is tried again by its side only after a second."""
+    busy = threading.Event()
+    monkeypatch.setattr(server._Server, "process_request", lambda *_: busy.wait(2 * LIMIT_S))
+    with serving({}, address="127.0.0.1", port=0) as address, ExitStack() as opened:
+        host, _, port = address.removeprefix("http://").partition(":")
+        for _ in range(3 * MOST_CONNECTIONS):
+            opened.enter_context(socket.create_connection((host, int(port)), 0.9))
+        busy.set()
 
 
 def test_a_client_that_goes_away_is_no_event(capsys: pytest.CaptureFixture[str]) -> None:
