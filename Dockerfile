@@ -1,5 +1,5 @@
 # One image for the three scripts; the argument of start.sh says which of them runs.
-FROM python:3.11-slim-bookworm
+FROM python:3.13-slim-trixie
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -12,24 +12,13 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp velox \
 
 WORKDIR /app
 
-# PIP_INDEX_URL: a package index other than pip's own default.
-# TORCH_INDEX_URL: where torch and torchvision come from, always both; an index of CPU builds makes
-# an image several times smaller than the default, which carries the CUDA libraries.
-# Without TORCH_INDEX_URL the exact packages of requirements.lock are installed and their hashes
-# checked. The lock is for x86-64; elsewhere, and with other builds of torch, the ranges count.
+# Which PyTorch, and where packages come from: `./install.sh --help`. Without an argument it is the one
+# of requirements.lock, on each kind of processor, every package checked against its hash.
 ARG PIP_INDEX_URL
+ARG TORCH_BACKEND
 ARG TORCH_INDEX_URL
-COPY requirements.txt requirements.lock ./
-RUN if [ -n "${TORCH_INDEX_URL:-}" ]; then \
-      grep '^torch' requirements.txt >/tmp/torch.txt \
-      && pip install --index-url "$TORCH_INDEX_URL" --requirement /tmp/torch.txt \
-      && rm /tmp/torch.txt \
-      && pip install --requirement requirements.txt; \
-    elif [ "$(uname -m)" = x86_64 ]; then \
-      pip install --require-hashes --requirement requirements.lock; \
-    else \
-      pip install --requirement requirements.txt; \
-    fi
+COPY install.sh requirements.txt requirements.lock ./
+RUN ./install.sh
 
 COPY velox velox
 COPY start.sh producer.py train.py consumer.py lag.py demo.py ./
@@ -41,7 +30,7 @@ LABEL org.opencontainers.image.title="Velox" \
       org.opencontainers.image.description="Classifies images as they stream through Apache Kafka" \
       org.opencontainers.image.source="https://github.com/atharva-m/Velox" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.base.name="python:3.11-slim-bookworm" \
+      org.opencontainers.image.base.name="python:3.13-slim-trixie" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 

@@ -65,13 +65,15 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 	$(BIN)/mypy
 	$(BIN)/shellcheck $$(git ls-files '*.sh') .ci/run
 
+# Renovate takes the command from the head of the file: no option that it does not know, each with "=".
 lock: $(VENV)/.installed-dev ## write requirements.lock, which the image is built from
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
-	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-	  requirements.txt --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version=3.11 \
+	  --output-file=requirements.lock requirements.txt
 
-audit: $(VENV)/.installed-dev ## look for known vulnerabilities in the locked packages
-	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+audit: ## look for known vulnerabilities in the locked packages; installs none of them
+	$(PYTHON) -m venv --clear .venv-audit
+	.venv-audit/bin/python -m pip install --quiet "$$(grep '^pip-audit==' requirements-dev.txt)"
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 docs: $(VENV)/.installed-dev ## write the tables of settings (docs/configuration.md) and of errors (docs/errors.md)
 	$(BIN)/python -m tests.docs.settings_table

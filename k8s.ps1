@@ -19,7 +19,8 @@ Runs Velox in a minikube cluster of its own.
   Get-Help .\k8s.ps1                               this text
 
 MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
-TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for the image.
+TORCH_BACKEND=cpu makes a smaller image, for CPUs alone; TORCH_INDEX_URL and PIP_INDEX_URL are other
+package indexes for it.
 #>
 param(
     [Parameter(Mandatory, Position = 0)]
@@ -203,7 +204,7 @@ function build {
         $name, $value = $line -split '=', 2
         if ($name -like 'DOCKER_*') { $engine[$name] = $value }
     }
-    foreach ($name in 'PIP_INDEX_URL', 'TORCH_INDEX_URL') {
+    foreach ($name in 'PIP_INDEX_URL', 'TORCH_BACKEND', 'TORCH_INDEX_URL') {
         $value = [Environment]::GetEnvironmentVariable($name)
         if ($value) { $arguments += "--build-arg=$name=$value" }
     }

@@ -20,7 +20,8 @@ Runs Velox in a minikube cluster of its own.
   ./k8s.sh --help                           this text
 
 MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
-TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for the image.
+TORCH_BACKEND=cpu makes a smaller image, for CPUs alone; TORCH_INDEX_URL and PIP_INDEX_URL are other
+package indexes for it.
 USAGE
 }
 
@@ -193,7 +194,7 @@ start_velox() {
 build() {
   local engine name value arguments=(-t ml-inference-app:latest)
   engine="$(mini docker-env --shell none --output text)"
-  for name in PIP_INDEX_URL TORCH_INDEX_URL; do
+  for name in PIP_INDEX_URL TORCH_BACKEND TORCH_INDEX_URL; do
     if [[ -n "${!name:-}" ]]; then arguments+=("--build-arg=$name=${!name}"); fi
   done
   (

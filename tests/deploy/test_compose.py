@@ -199,6 +199,14 @@ def test_the_image_is_built_once_and_pulled_from_nowhere() -> None:
     assert all(each.get("pull_policy") == "never" for each in ours if "build" not in each)
 
 
+def test_without_a_gpu_the_image_is_the_small_one() -> None:
+    ours = SERVICES["trainer"]["build"]["args"]
+    over = yaml.safe_load(GPU.read_text())["services"]["trainer"]["build"]["args"]
+    assert ours["TORCH_BACKEND"] == "${TORCH_BACKEND-cpu}"
+    assert over == {"TORCH_BACKEND": "${TORCH_BACKEND-}"}
+    assert ours.keys() == set(re.findall(r"^ARG ((?:PIP|TORCH)_\w+)$", IMAGE, re.M))
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_have_a_health_check_or_say_that_they_have_none(name: str) -> None:
     service = SERVICES[name]

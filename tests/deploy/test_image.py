@@ -51,7 +51,11 @@ def lines(process: subprocess.Popen[str]) -> list[str]:
     return process.communicate(timeout=20)[0].splitlines()
 
 
-@pytest.mark.parametrize("command", [["hadolint", "Dockerfile"], ["shellcheck", "start.sh"]])
+@pytest.mark.parametrize(
+    "command",
+    [["hadolint", "Dockerfile"], ["shellcheck", "start.sh"], ["shellcheck", "install.sh"]],
+    ids=" ".join,
+)
 def test_lint_finds_nothing(command: list[str]) -> None:
     tool, file = command
     shown = subprocess.run([TOOLS / tool, ROOT / file], capture_output=True, text=True, check=False)
@@ -72,7 +76,7 @@ def test_base_image_is_pinned_and_named_in_the_label() -> None:
 
 def test_packages_are_installed_before_the_code_is_copied() -> None:
     """A change of the code then rebuilds without installing anything."""
-    assert DOCKERFILE.index("pip install") < DOCKERFILE.index("COPY velox")
+    assert DOCKERFILE.index("RUN ./install.sh") < DOCKERFILE.index("COPY velox")
 
 
 def test_no_package_index_is_named() -> None:
@@ -89,6 +93,7 @@ def test_context_holds_what_the_image_runs_and_nothing_else() -> None:
         "Dockerfile",
         "requirements.txt",
         "requirements.lock",
+        "install.sh",
         "start.sh",
         "velox",
         *scripts,

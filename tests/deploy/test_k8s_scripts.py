@@ -299,9 +299,12 @@ def test_topic_grows_and_is_never_made_smaller(k8s: Run) -> None:
     assert not [call for call in kept.calls if " --alter " in call]
 
 
-def test_indexes_of_packages_reach_the_image(k8s: Run) -> None:
-    ran = k8s("start", TORCH_INDEX_URL="https://torch.example/cpu")
-    build = "-t ml-inference-app:latest --build-arg=TORCH_INDEX_URL=https://torch.example/cpu ."
+def test_the_choice_of_packages_reaches_the_image(k8s: Run) -> None:
+    ran = k8s("start", TORCH_BACKEND="cpu", TORCH_INDEX_URL="https://torch.example/cpu")
+    arguments = (
+        "--build-arg=TORCH_BACKEND=cpu --build-arg=TORCH_INDEX_URL=https://torch.example/cpu"
+    )
+    build = f"-t ml-inference-app:latest {arguments} ."
     assert f"docker build {build} {BUILT}" in ran.calls
 
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
 LOCKED = re.compile(
-    r"^([a-z0-9-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M
+    r"^([a-z0-9-]+==\S+(?: ; [^\n]+?)?) \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", re.M
 )
+ENVIRONMENTS = [
+    {
+        "python_version": version,
+        "python_full_version": f"{version}.0",
+        "sys_platform": "linux",
+        "platform_machine": machine,
+    }
+    for version in ("3.11", "3.12", "3.13")
+    for machine in ("x86_64", "aarch64")
+]
 RUN_TIME = {
     "confluent-kafka",
     "numpy",
@@ -30,8 +41,13 @@ def requirements(file: str) -> dict[str, Requirement]:
     return {each.name: each for each in parsed}
 
 
-def locked() -> dict[str, str]:
-    return {name: version for name, version, _ in LOCKED.findall(LOCK)}
+def locked(environment: dict[str, str]) -> dict[str, str]:
+    """The versions that are installed on one kind of machine; each package once."""
+    parsed = [Requirement(each) for each in LOCKED.findall(LOCK)]
+    counting = [each for each in parsed if not each.marker or each.marker.evaluate(environment)]
+    versions = {each.name: str(each.specifier).removeprefix("==") for each in counting}
+    assert len(versions) == len(counting)
+    return versions
 
 
 def test_every_package_has_a_lowest_and_a_highest_version() -> None:
@@ -51,16 +67,22 @@ def test_the_lock_holds_hashes_for_every_package_and_nothing_else() -> None:
     assert rest.strip() == ""
 
 
-def test_the_lock_lies_within_the_ranges() -> None:
-    versions = locked()
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda each: " ".join(each.values()))
+def test_the_lock_lies_within_the_ranges_on_every_machine(environment: dict[str, str]) -> None:
+    versions = locked(environment)
     for name, each in requirements("requirements.txt").items():
         assert each.specifier.contains(versions[name]), f"{name}: run `make lock`"
-
-
-def test_the_lock_holds_torch_with_its_cuda_libraries() -> None:
-    assert {"nvidia-cublas", "nvidia-cuda-runtime", "triton"} <= locked().keys()
+    assert {"nvidia-cublas", "nvidia-cuda-runtime", "triton"} <= versions.keys()
 
 
 def test_no_package_index_is_named() -> None:
     assert "://" not in LOCK
     assert "index" not in LOCK
+
+
+def test_the_lock_says_how_it_is_written_in_words_that_renovate_knows() -> None:
+    """It runs the command again (its lib/modules/manager/pip-compile/common.ts: allowedOptions)."""
+    (command,) = re.findall(r"^#    (uv pip compile .*)$", LOCK, re.M)
+    options = {each.partition("=")[0] for each in command.split() if each.startswith("--")}
+    assert options == {"--universal", "--generate-hashes", "--python-version", "--output-file"}
+    assert command.endswith(" --output-file=requirements.lock requirements.txt")

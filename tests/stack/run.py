@@ -80,8 +80,9 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
 
 
 def build(image: str, checkout: Path) -> None:
-    """Build as the documents say; the environment may name other package indexes."""
-    indexes = [f"--build-arg={name}" for name in ("PIP_INDEX_URL", "TORCH_INDEX_URL")]
+    """Build as the documents say; the environment may name another PyTorch or package index."""
+    names = ("PIP_INDEX_URL", "TORCH_BACKEND", "TORCH_INDEX_URL")
+    indexes = [f"--build-arg={name}" for name in names]
     run("docker", "build", *indexes, "--tag", image, ".", cwd=checkout)
 
 
