@@ -26,13 +26,8 @@ STEPS = [step for job in JOBS.values() for step in job["steps"]]
     "command",
     [
         ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW],
-        [
-            "check-jsonschema",
-            "--builtin-schema",
-            "vendor.dependabot",
-            ROOT / ".github/dependabot.yml",
-        ],
-        ["zizmor", "--offline", "--quiet", WORKFLOW, ROOT / ".github/dependabot.yml"],
+        ["check-jsonschema", "--builtin-schema", "vendor.renovate", ROOT / "renovate.json"],
+        ["zizmor", "--offline", "--quiet", WORKFLOW],
     ],
     ids=lambda command: f"{command[0]} {Path(command[-1]).name}",
 )

@@ -199,3 +199,18 @@ def test_provider_reads_the_folder_that_compose_mounts() -> None:
     home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert str(home.parent) == folder
     assert home.stem in BOARDS
+
+
+def test_grafana_keeps_its_bundled_plugins() -> None:
+    """Since 13.2 Prometheus is one of them, in a folder that is read-only here.
+
+    The installer of preinstalled plugins stops a bundled one before it finds that it cannot replace
+    it, and the data source is gone (grafana/grafana, issue 132528).
+    """
+    root = GRAFANA.parent
+    compose = yaml.safe_load((root / "docker-compose.yml").read_text())["services"]["grafana"]
+    deployment = yaml.safe_load((root / "k8s-manifests/grafana-deployment.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    pod = {each["name"]: each.get("value") for each in container["env"]}
+    for environment in (compose["environment"], pod):
+        assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
