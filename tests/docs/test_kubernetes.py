@@ -65,7 +65,7 @@ def test_partitions_keep_what_the_brokers_claim_holds() -> None:
     assert figures == [each // 2**20 for each in kept]
     (by_hand,) = re.findall(r"set env statefulset/kafka KAFKA_LOG_RETENTION_BYTES=(\d+)", TEXT)
     assert int(by_hand) == kept[heads.index(16)]
-    assert "More than 20 need" in TEXT
+    assert "More than 20 partitions need" in TEXT
     # No less than a segment: Kafka deletes whole ones.
     assert broker_disk.retention(20, disk) > 64 * 2**20
 

@@ -26,7 +26,7 @@ PROOF = re.compile(
     r"`(?:tests/)?((?:unit|integration|faults|deploy|docs)/[\w/]*test_\w+\.py)(?:::(\w+))?`"
 )
 # A path or a dotted name of this repository, in the text or in a command.
-FOLDERS = "velox|tests|bench|docs|grafana|k8s-manifests|k8s-overlays"
+FOLDERS = "velox|tests|bench|docs|grafana|k8s-(?:manifests|overlays|components)"
 PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/(?!grafana:)[\w/.-]*\w")
 WRITTEN = {"bench/results.json", "bench/results.png"}  # by `make bench`
 NAME = re.compile(r"(?<![\w/.:-])velox\.[a-z_]+(?:\.\w+)*")
