@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from velox.base.errors import SendFailed
 from velox.base.records import Headers
-from velox.kafka.client import acknowledged_config, refused
+from velox.kafka.client import acknowledged_config, made
 from velox.kafka.client_log import AWAY, ClientLog
 from velox.kafka.errors import Refusals, explained, is_fatal, raised
 
@@ -147,12 +147,8 @@ class AcknowledgedProducer:
         return [self._producer, *([] if self._alone is None else [self._alone])]
 
     def _client(self, more: Mapping[str, int]) -> Producer:
-        try:
-            return Producer(
-                {**self._config, **more, "error_cb": self._refusals.note}, logger=self._log
-            )
-        except KafkaException as error:
-            raise refused(error) from None
+        config = {**self._config, **more, "error_cb": self._refusals.note}
+        return made(Producer, config, self._log)
 
     def _flush(self, producer: Producer, timeout: float) -> None:
         if (error := raised(producer.flush, timeout, self._log)) is not None:

@@ -1,14 +1,16 @@
-"""The librdkafka configuration of every Kafka client of Velox, with its reasons."""
+"""Making the Kafka clients of Velox: the configuration of each, with its reasons."""
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
 
 from velox.base.errors import SettingError
+from velox.kafka.client_log import ClientLog
 
 MAX_MESSAGE_BYTES = 10_485_760
 # The broker counts the key, the headers and its own framing too.
@@ -33,6 +35,7 @@ _NAME = re.compile(r"[a-z]+(\.[a-z]+)+")
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
 Config = dict[str, str | int | float | bool]
+Client = TypeVar("Client")
 
 # Lines of `debug` wait in the queue of the records and count as such (rd_kafka_toppar_fetch_decide
 # in rdkafka_fetcher.c looks at the queue that the partition's is forwarded to). A full queue is
@@ -144,13 +147,28 @@ def acknowledged_config(*, bootstrap: str, extra: Mapping[str, str], role: str) 
     }
 
 
-def refused(error: KafkaException) -> SettingError:
-    """A client that refuses its properties, as the error that names the variable.
+def made(client: Callable[..., Client], config: Mapping[str, Any], client_log: ClientLog) -> Client:
+    """A client of librdkafka.
+
+    Args:
+        client: its class.
+        config: properties and callbacks.
+        client_log: takes what it has to say.
+
+    Raises:
+        SettingError: when librdkafka refuses a property; it names KAFKA_CONFIG.
+    """
+    try:
+        return client(dict(config), logger=client_log)
+    except KafkaException as error:
+        raise _refused(error.args[0].str()) from None
+
+
+def _refused(text: str) -> SettingError:
+    """The refusal without what is secret.
 
     What librdkafka quotes is shown where it looks like the name of a property. Anything else may be
     a value, or the rest of a password with a comma in it that was taken for a property.
     """
-    shown = _QUOTED.sub(
-        lambda found: found[0] if _NAME.fullmatch(found[1]) else "<hidden>", error.args[0].str()
-    )
+    shown = _QUOTED.sub(lambda found: found[0] if _NAME.fullmatch(found[1]) else "<hidden>", text)
     return SettingError(f"KAFKA_CONFIG is not allowed: {shown}")

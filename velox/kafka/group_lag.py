@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from velox.base.errors import BrokerUnavailable
-from velox.kafka.client import common_config, refused
+from velox.kafka.client import common_config, made
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import told
 
@@ -31,12 +31,9 @@ class GroupLag:
         self._topic = topic
         self._log = ClientLog(bootstrap)
         config = {**common_config(bootstrap, "lag"), "group.id": group, "enable.auto.commit": False}
-        try:
-            # Not an AdminClient: that one may not find the group's coordinator again for minutes
-            # after the broker was away.
-            self._client = Consumer({**config, **extra}, logger=self._log)
-        except KafkaException as error:
-            raise refused(error) from None
+        # Not an AdminClient: that one may not find the group's coordinator again for minutes after
+        # the broker was away.
+        self._client = made(Consumer, {**config, **extra}, self._log)
 
     def measure(self) -> dict[int, int]:
         """Records by partition that are not committed; empty while there is no such topic.

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from velox.base.errors import SendFailed
 from velox.base.thinned_log import ThinnedLog
-from velox.kafka.client import producer_config, refused
+from velox.kafka.client import made, producer_config
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import Refusals, explained, is_fatal, is_refusal, raised, told
 from velox.kafka.refused_batches import TOO_LARGE, may_pass_alone
@@ -210,10 +210,7 @@ class Sender:
 
     def _client(self, more: Mapping[str, int]) -> Producer:
         config = {**self._config, **more, "error_cb": self._on_error}
-        try:
-            return Producer(config, logger=self._client_log)
-        except KafkaException as error:
-            raise refused(error) from None
+        return made(Producer, config, self._client_log)
 
     def _poll(self, timeout: float) -> None:
         for producer in self._producers():

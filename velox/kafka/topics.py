@@ -20,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from velox.base.errors import BrokerUnavailable
-from velox.kafka.client import Config, common_config, refused
+from velox.kafka.client import Config, common_config, made
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import explained, told
 
@@ -51,10 +51,7 @@ class Topics:
         self.cluster_id = ""
         self._log = ClientLog(bootstrap)
         self._config: Config = {**common_config(bootstrap, "admin"), **extra}
-        try:
-            self._admin = AdminClient(self._config, logger=self._log)
-        except KafkaException as error:
-            raise refused(error) from None
+        self._admin = made(AdminClient, self._config, self._log)
 
     def partitions(self, topic: str) -> int:
         """The number of partitions of a topic, 0 if there is no such topic.
@@ -86,7 +83,7 @@ class Topics:
 
     def _made_by_asking(self, topic: str) -> int:
         """The embedded broker makes a topic in no other way."""
-        asking = AdminClient({**self._config, "allow.auto.create.topics": True}, logger=self._log)
+        asking = made(AdminClient, {**self._config, "allow.auto.create.topics": True}, self._log)
         found = asking.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
         return 0 if found.error else len(found.partitions)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, Producer
 
-from velox.kafka.client import MAX_MESSAGE_BYTES, Config, consumer_config, producer_config, refused
+from velox.base.errors import SettingError
+from velox.kafka.client import MAX_MESSAGE_BYTES, Config, consumer_config, made, producer_config
+from velox.kafka.client_log import ClientLog
 from velox.settings.parsers import PROTECTED_PROPERTIES
 
 
@@ -107,9 +109,9 @@ def test_what_the_promises_rest_on_cannot_be_given() -> None:
 
 
 def test_a_refusal_names_the_variable_and_hides_the_value() -> None:
-    with pytest.raises(KafkaException) as raised:
-        Consumer(consumer(sasl_mechanism="x", no_such="hunter2"))
-    message = str(refused(raised.value))
+    with pytest.raises(SettingError) as raised:
+        made(Consumer, consumer(sasl_mechanism="x", no_such="hunter2"), ClientLog("127.0.0.1:1"))
+    message = str(raised.value)
     assert message.startswith("KAFKA_CONFIG is not allowed: ")
     assert "no.such" in message
     assert "hunter2" not in message

@@ -15,7 +15,7 @@ from typing import cast
 from confluent_kafka import Consumer, TopicPartition
 
 from velox.base.steady import Steady
-from velox.kafka.client import Config
+from velox.kafka.client import Config, made
 from velox.kafka.client_log import ClientLog
 
 ASK_TIMEOUT_S = 30.0
@@ -38,7 +38,7 @@ def group_commits(config: Config, topic: str, numbers: Collection[int]) -> Commi
         KafkaException: when nobody answers in time.
     """
     quiet = {**config, "statistics.interval.ms": 0}
-    client = Consumer(quiet, logger=ClientLog(str(config["bootstrap.servers"])))
+    client = made(Consumer, quiet, ClientLog(str(config["bootstrap.servers"])))
     try:
         asked = [TopicPartition(topic, number) for number in sorted(numbers)]
         return told_of(client.committed(asked, timeout=ASK_TIMEOUT_S))

@@ -37,7 +37,7 @@ from velox.consumer.polling.stable_offsets import StableOffsets
 from velox.consumer.polling.topic_identity import TopicWatch
 from velox.consumer.polling.unreadable import UnreadableBatches
 from velox.consumer.stages.batch import End
-from velox.kafka.client import Config, refused
+from velox.kafka.client import Config, made
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import Refusals, explained, is_fatal
 from velox.kafka.messages import record_of
@@ -153,10 +153,7 @@ class Poller:
             # Says how far it was read where the last offsets hold no record.
             "enable.partition.eof": True,
         }
-        try:
-            self._consumer = Consumer({**config, **own}, logger=self._client_log)
-        except KafkaException as error:
-            raise refused(error) from None
+        self._consumer = made(Consumer, {**config, **own}, self._client_log)
         self._commits = Commits(
             self._consumer,
             topic=topic,
