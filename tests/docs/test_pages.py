@@ -30,6 +30,7 @@ FOLDERS = "velox|tests|bench|docs|grafana|k8s-(?:manifests|overlays|components)"
 PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/(?!grafana:)[\w/.-]*\w")
 WRITTEN = {"bench/results.json", "bench/results.png"}  # by `make bench`
 NAME = re.compile(r"(?<![\w/.:-])velox\.[a-z_]+(?:\.\w+)*")
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 LIMIT_S = 180
 
 
@@ -81,6 +82,12 @@ def test_every_test_that_a_document_names_is_there(document: Path) -> None:
             if isinstance(each, ast.FunctionDef)
         }
         assert not name or name in functions, f"{file}::{name}"
+
+
+def test_tests_that_are_named_without_their_file_are_there() -> None:
+    defined = set(re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, TESTS)), re.M))
+    for document in DOCUMENTS:
+        assert set(re.findall(r"`(test_\w+)`", document.read_text())) <= defined, document.name
 
 
 def test_the_commands_are_shell() -> None:
