@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -66,6 +67,7 @@ def test_the_five_jobs() -> None:
         "Security Scan",
         "Release Info",
     ]
+    assert set(JOBS["release"]["needs"]) == JOBS.keys() - {"release"}
 
 
 def test_every_action_is_pinned_by_the_digest_of_a_named_version() -> None:
@@ -80,7 +82,11 @@ def test_a_job_has_a_limit_and_its_own_permissions(name: str) -> None:
     job = JOBS[name]
     assert 0 < job["timeout-minutes"] <= 60
     writing = {scope for scope, access in job["permissions"].items() if access == "write"}
-    allowed = {"build": {"packages"}, "security": {"security-events"}, "release": {"contents"}}
+    allowed = {
+        "build": {"packages", "security-events"},
+        "security": {"security-events"},
+        "release": {"attestations", "contents", "id-token", "packages"},
+    }
     assert writing == allowed.get(name, set())
 
 
@@ -94,9 +100,54 @@ def test_no_step_is_allowed_to_fail() -> None:
     scans = [step["with"] for step in STEPS if "trivy-action" in step.get("uses", "")]
     assert len(scans) == 2
     for scan in scans:
+        assert re.fullmatch(r"\d+m0s", scan["timeout"]), "5 minutes do not do for 6 GB"
         assert scan["exit-code"] == "1"
         assert scan["severity"] == "CRITICAL"
         assert (ROOT / scan["trivyignores"]).exists()
+
+
+@pytest.mark.parametrize("job", ["test", "build"])
+def test_what_needs_room_makes_it_first(job: str) -> None:
+    first, second, *_ = JOBS[job]["steps"]
+    assert first["uses"].startswith("actions/checkout@")
+    assert second == {"run": ".ci/free-disk"}
+
+
+def test_pytorch_is_without_cuda_and_no_index_is_named() -> None:
+    assert yaml.safe_load(TEXT)["env"]["TORCH_BACKEND"] == "cpu"
+    assert not re.findall(r"https?://", TEXT)
+
+
+def test_both_ends_of_python_are_tested_as_developers_run_them() -> None:
+    runs = JOBS["test"]["strategy"]["matrix"]["include"]
+    versions = [run["python"] for run in runs if run["command"] == ".ci/run"]
+    (image,) = re.findall(r"^FROM python:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.M)
+    assert versions == ["3.11", image]
+
+
+def test_the_audit_installs_none_of_the_locked_packages() -> None:
+    shown = subprocess.run(
+        ["make", "--dry-run", "--always-make", "audit"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "requirements.txt" not in shown.stdout
+    assert "--disable-pip --require-hashes -r requirements.lock" in shown.stdout
+
+
+def test_nothing_is_removed_where_no_runner_of_github_is() -> None:
+    path = os.environ["PATH"]
+    for environment in ({}, {"GITHUB_ACTIONS": "true", "RUNNER_ENVIRONMENT": "self-hosted"}):
+        shown = subprocess.run(
+            [ROOT / ".ci/free-disk"],
+            env={"PATH": path, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert shown.stdout == "no runner of GitHub: nothing is removed\n"
 
 
 def test_every_make_target_of_the_workflow_exists() -> None:

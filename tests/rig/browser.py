@@ -1,7 +1,10 @@
-"""A real headless Chromium, driven through WebDriver."""
+"""A real headless Chromium or Chrome, driven through WebDriver."""
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,8 @@ from selenium.webdriver.chrome.service import Service
 from tests.rig import need
 
 INSTALL = "apt-get install chromium chromium-driver"
+# On Ubuntu the packages of these names are stubs of a snap; its runners on GitHub have Chrome.
+BROWSERS = ("chromium", "google-chrome")
 # Root has no sandbox; containers have little /dev/shm and no GPU.
 ARGUMENTS = (
     "--headless=new",
@@ -82,16 +87,33 @@ class Browser:
         self._driver.save_screenshot(str(path))
 
 
+def fitting(driver: str) -> str:
+    """The browser whose version the driver is for, or the end of the test."""
+    wanted = version(driver)
+    paths = [path for name in BROWSERS if (path := shutil.which(name))]
+    found = next((path for path in paths if version(path) == wanted), None)
+    return found or need.missing(f"a browser for chromedriver {wanted}", INSTALL)
+
+
+def version(program: str) -> str:
+    """The major version that a program names; '' for a stub that names none."""
+    shown = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    found = re.search(r"(\d+)\.\d+\.\d+", shown.stdout)
+    return found[1] if found else ""
+
+
 @contextmanager
 def browser(size: tuple[int, int] = DESKTOP) -> Iterator[Browser]:
     """A browser of one's own, without history, closed at the end."""
     options = webdriver.ChromeOptions()
-    options.binary_location = need.program("chromium", INSTALL)
+    driver_path = need.program("chromedriver", INSTALL)
+    options.binary_location = fitting(driver_path)
     for argument in ARGUMENTS:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = Service(need.program("chromedriver", INSTALL))
-    driver = webdriver.Chrome(options=options, service=service)
+    driver = webdriver.Chrome(options=options, service=Service(driver_path))
     try:
         window = Browser(driver)
         window.resize(size)
