@@ -31,7 +31,7 @@ from velox.base.ending import ended
 from velox.base.errors import AccuracyTooLow, CheckpointError, SettingError, TrainingFailed
 from velox.base.files import write_whole
 from velox.base.machine import keep_large_buffers
-from velox.base.train_progress import Progress
+from velox.base.terminal import Progress
 from velox.models import checkpoint as model
 from velox.models.architectures import build, require_architecture
 from velox.models.checkpoint import Checkpoint

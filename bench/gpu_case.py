@@ -21,7 +21,7 @@ from bench.measure import figure, rates
 from bench.results import Results
 from bench.stack import Stack, drain_rate
 from tests.rig.model import Model
-from velox.base.cores import usable_cores
+from velox.base.machine import usable_cores
 from velox.base.records import Record
 from velox.consumer.stages.decoder import Decoder
 from velox.images.pixels import decode

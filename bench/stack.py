@@ -19,7 +19,7 @@ from tests.rig.kafka import Kafka
 from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
-from velox.base.pace import Pace
+from velox.base.waiting import Pace
 from velox.kafka.client import MAX_MESSAGE_BYTES
 from velox.monitoring import snapshot
 from velox.monitoring.snapshot import Figures

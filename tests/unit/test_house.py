@@ -68,8 +68,6 @@ NOT_YET = {
     ("velox/consumer/polling/poller.py", "velox/consumer/stages/batch.py"),
     ("velox/kafka/sender.py", "velox/producer/sources/capture.py"),
     ("lag.py", "prometheus_client"),
-    ("velox/consumer/stages/decoder.py", "cv2"),
-    ("velox/consumer/stages/topic_sender.py", "prometheus_client"),
     ("velox/settings/config.py", "dotenv"),
 }
 WITHOUT_TORCH = {"velox/models/engine/interface.py"}

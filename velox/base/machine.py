@@ -1,11 +1,15 @@
-"""The C allocator, told when to keep large buffers and when to return them to the kernel."""
+"""What the machine lets this process use: cores, and memory by way of the C allocator."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from collections.abc import Callable
+from pathlib import Path
 
+# https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _KEPT_BYTES = 2**30
 _HEAP_BYTES = 2**26
 # Parameters of mallopt(3) in glibc's malloc.h, by the variable that sets them from outside.
@@ -14,6 +18,23 @@ _SETTINGS = {
     "MALLOC_TOP_PAD_": (-2, _HEAP_BYTES),
     "MALLOC_MMAP_THRESHOLD_": (-3, _KEPT_BYTES),
 }
+
+
+def usable_cores(quota: Path = _QUOTA) -> int:
+    """The cores of the machine that the process may run on, within its cgroup's quota.
+
+    A container's share is often less than the machine.
+
+    Args:
+        quota: the cgroup's `cpu.max`, `<microseconds or max> <period>`; it need not exist.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        share, period = quota.read_text().split()
+        allowed = math.ceil(int(share) / int(period))
+    except (OSError, ValueError):
+        return cores or 1
+    return max(1, min(cores or 1, allowed))
 
 
 def keep_large_buffers() -> bool:

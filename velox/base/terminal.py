@@ -1,4 +1,4 @@
-"""Lines that stay and one line that lives, on a terminal or in a file."""
+"""Lines that stay, one that lives, and a bar that grows, on a terminal or in a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 EVERY_S = 5.0
+BAR_WIDTH = 30
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -56,3 +57,27 @@ class Display:
                 self._stream.write("\n")
                 self._stream.flush()
             self._live = ""
+
+
+class Progress:
+    """Shows one thing after the other growing to its end.
+
+    Args:
+        stream: where to show it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._display = Display(stream)
+        self._terminal = stream.isatty()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Show that so much of a total is done; at the end the line is kept."""
+        share = done / total
+        bar = f"[{'#' * int(BAR_WIDTH * share):<{BAR_WIDTH}}] " if self._terminal else ""
+        self._display.live(f"{what:<14} {bar}{done}/{total}")
+        if done == total:
+            self._display.end_live()
+
+    def end(self) -> None:
+        """Keep the line as it stands."""
+        self._display.end_live()

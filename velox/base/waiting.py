@@ -1,4 +1,4 @@
-"""Waiting for something that is away: backoff with jitter, within a bound or until told to stop."""
+"""Waiting: for what is away, for what may hang, for the next event, for the next time to look."""
 
 from __future__ import annotations
 
@@ -109,3 +109,127 @@ def until_there(
         if stop.wait(min(delay, deadline - now)):
             raise Stopped(f"stopped while waiting for {what}")
     raise AssertionError("delays() never ends")
+
+
+def call_within(limit: float, call: Callable[[], object]) -> bool:
+    """Run a call in a thread of its own and wait for it at most `limit` seconds.
+
+    Returns:
+        Whether it ended in time; if not, it goes on in the background until the process ends.
+    """
+    worker = threading.Thread(target=call, name=f"bounded-{call.__name__}", daemon=True)
+    worker.start()
+    worker.join(limit)
+    return not worker.is_alive()
+
+
+class Pace:
+    """Waits between events so that they come one an interval.
+
+    An event that is late does not shift those after it, but a standstill is not made up for.
+
+    Args:
+        interval: seconds between events; 0 for no wait.
+        stop: ends a wait.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        interval: float,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._interval = interval
+        self._stop = stop
+        self._clock = clock
+        self._due = clock()
+
+    def wait(self) -> bool:
+        """Wait for the next event's time; False when told to stop."""
+        now = self._clock()
+        stopped = self._stop.wait(self._due - now) if self._due > now else self._stop.is_set()
+        self._due = max(self._due, now - self._longest_debt()) + self._interval
+        return not stopped
+
+    def _longest_debt(self) -> float:
+        return max(1.0, self._interval)
+
+
+class Steady:
+    """Does a step; what goes wrong in it is logged, once until it goes well or wrong otherwise.
+
+    Args:
+        log: where errors go, at level WARNING.
+        what: the step in words, for the log.
+    """
+
+    def __init__(self, log: logging.Logger, what: str) -> None:
+        self._log = log
+        self._what = what
+        self._said = ""
+
+    def do(self, step: Callable[[], None]) -> None:
+        """Do the step; never raises an Exception."""
+        try:
+            step()
+            self._said = ""
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            if text != self._said:
+                self._said = text
+                self._log.warning("failed=%s, goes on error=%r", self._what, text)
+
+
+class Periodic:
+    """Takes a step every so often, in a thread of its own, whatever goes wrong in it.
+
+    One step at a time: an answer that was long on its way does not replace a later one.
+
+    Args:
+        step: called in the thread.
+        every: seconds from the end of one step to the next.
+        name: of the thread.
+        log: where errors go (see `Steady`).
+        what: the step in words, for the log.
+        at_once: whether the first step is taken at the start and not after `every`.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[], None],
+        *,
+        every: float,
+        name: str,
+        log: logging.Logger,
+        what: str,
+        at_once: bool = False,
+    ) -> None:
+        self._step = step
+        self._every = every
+        self._at_once = at_once
+        self._steady = Steady(log, what)
+        self._one = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Take steps from now on."""
+        self._thread.start()
+
+    def close(self, timeout: float = 0.0) -> None:
+        """Take no more; wait at most so many seconds for one that is under way."""
+        self._stop.set()
+        if timeout > 0 and self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def now(self) -> None:
+        """Take a step out of turn, in this thread."""
+        with self._one:
+            self._steady.do(self._step)
+
+    def _run(self) -> None:
+        if self._at_once:
+            self.now()
+        while not self._stop.wait(self._every):
+            self.now()

@@ -40,6 +40,11 @@ gate = Gate()
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
+def one_core_an_image() -> None:
+    """Let OpenCV start no threads of its own in this process: images are decoded side by side."""
+    cv2.setNumThreads(1)
+
+
 def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
     """Decode one image and resize it to a square; the aspect ratio is not kept.
 

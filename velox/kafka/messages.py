@@ -8,8 +8,8 @@ from typing import cast
 
 from confluent_kafka import Message
 
+from velox.base.logs import ThinnedLog
 from velox.base.records import Headers, Record
-from velox.base.thinned_log import ThinnedLog
 
 # A name that is not UTF-8 makes the client return a value and leave an exception behind. A direct
 # call, once the interpreter has specialised it, does not look for one, and something else fails

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 from confluent_kafka import KafkaError
 
 from velox.base.errors import BrokerUnavailable, MessageRefused, SendFailed
+from velox.base.logs import ThinnedLog
 from velox.base.sink_errors import KAFKA, Verdict, verdict_of
-from velox.base.thinned_log import ThinnedLog
 from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
 from velox.kafka.errors import is_refusal
 from velox.kafka.refused_batches import TOO_LARGE

@@ -14,7 +14,7 @@ from typing import cast
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from velox.base.errors import SendFailed
-from velox.base.thinned_log import ThinnedLog
+from velox.base.logs import ThinnedLog
 from velox.kafka.client import made, producer_config
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import Refusals, explained, is_fatal, is_refusal, raised, told

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 
-from velox.base.pace import Pace
-from velox.base.thinned_log import ThinnedLog
+from velox.base.logs import ThinnedLog
+from velox.base.waiting import Pace
 from velox.producer.sources.capture import Capture, Item, Source, Unreadable
 
 # Items of one source that wait to be taken: enough to read ahead, few enough for memory.

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from velox.base.logs import ThinnedLog
 from velox.base.records import Record
-from velox.base.thinned_log import ThinnedLog
 from velox.images.header import extension
 from velox.stores.folder_listing import FolderListing
 

@@ -19,7 +19,6 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
-from velox.base.bounded import call_within
 from velox.base.errors import (
     DocumentRejected,
     SettingError,
@@ -27,6 +26,7 @@ from velox.base.errors import (
 )
 from velox.base.records import Detection
 from velox.base.sink_errors import MONGO, Verdict, verdict_of
+from velox.base.waiting import call_within
 from velox.stores import mongo_probe
 from velox.stores.mongo_errors import (
     DUPLICATE_KEY,

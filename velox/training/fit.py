@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from velox.base.train_progress import Progress
+from velox.base.terminal import Progress
 from velox.training.data.dataset import Dataset
 from velox.training.resume import State, StateFile
 from velox.training.trainer import Recipe, Trainer, class_weights, outputs

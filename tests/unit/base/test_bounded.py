@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from velox.base.bounded import call_within
+from velox.base.waiting import call_within
 
 
 def test_a_call_that_ends_in_time() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from velox.base.cores import usable_cores
+from velox.base.machine import usable_cores
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from velox.base.pace import Pace
+from velox.base.waiting import Pace
 
 
 class Time:

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from velox.base.steady import Steady
+from velox.base.waiting import Steady
 
 LOG = logging.getLogger("steady")
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from tests.unit.fakes import Clock
-from velox.base.thinned_log import ThinnedLog
+from velox.base.logs import ThinnedLog
 
 log = logging.getLogger("tests.thinned")
 

@@ -4,8 +4,8 @@ import pytest
 from confluent_kafka import Message
 
 from tests.unit.fakes import CAPTURED_MS, FakeMessage
+from velox.base.logs import ThinnedLog
 from velox.base.records import Record
-from velox.base.thinned_log import ThinnedLog
 from velox.kafka import messages
 from velox.kafka.messages import record_of
 

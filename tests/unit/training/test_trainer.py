@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from velox.base.errors import SettingError, TrainingFailed
-from velox.base.train_progress import Progress
+from velox.base.terminal import Progress
 from velox.base.waiting import Stopped
 from velox.models.architectures import build
 from velox.training import fit as train_fit

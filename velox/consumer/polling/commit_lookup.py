@@ -14,7 +14,7 @@ from typing import cast
 
 from confluent_kafka import Consumer, TopicPartition
 
-from velox.base.steady import Steady
+from velox.base.waiting import Steady
 from velox.kafka.client import Config, made
 from velox.kafka.client_log import ClientLog
 

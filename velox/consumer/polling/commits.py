@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from velox.base.bounded import call_within
-from velox.base.thinned_log import ThinnedLog
+from velox.base.logs import ThinnedLog
+from velox.base.waiting import call_within
 from velox.consumer.polling.ledger import Ledger
 from velox.kafka.client_log import AWAY
 from velox.kafka.errors import explained

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from velox.base.logs import ThinnedLog
 from velox.base.records import Record
-from velox.base.thinned_log import ThinnedLog
 from velox.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)

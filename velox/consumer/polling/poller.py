@@ -22,19 +22,18 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from velox.base.bounded import call_within
 from velox.base.errors import PollerFailed
 from velox.base.records import Record
+from velox.base.waiting import call_within
 from velox.consumer.polling.commit_lookup import CommitLookup, group_commits, told_of
 from velox.consumer.polling.commits import Commits
 from velox.consumer.polling.gone_partitions import GonePartitions
 from velox.consumer.polling.lag_gauges import LagGauges
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.offset_gaps import OffsetGaps
-from velox.consumer.polling.origins import Origins
 from velox.consumer.polling.positions import Positions
 from velox.consumer.polling.stable_offsets import StableOffsets
-from velox.consumer.polling.topic_identity import TopicWatch
+from velox.consumer.polling.topic_identity import Origins, TopicWatch
 from velox.consumer.polling.unreadable import UnreadableBatches
 from velox.consumer.stages.batch import End
 from velox.kafka.client import Config, made

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from velox.base.errors import EngineBroken, VeloxError
-from velox.base.thinned_log import ThinnedLog
+from velox.base.logs import ThinnedLog
 from velox.base.waiting import Stopped
 from velox.consumer.stages.refusals import Counted, Window
 from velox.monitoring.metrics import BREAKER_STAGES, Metrics

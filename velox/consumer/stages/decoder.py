@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from velox.base.cores import usable_cores
 from velox.base.errors import BadImage
+from velox.base.machine import usable_cores
 from velox.base.records import DeadLetter, Record
+from velox.images.pixels import one_core_an_image
 
 STAGE = "decode"
 
@@ -20,7 +20,7 @@ Image = NDArray[np.uint8]
 
 
 class DecodeOne(Protocol):
-    """As `velox.decode.decode`."""
+    """As `velox.images.pixels.decode`."""
 
     def __call__(self, data: bytes | None, *, size: int, max_pixels: int) -> Image:
         """One image, uint8 RGB [size, size, 3]; raises BadImage."""
@@ -37,7 +37,7 @@ class Decoder:
     """
 
     def __init__(self, decode: DecodeOne, *, max_pixels: int, threads: int = 0) -> None:
-        cv2.setNumThreads(1)
+        one_core_an_image()
         self._decode = decode
         self._max_pixels = max_pixels
         self._threads = threads or usable_cores()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from velox.base.errors import CheckpointError
+from velox.base.waiting import Periodic
 from velox.consumer.stages.predictor import BisectingPredictor
 from velox.models.files import ModelFiles
 from velox.monitoring.metrics import Metrics
@@ -135,20 +136,17 @@ class ModelWatch:
         self._engine_of = engine_of
         self._metrics = metrics
         self._interval = interval
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="model-watch", daemon=True)
+        self._looking = Periodic(
+            self.look, every=interval, name="model-watch", log=log, what="look for a new model"
+        )
 
     def start(self) -> None:
         """Look from now on, in a thread."""
-        self._thread.start()
+        self._looking.start()
 
     def close(self) -> None:
         """Stop looking; a load that is under way is left to the process's end."""
-        self._stop.set()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._interval):
-            self.look()
+        self._looking.close()
 
     def look(self) -> None:
         """Swap if a file is another one than last time and there is another model."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velox.base.errors import EngineBroken, EngineOutOfMemory, InferenceFailed
-from velox.base.thinned_log import ThinnedLog
+from velox.base.logs import ThinnedLog
 
 if TYPE_CHECKING:
     from velox.models.engine.torch_engine import Engine

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from velox.base.logs import ThinnedLog
 from velox.base.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
 from velox.base.sink_errors import FILES, Verdict, verdict_of
-from velox.base.thinned_log import ThinnedLog
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.counts import Outcome, count
 from velox.consumer.stages.results import Result
@@ -203,15 +203,15 @@ class Recorder:
         """Send the results, if they are wanted; returns letters of those that are refused."""
         if self._results is None or not outcome.predictions:
             return []
-        results, retries = self._as_results(outcome), self._metrics.result_retries
-        refused = self._topics.send(RESULTS_STAGE, results, self._results, retries)
+        results, failed = self._as_results(outcome), self._metrics.result_retries.inc
+        refused = self._topics.send(RESULTS_STAGE, results, self._results, failed)
         self._metrics.results_refused.inc(len(refused))
         return [DeadLetter(result.record, RESULTS_STAGE, reason) for result, reason in refused]
 
     def _send_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Send dead letters; of those that are refused nothing is left but the log and a count."""
-        retries = self._metrics.dead_letter_retries
-        refused = self._topics.send(LETTERS_STAGE, letters, self._dead_letters, retries)
+        failed = self._metrics.dead_letter_retries.inc
+        refused = self._topics.send(LETTERS_STAGE, letters, self._dead_letters, failed)
         for letter, reason in refused:
             self._metrics.dead_letters_lost.inc()
             self._trouble_log.error(

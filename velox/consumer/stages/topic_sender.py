@@ -9,11 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from prometheus_client import Counter
-
 from velox.base.errors import BrokerUnavailable, MessageRefused
+from velox.base.logs import ThinnedLog
 from velox.base.records import DeadLetter
-from velox.base.thinned_log import ThinnedLog
 from velox.base.waiting import until_done
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.results import Result
@@ -57,7 +55,7 @@ class TopicSender:
         self._log = ThinnedLog(log, per_second=0.1)
 
     def send(
-        self, stage: str, items: Sequence[T], to: Receiver[T], retries: Counter
+        self, stage: str, items: Sequence[T], to: Receiver[T], failed: Callable[[], None]
     ) -> list[tuple[T, MessageRefused]]:
         """Send until what the topic refuses is the items' fault; returns that.
 
@@ -68,7 +66,7 @@ class TopicSender:
             stage: the breaker's name of the topic.
             items: what to send.
             to: the topic.
-            retries: counts attempts that failed.
+            failed: told of each attempt that failed.
 
         Raises:
             Stopped: when told to abort before all was acknowledged or refused.
@@ -77,7 +75,7 @@ class TopicSender:
 
         def attempt() -> list[tuple[T, MessageRefused]]:
             nonlocal left
-            refused = self._attempt(left, to, retries)
+            refused = self._attempt(left, to, failed)
             left = [item for item, _ in refused]
             return refused
 
@@ -85,7 +83,7 @@ class TopicSender:
             if not left:
                 return None
             bare = replace(left[0], record=left[0].record.bare())
-            return next((reason for _, reason in self._attempt([bare], to, retries)), None)
+            return next((reason for _, reason in self._attempt([bare], to, failed)), None)
 
         return self._breaker.until_taken(
             stage,
@@ -95,7 +93,7 @@ class TopicSender:
         )
 
     def _attempt(
-        self, items: Sequence[T], to: Receiver[T], retries: Counter
+        self, items: Sequence[T], to: Receiver[T], failed: Callable[[], None]
     ) -> list[tuple[T, MessageRefused]]:
         """Send until all are acknowledged or refused, each time what is still missing."""
         left = list(items)
@@ -107,7 +105,7 @@ class TopicSender:
                 raise BrokerUnavailable(f"{len(left)} messages to {to.topic} not acknowledged")
 
         def again(error: Exception) -> None:
-            retries.inc()
+            failed()
             self._log.warning("not sent, trying again reason=%r", str(error))
 
         with self._waiting(f"topic {to.topic}"):

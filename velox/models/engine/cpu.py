@@ -8,8 +8,7 @@ import logging
 import torch
 from torch import Tensor
 
-from velox.base.cores import usable_cores
-from velox.base.machine import release_free_memory
+from velox.base.machine import release_free_memory, usable_cores
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import THRESHOLD
 from velox.models.engine.forms import Choice, trial_pixels

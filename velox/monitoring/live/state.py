@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from velox.base.steady import Steady
+from velox.base.waiting import Periodic
 from velox.monitoring import snapshot
 from velox.monitoring.health import Health
 from velox.monitoring.live.matches import LatestMatches, Match
@@ -55,25 +54,20 @@ class LiveState:
         self._clock = clock
         self._readings: deque[Reading] = deque(maxlen=WINDOW_S + 1)
         self._curve: deque[float] = deque(maxlen=CURVE_S)
-        self._steady = Steady(log, "update of the live page")
         self.json = b"{}"
         self.read()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="live-page", daemon=True)
+        # A page that stands still is better than a pipeline that does.
+        self._reading = Periodic(
+            self.read, every=EVERY_S, name="live-page", log=log, what="update of the live page"
+        )
 
     def start(self) -> None:
         """Read from now on."""
-        self._thread.start()
+        self._reading.start()
 
     def close(self) -> None:
         """Read no more."""
-        self._stop.set()
-        self._thread.join(CLOSE_TIMEOUT_S)
-
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            # A page that stands still is better than a pipeline that does.
-            self._steady.do(self.read)
+        self._reading.close(CLOSE_TIMEOUT_S)
 
     def read(self) -> None:
         """Take one reading and write `json` anew."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from velox.base.thinned_log import ThinnedLog
+from velox.base.logs import ThinnedLog
 from velox.base.waiting import delays
 from velox.producer.sources.capture import JPEG, Capture
 from velox.producer.sources.video import Thinning, encoded, opened

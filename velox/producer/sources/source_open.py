@@ -25,7 +25,7 @@ def open_source(
     """Make the source of a place; nothing is opened before its images are asked for.
 
     Args:
-        place: see `velox.source_place.locate`.
+        place: see `velox.producer.sources.place.locate`.
         shapes: draws the synthetic images.
         partitions: of the topic, over which synthetic images spread.
         quality: of the JPEGs that are made here, 1 to 100.

@@ -1,6 +1,6 @@
 """To which topic a partition's position belongs."""
 
-from velox.consumer.polling.origins import Origins
+from velox.consumer.polling.topic_identity import Origins
 
 
 class Topic:

@@ -177,8 +177,8 @@ def test_the_thread_looks_until_it_is_closed(parts: Parts) -> None:
     files.replace("new")
     assert swapped.wait(20)
     files.watch.close()
-    files.watch._thread.join(20)
-    assert not files.watch._thread.is_alive()
+    files.watch._looking._thread.join(20)
+    assert not files.watch._looking._thread.is_alive()
     assert models.current.engine.digest == "new"
 
 
