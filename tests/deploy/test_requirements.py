@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,20 @@ def test_the_lock_says_how_it_is_written_in_words_that_renovate_knows() -> None:
     options = {each.partition("=")[0] for each in command.split() if each.startswith("--")}
     assert options == {"--universal", "--generate-hashes", "--python-version", "--output-file"}
     assert command.endswith(" --output-file=requirements.lock requirements.txt")
+
+
+@pytest.mark.parametrize(("backend", "torch_first"), [("", False), ("cpu", True)])
+def test_make_installs_the_pytorch_that_the_environment_asks_for(
+    backend: str, torch_first: bool
+) -> None:
+    shown = subprocess.run(
+        ["make", "--dry-run", "--always-make", "demo"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TORCH_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert ("--torch-backend=cpu" in shown) is torch_first
+    if torch_first:
+        assert shown.index("--torch-backend=cpu") < shown.index("-r requirements.txt")
