@@ -67,7 +67,7 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
             if capture is None:
                 sender.tick()
             else:
-                sender.send(capture, stop)
+                sender.send(capture.message(), stop)
             if time.monotonic() - reported >= REPORT_EVERY_S:
                 reported = time.monotonic()
                 report("sending", sender, feeds, started)

@@ -40,7 +40,8 @@ def test_each_image_that_fits_goes_through_and_the_one_that_does_not_is_named(
     for number in range(IMAGES):
         size = 400_000 if number == 15 else 42_000
         image = number.to_bytes(1, "big") * size
-        sender.send(Capture(image, f"photos/{number}.jpg", "image/jpeg", f"l{number}"), GO_ON)
+        capture = Capture(image, f"photos/{number}.jpg", "image/jpeg", f"l{number}")
+        sender.send(capture.message(), GO_ON)
     sender.finish(30, GO_ON, 30)
 
     assert (sender.sent, sender.acknowledged, sender.failed) == (IMAGES, IMAGES - 1, 1)

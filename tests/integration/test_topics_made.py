@@ -18,9 +18,10 @@ from tests.rig.kafka import Kafka
 from tests.rig.waiting import eventually
 from velox.base.errors import BrokerUnavailable
 from velox.consumer.stages.dead_letters import SUFFIX
-from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.group_lag import GroupLag
+from velox.kafka.messages import Outgoing
 from velox.kafka.topics import Topics
 
 LIMIT_S = 30

@@ -6,41 +6,21 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from velox.base.errors import SendFailed
-from velox.base.records import Headers
-from velox.kafka.client import acknowledged_config, made
+from velox.kafka.client import acknowledged_config
 from velox.kafka.client_log import AWAY, ClientLog
 from velox.kafka.errors import Refusals, explained, is_fatal, raised
+from velox.kafka.messages import Outgoing
+from velox.kafka.pair import Pair
 
 TIMEOUT_S = 10.0
 ROOM_WAIT_S = 0.1
 CLOSE_TIMEOUT_S = 1.0
 SERVE_EVERY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message to send.
-
-    Attributes:
-        id: what tells it from all others; one that still waits in the client is not sent twice.
-    """
-
-    id: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
-
-    @property
-    def size(self) -> int:
-        """Bytes of key, value and headers."""
-        parts = (self.key, self.value, *(value for _, value in self.headers))
-        names = sum(len(name.encode(errors="replace")) for name, _ in self.headers)
-        return names + sum(len(part) for part in parts if part is not None)
 
 
 @dataclass(slots=True)
@@ -74,9 +54,8 @@ class AcknowledgedProducer:
         self._fatal: KafkaError | None = None
         self._refusals = Refusals()
         self._log = ClientLog(bootstrap)
-        self._config = acknowledged_config(bootstrap=bootstrap, extra=extra, role=role)
-        self._producer = self._client({})
-        self._alone: Producer | None = None
+        config = acknowledged_config(bootstrap=bootstrap, extra=extra, role=role)
+        self._producers = Pair(topic, {**config, "error_cb": self._refusals.note}, self._log)
         self._answers: dict[str, _Answer] = {}
         self._closed = threading.Event()
         threading.Thread(target=self._serve, name=f"serve-{role}", daemon=True).start()
@@ -95,9 +74,9 @@ class AcknowledgedProducer:
             SendFailed: on an error of the client that no retry can mend.
         """
         deadline = time.monotonic() + TIMEOUT_S
-        producer = self._for(alone and len(messages) > 1)
-        answers = [self._answer(producer, message, deadline) for message in messages]
-        for each in self._producers():
+        alone = alone and len(messages) > 1
+        answers = [self._answer(message, alone, deadline) for message in messages]
+        for each in self._producers:
             self._flush(each, max(0.0, deadline - time.monotonic()))
         self._answers = {name: each for name, each in self._answers.items() if not each.given}
         errors = [each.error if each.given else _UNANSWERED for each in answers]
@@ -107,7 +86,7 @@ class AcknowledgedProducer:
             raise SendFailed(f"Kafka client of topic {self.topic} failed: {explained(end)}")
         return [self._explained(error) for error in errors]
 
-    def _answer(self, producer: Producer, message: Outgoing, deadline: float) -> _Answer:
+    def _answer(self, message: Outgoing, alone: bool, deadline: float) -> _Answer:
         """The answer to come to a message; it is sent if it does not wait in the client."""
         if (waiting := self._answers.get(message.id)) is not None:
             return waiting
@@ -118,37 +97,17 @@ class AcknowledgedProducer:
 
         while True:
             try:
-                producer.produce(
-                    self.topic,
-                    key=message.key,
-                    value=message.value,
-                    headers=cast(Any, list(message.headers)),
-                    on_delivery=answered,
-                )
+                self._producers.put(message, answered, alone=alone)
             except BufferError:
                 if time.monotonic() >= deadline:
                     return answer
-                self._poll(producer, ROOM_WAIT_S)
+                self._poll(self._producers.of(alone), ROOM_WAIT_S)
             except KafkaException as error:
                 answered(error.args[0], cast(Message, None))
                 return answer
             else:
                 self._answers[message.id] = answer
                 return answer
-
-    def _for(self, alone: bool) -> Producer:
-        if not alone:
-            return self._producer
-        if self._alone is None:
-            self._alone = self._client({"batch.num.messages": 1})
-        return self._alone
-
-    def _producers(self) -> list[Producer]:
-        return [self._producer, *([] if self._alone is None else [self._alone])]
-
-    def _client(self, more: Mapping[str, int]) -> Producer:
-        config = {**self._config, **more, "error_cb": self._refusals.note}
-        return made(Producer, config, self._log)
 
     def _flush(self, producer: Producer, timeout: float) -> None:
         if (error := raised(producer.flush, timeout, self._log)) is not None:
@@ -175,13 +134,13 @@ class AcknowledgedProducer:
     def _serve(self) -> None:
         """Take in what the client has to say, also while nothing is sent for hours."""
         while not self._closed.wait(SERVE_EVERY_S):
-            for producer in self._producers():
+            for producer in self._producers:
                 self._poll(producer, 0)
 
     def close(self) -> None:
         """Drop what was not acknowledged."""
         self._closed.set()
-        for producer in self._producers():
+        for producer in self._producers:
             producer.purge()
             self._flush(producer, CLOSE_TIMEOUT_S)
 

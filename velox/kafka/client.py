@@ -129,6 +129,15 @@ def producer_config(
     }
 
 
+def delivery_timeout_of(extra: Mapping[str, str], seconds: float) -> float:
+    """Seconds after which a producer gives up; what KAFKA_CONFIG says wins, and 0 is for ever."""
+    names = ("delivery.timeout.ms", "message.timeout.ms")
+    given = [text for name, text in extra.items() if name in names]
+    if not given:
+        return seconds
+    return int(given[-1]) / 1000 or float("inf")
+
+
 def acknowledged_config(*, bootstrap: str, extra: Mapping[str, str], role: str) -> Config:
     """The configuration of what is sent before a commit.
 

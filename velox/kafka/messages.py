@@ -1,8 +1,9 @@
-"""From the Kafka client's message to the record that flows through the pipeline."""
+"""What comes from Kafka, as the record that flows through the pipeline; and what goes there."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from operator import methodcaller
 from typing import cast
 
@@ -18,6 +19,32 @@ _read_headers = methodcaller("headers")
 
 log = logging.getLogger(__name__)
 trouble = ThinnedLog(log, per_second=0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send.
+
+    Attributes:
+        id: what tells it from all others; one that still waits in the client is not sent twice.
+            Empty where it is sent once only.
+        timestamp_ms: since the epoch; None for when it is sent.
+        partition: where it must go, None to let the key decide.
+    """
+
+    id: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp_ms: int | None = None
+    partition: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        parts = (self.key, self.value, *(value for _, value in self.headers))
+        names = sum(len(name.encode(errors="replace")) for name, _ in self.headers)
+        return names + sum(len(part) for part in parts if part is not None)
 
 
 def record_of(message: Message, *, topic: str, epoch: int, received: float) -> Record:

@@ -16,8 +16,9 @@ from confluent_kafka import KafkaError
 from velox.base.errors import BrokerUnavailable, MessageRefused, SendFailed
 from velox.base.logs import ThinnedLog
 from velox.base.sink_errors import KAFKA, Verdict, verdict_of
-from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.errors import is_refusal
+from velox.kafka.messages import Outgoing
 from velox.kafka.refused_batches import TOO_LARGE
 
 # An error of no known kind may be the broker's: tried so often, with a pause before each, it takes

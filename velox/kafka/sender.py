@@ -7,42 +7,28 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import cast
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from velox.base.errors import SendFailed
 from velox.base.logs import ThinnedLog
-from velox.kafka.client import made, producer_config
+from velox.kafka.client import delivery_timeout_of, producer_config
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import Refusals, explained, is_fatal, is_refusal, raised, told
+from velox.kafka.messages import Outgoing
+from velox.kafka.pair import Pair
 from velox.kafka.refused_batches import TOO_LARGE, may_pass_alone
-from velox.producer.sources.capture import Capture
 
 FULL_QUEUE_WAIT_S = 0.1
 FLUSH_STEP_S = 0.5
-_TOO_LARGE, _REFUSED = "after a batch too large", "after a batch refused"
-PARTITIONER = -1  # lets the client choose by the key
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """An image as it is sent, or sent once more."""
-
-    source: str
-    value: bytes
-    headers: dict[str, str | bytes | None]
-    timestamp_ms: int
-    partition: int
-    attempt: str = ""
-
-
 class Sender:
-    """Sends captures to one topic and counts what became of them.
+    """Sends images to one topic and counts what became of them.
 
     Args:
         topic: where they go.
@@ -78,9 +64,10 @@ class Sender:
         self._client_log = ClientLog(bootstrap)
         self._trouble = ThinnedLog(log, per_second=1)
         self.sent = self.acknowledged = self.failed = 0
-        self.delivery_timeout = _delivery_timeout(delivery_timeout, extra)
+        self.delivery_timeout = delivery_timeout_of(extra, delivery_timeout)
         self._largest_batch, self._limit = largest_batch, ""
-        self._again: deque[_Record] = deque()
+        # What was refused with others, and whether the whole of them was too large.
+        self._again: deque[tuple[Outgoing, bool]] = deque()
         self._batches = True
         self._config = producer_config(
             bootstrap=bootstrap,
@@ -88,41 +75,27 @@ class Sender:
             compression=compression,
             extra=extra,
         )
-        self._producer = self._client({})
-        self._single: Producer | None = None
+        config = {**self._config, "error_cb": self._on_error}
+        self._producers = Pair(topic, config, self._client_log)
 
     @property
     def pending(self) -> int:
         """Images that are neither acknowledged nor given up."""
         return self.sent - self.acknowledged - self.failed
 
-    def send(self, capture: Capture, stop: threading.Event) -> None:
+    def send(self, message: Outgoing, stop: threading.Event) -> None:
         """Hand one image to the client, waiting while its queue is full.
 
-        The record's timestamp is the moment of capture, now where that is not known. An image
-        that the client itself refuses (too large) counts as failed. When told to stop while
-        waiting, the image is dropped and not counted.
+        An image that the client itself refuses (too large) counts as failed. When told to stop
+        while waiting, the image is dropped and not counted.
 
         Raises:
             SendFailed: on an error of the client that no retry can mend.
         """
-        captured_ms = capture.captured_ms
-        if captured_ms is None:
-            captured_ms = int(time.time() * 1000)
-        headers = {"content-type": capture.content_type, "source": capture.source}
-        if capture.label is not None:
-            headers["label"] = capture.label
-        record = _Record(
-            capture.source,
-            capture.value,
-            {name: text.encode() for name, text in headers.items()},
-            captured_ms,
-            PARTITIONER if capture.partition is None else capture.partition,
-        )
         while True:
             self._require_working()
             self._send_again()
-            if self._put(record, alone=not self._batches):
+            if self._put(message, alone=not self._batches):
                 break
             self._poll(FULL_QUEUE_WAIT_S)
             if stop.is_set():
@@ -130,32 +103,25 @@ class Sender:
         self.sent += 1
         self._poll(0)
 
-    def _put(self, record: _Record, *, alone: bool) -> bool:
-        """Hand a record to a client; False while its queue is full."""
-        if alone and self._single is None:
-            self._single = self._client({"batch.num.messages": 1})
-        producer = self._single if alone and self._single is not None else self._producer
+    def _put(self, message: Outgoing, *, alone: bool, batch_too_large: bool = False) -> bool:
+        """Hand a message to a client; False while its queue is full."""
         # The client keeps the value until it is answered; once is enough.
-        kept = replace(record, value=b"")
+        kept = replace(message, value=None)
+        answered = partial(self._on_delivery, kept, alone, batch_too_large)
         try:
-            producer.produce(
-                self._topic,
-                value=record.value,
-                key=record.source,
-                headers=record.headers,
-                timestamp=record.timestamp_ms,
-                on_delivery=partial(self._on_delivery, kept, alone),
-                partition=record.partition,
-            )
+            self._producers.put(message, answered, alone=alone)
         except BufferError:
             return False
         except KafkaException as error:
-            self._give_up(record.source, len(record.value), error.args[0], "not sent")
+            self._give_up(message, error.args[0], "not sent")
         return True
 
     def _send_again(self) -> None:
         """Send singly what was refused as a part of its batch, for as long as there is room."""
-        while self._again and self._put(self._again[0], alone=True):
+        while self._again:
+            message, batch_too_large = self._again[0]
+            if not self._put(message, alone=True, batch_too_large=batch_too_large):
+                return
             self._again.popleft()
 
     def listen(self) -> None:
@@ -194,26 +160,19 @@ class Sender:
                 shortened = True
                 deadline = min(deadline, time.monotonic() + stopping_timeout)
             self._send_again()
-            for producer in self._producers():
+            for producer in self._producers:
                 self._serve(producer.flush, FLUSH_STEP_S)
             self._require_working()
         if self.pending:
-            for producer in self._producers():
+            for producer in self._producers:
                 producer.purge()
                 self._serve(producer.flush, FLUSH_STEP_S)
             self._again.clear()
             self.failed = self.sent - self.acknowledged
         self._require_working()
 
-    def _producers(self) -> list[Producer]:
-        return [self._producer, *([] if self._single is None else [self._single])]
-
-    def _client(self, more: Mapping[str, int]) -> Producer:
-        config = {**self._config, **more, "error_cb": self._on_error}
-        return made(Producer, config, self._client_log)
-
     def _poll(self, timeout: float) -> None:
-        for producer in self._producers():
+        for producer in self._producers:
             self._serve(producer.poll, timeout)
         self._send_again()
 
@@ -226,31 +185,39 @@ class Sender:
             raise SendFailed(f"Kafka client failed: {explained(error)}")
 
     def _on_delivery(
-        self, record: _Record, alone: bool, error: KafkaError | None, message: Message
+        self,
+        sent: Outgoing,
+        alone: bool,
+        batch_too_large: bool,
+        error: KafkaError | None,
+        message: Message,
     ) -> None:
         if error is None:
             self.acknowledged += 1
             self._refusals.passed()
             # Where a batch was too large, and not what was in it, the next would be too.
-            self._batches = self._batches and record.attempt != _TOO_LARGE
+            self._batches = self._batches and not batch_too_large
             return
-        value = message.value() or b""
+        sent = replace(sent, value=message.value())
         if not alone and may_pass_alone(error):
-            attempt = _TOO_LARGE if error.code() in TOO_LARGE else _REFUSED
-            partition = cast(int, message.partition())
-            self._again.append(replace(record, value=value, partition=partition, attempt=attempt))
+            again = replace(sent, partition=message.partition())
+            self._again.append((again, error.code() in TOO_LARGE))
             return
-        self._give_up(record.source, len(value), error, "not acknowledged", message.partition())
+        self._give_up(sent, error, "not acknowledged", message.partition())
 
     def _give_up(
-        self, source: str, size: int, error: KafkaError, what: str, partition: int | None = None
+        self, message: Outgoing, error: KafkaError, what: str, partition: int | None = None
     ) -> None:
         self.failed += 1
         reason = told(error, self._client_log)
         if error.code() in TOO_LARGE:
             reason += f"; {self._limits(local=partition is None)}"
         self._trouble.warning(
-            f"{what} source=%s bytes=%d partition=%s reason=%r", source, size, partition, reason
+            f"{what} source=%s bytes=%d partition=%s reason=%r",
+            (message.key or b"").decode(errors="replace"),
+            len(message.value or b""),
+            partition,
+            reason,
         )
         self._note(error)
 
@@ -271,12 +238,3 @@ class Sender:
             self._fatal = error
         self._refusals.note(error)
         self._client_log.error(error)
-
-
-def _delivery_timeout(seconds: float, extra: Mapping[str, str]) -> float:
-    """What KAFKA_CONFIG says of it wins; 0 is for ever."""
-    names = ("delivery.timeout.ms", "message.timeout.ms")
-    given = [text for name, text in extra.items() if name in names]
-    if not given:
-        return seconds
-    return int(given[-1]) / 1000 or float("inf")

@@ -8,9 +8,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.fakes import Clock
 from velox.base.errors import SendFailed
-from velox.kafka import acknowledged
-from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka import acknowledged, pair
+from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.errors import LASTS_S, Refusals
+from velox.kafka.messages import Outgoing
 
 FAILED = KafkaError(KafkaError._TRANSPORT)
 FATAL = KafkaError(KafkaError._FENCED, "fenced", fatal=True)
@@ -54,12 +55,12 @@ class FakeProducer:
 
 @pytest.fixture
 def producer(monkeypatch: pytest.MonkeyPatch) -> AcknowledgedProducer:
-    monkeypatch.setattr(acknowledged, "Producer", FakeProducer)
+    monkeypatch.setattr(pair, "Producer", FakeProducer)
     return AcknowledgedProducer(topic="t", bootstrap="b:1", extra={"client.id": "me"})
 
 
 def client(producer: AcknowledgedProducer) -> FakeProducer:
-    made: Any = producer._producer
+    made: Any = producer._producers.of(alone=False)
     assert isinstance(made, FakeProducer)
     return made
 
@@ -122,7 +123,7 @@ def test_alone_means_one_in_a_request(producer: AcknowledgedProducer) -> None:
         None,
         KafkaError._TRANSPORT,
     ]
-    alone: Any = producer._alone
+    alone: Any = producer._producers.of(alone=True)
     assert alone.produced == [b"two", b"failed"]
     assert alone.config == {**client(producer).config, "batch.num.messages": 1}
 
@@ -145,7 +146,7 @@ def test_a_fatal_error_that_the_client_raises_ends_it(
     def fails(_timeout: float) -> None:
         raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, fatal=True))
 
-    monkeypatch.setattr(producer._producer, "flush", fails)
+    monkeypatch.setattr(client(producer), "flush", fails)
     with pytest.raises(SendFailed, match=r"of topic t failed: .*IDEMPOTENT_WRITE"):
         producer.send(messages(b"one"))
 
@@ -156,7 +157,7 @@ def test_a_topic_that_may_not_be_written_for_long_ends_it(
     clock = Clock()
     monkeypatch.setattr(producer, "_refusals", Refusals(clock))
     denied = KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
-    monkeypatch.setattr(producer._producer, "produce", raises(denied))
+    monkeypatch.setattr(client(producer), "produce", raises(denied))
     assert codes(producer.send(messages(b"one"))) == [KafkaError.TOPIC_AUTHORIZATION_FAILED]
     clock.advance(LASTS_S)
     with pytest.raises(SendFailed, match=r"of topic t failed: .*KAFKA_RESULTS_TOPIC"):
@@ -169,7 +170,7 @@ def test_what_the_client_says_is_taken_in_while_nothing_is_sent(
     served = threading.Event()
     monkeypatch.setattr(acknowledged, "SERVE_EVERY_S", 0.001)
     monkeypatch.setattr(FakeProducer, "poll", lambda _self, _timeout: served.set())
-    monkeypatch.setattr(acknowledged, "Producer", FakeProducer)
+    monkeypatch.setattr(pair, "Producer", FakeProducer)
     made = AcknowledgedProducer(topic="t", bootstrap="b:1", extra={})
     assert served.wait(10)
     made.close()
@@ -194,7 +195,7 @@ def test_it_never_gives_up_whatever_kafka_config_says(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """0 is for ever, see CONFIGURATION.md of librdkafka."""
-    monkeypatch.setattr(acknowledged, "Producer", FakeProducer)
+    monkeypatch.setattr(pair, "Producer", FakeProducer)
     extra = {name: "1000", "retries": "1", "message.send.max.retries": "2"}
     config = client(AcknowledgedProducer(topic="t", bootstrap="b:1", extra=extra)).config
     assert config["delivery.timeout.ms"] == 0
@@ -209,7 +210,7 @@ def test_a_real_client_takes_the_configuration() -> None:
 def test_closing_drops_what_is_left(producer: AcknowledgedProducer) -> None:
     producer.send(messages(b"one", b"two"), alone=True)
     producer.close()
-    alone: Any = producer._alone
+    alone: Any = producer._producers.of(alone=True)
     assert client(producer).purged
     assert alone.purged
 

@@ -5,7 +5,8 @@ import pytest
 from confluent_kafka import KafkaError
 
 from velox.base.errors import BrokerUnavailable, SendFailed
-from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.acknowledged import AcknowledgedProducer
+from velox.kafka.messages import Outgoing
 from velox.kafka.outbox import UNKNOWN_TRIES, Outbox
 
 AWAY = KafkaError._MSG_TIMED_OUT

@@ -1,5 +1,4 @@
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,10 +8,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.fakes import Clock
 from velox.base.errors import SendFailed, SettingError
-from velox.kafka import sender as sender_module
+from velox.kafka import pair
 from velox.kafka.errors import LASTS_S, Refusals
+from velox.kafka.messages import Outgoing
 from velox.kafka.sender import Sender
-from velox.producer.sources.capture import Capture
 
 TIMED_OUT = KafkaError(KafkaError._MSG_TIMED_OUT)
 TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
@@ -66,50 +65,35 @@ class FakeProducer:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> tuple[Sender, FakeProducer]:
-    monkeypatch.setattr(sender_module, "Producer", FakeProducer)
+    monkeypatch.setattr(pair, "Producer", FakeProducer)
     sender = Sender(
         topic="image_data", bootstrap="b:1", delivery_timeout=30, compression="none", extra={}
     )
-    return sender, sender._producer  # type: ignore[return-value]
+    return sender, sender._producers.of(alone=False)  # type: ignore[return-value]
 
 
-CAPTURE = Capture(b"jpeg", "camera-1", "image/jpeg", "red_circle", 2)
+IMAGE = Outgoing("", b"camera-1", b"jpeg", (("label", b"red"),), 1_700_000_000_123, 2)
 GO_ON = threading.Event()
 
 
-def test_a_record_carries_what_the_contract_says(made: tuple[Sender, FakeProducer]) -> None:
+def test_a_message_is_sent_as_it_is(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
-    sender.send(Capture(b"png", "file-1", "image/png"), GO_ON)
+    sender.send(IMAGE, GO_ON)
+    sender.send(Outgoing("", None, b"png"), GO_ON)
     first, second = producer.records
-    assert (first["topic"], first["value"], first["key"]) == ("image_data", b"jpeg", "camera-1")
-    assert first["partition"] == 2
-    assert first["headers"] == {
-        "content-type": b"image/jpeg",
-        "source": b"camera-1",
-        "label": b"red_circle",
-    }
-    assert second["partition"] == -1
-    assert "label" not in second["headers"]
+    assert (first["topic"], first["value"], first["key"]) == ("image_data", b"jpeg", b"camera-1")
+    assert (first["partition"], first["timestamp"]) == (2, 1_700_000_000_123)
+    assert first["headers"] == [("label", b"red")]
+    assert (second["partition"], second["timestamp"]) == (-1, 0), "the client chooses"
     assert producer.config["acks"] == "all"
     assert producer.config["enable.idempotence"] is True
-
-
-def test_the_time_is_that_of_the_capture_or_else_now(made: tuple[Sender, FakeProducer]) -> None:
-    sender, producer = made
-    sender.send(replace(CAPTURE, captured_ms=1_700_000_000_123), GO_ON)
-    before = int(time.time() * 1000)
-    sender.send(CAPTURE, GO_ON)
-    taken, now = (each["timestamp"] for each in producer.records)
-    assert taken == 1_700_000_000_123
-    assert before <= now <= time.time() * 1000
 
 
 def test_acknowledgements_are_taken_in_while_there_is_nothing_to_send(
     made: tuple[Sender, FakeProducer],
 ) -> None:
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     producer.on_poll = producer.answer
     sender.tick()
     assert sender.acknowledged == 1
@@ -127,7 +111,7 @@ def test_a_password_may_be_put_right_before_anything_is_sent(
         sender.listen()
         clock.advance(LASTS_S)
     producer.on_poll = lambda: None
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     assert sender.sent == 1
 
 
@@ -148,7 +132,7 @@ def test_a_password_that_stays_refused_ends_it(
 def test_every_image_is_counted(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
     for _ in range(3):
-        sender.send(CAPTURE, GO_ON)
+        sender.send(IMAGE, GO_ON)
     producer.answer()
     producer.answer(TIMED_OUT)
     assert (sender.sent, sender.acknowledged, sender.failed, sender.pending) == (3, 1, 1, 1)
@@ -157,7 +141,7 @@ def test_every_image_is_counted(made: tuple[Sender, FakeProducer]) -> None:
 def test_a_full_queue_is_waited_for(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
     producer.refuse = [BufferError(), BufferError()]
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     assert (sender.sent, len(producer.records)) == (1, 1)
 
 
@@ -168,14 +152,14 @@ def test_told_to_stop_at_a_full_queue_the_image_does_not_count(
     stop = threading.Event()
     stop.set()
     producer.refuse = [BufferError()]
-    sender.send(CAPTURE, stop)
+    sender.send(IMAGE, stop)
     assert (sender.sent, sender.pending) == (0, 0)
 
 
 def test_an_image_that_the_client_refuses_has_failed(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
     producer.refuse = [KafkaException(TOO_LARGE)]
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     assert (sender.sent, sender.failed, sender.pending) == (1, 1, 0)
 
 
@@ -183,12 +167,12 @@ def test_a_fatal_error_ends_it(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
     producer.config["error_cb"](KafkaError(KafkaError._FATAL, "out of order", fatal=True))
     with pytest.raises(SendFailed, match="out of order"):
-        sender.send(CAPTURE, GO_ON)
+        sender.send(IMAGE, GO_ON)
 
 
 def test_an_image_that_may_not_be_written_ends_it(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     producer.on_flush = lambda: producer.answer(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
     with pytest.raises(SendFailed, match="KAFKA_TOPIC"):
         sender.finish(60, GO_ON, 60)
@@ -198,7 +182,7 @@ def test_an_image_that_may_not_be_written_ends_it(made: tuple[Sender, FakeProduc
 @pytest.mark.parametrize(
     "call",
     [
-        lambda sender: [sender.send(CAPTURE, GO_ON) for _ in range(2)],
+        lambda sender: [sender.send(IMAGE, GO_ON) for _ in range(2)],
         lambda sender: sender.tick(),
         lambda sender: sender.finish(60, GO_ON, 60),
     ],
@@ -209,7 +193,7 @@ def test_a_fatal_error_that_the_client_raises_ends_it(
 ) -> None:
     """confluent-kafka raises it from `poll` and `flush` (`error_cb` in its confluent_kafka.c)."""
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
 
     def fails() -> None:
         raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, fatal=True))
@@ -222,7 +206,7 @@ def test_a_fatal_error_that_the_client_raises_ends_it(
 def test_the_end_waits_for_every_acknowledgement(made: tuple[Sender, FakeProducer]) -> None:
     sender, producer = made
     for _ in range(3):
-        sender.send(CAPTURE, GO_ON)
+        sender.send(IMAGE, GO_ON)
     producer.on_flush = producer.answer
     sender.finish(60, GO_ON, 60)
     assert (sender.acknowledged, sender.failed, producer.waiting) == (3, 0, [])
@@ -233,8 +217,8 @@ def test_what_is_not_acknowledged_in_time_has_failed(
     made: tuple[Sender, FakeProducer], timeout: float, stopping: float
 ) -> None:
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     producer.answer()
     stop = threading.Event()
     stop.set()
@@ -254,15 +238,15 @@ def test_a_property_that_librdkafka_does_not_know_is_named() -> None:
 
 
 def single(sender: Sender) -> Any:
-    return sender._single
+    return sender._producers.of(alone=True)
 
 
 def test_images_refused_for_the_size_of_their_batch_are_sent_singly(
     made: tuple[Sender, FakeProducer],
 ) -> None:
     sender, producer = made
-    captures = [replace(CAPTURE, value=b"%d" % n, captured_ms=n, partition=None) for n in range(3)]
-    for each in captures:
+    images = [replace(IMAGE, value=b"%d" % n, timestamp_ms=n, partition=None) for n in range(3)]
+    for each in images:
         sender.send(each, GO_ON)
     for number in range(3):
         producer.waiting[0]["partition"] = number
@@ -273,13 +257,13 @@ def test_images_refused_for_the_size_of_their_batch_are_sent_singly(
     assert again.config["batch.num.messages"] == 1
     told = ("value", "timestamp", "partition", "key")
     assert [[each[name] for name in told] for each in again.records] == [
-        [b"%d" % n, n, n, "camera-1"] for n in range(3)
+        [b"%d" % n, n, n, b"camera-1"] for n in range(3)
     ]
     assert again.records[0]["headers"] == producer.records[0]["headers"]
     again.on_flush = again.answer
     sender.finish(60, GO_ON, 60)
     assert (sender.acknowledged, sender.failed) == (3, 0)
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     assert (len(producer.records), len(again.records)) == (3, 4), "from now on all are"
 
 
@@ -290,11 +274,11 @@ def test_an_image_refused_with_another_is_sent_singly_and_the_next_are_not(
     made: tuple[Sender, FakeProducer], code: int
 ) -> None:
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     producer.answer(KafkaError(code))
     sender.tick()
     single(sender).answer()
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     assert (sender.acknowledged, len(producer.records)) == (1, 2)
 
 
@@ -303,14 +287,14 @@ def test_an_image_too_large_by_itself_is_named_with_the_limit_and_batches_go_on(
 ) -> None:
     sender, producer = made
     sender._largest_batch = lambda topic: "1048588"
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     producer.answer(TOO_LARGE)
     sender.tick()
     single(sender).answer(TOO_LARGE)
     assert (sender.failed, sender.pending) == (1, 0)
     assert "not acknowledged source=camera-1 bytes=4 partition=2" in caplog.text
     assert "max.message.bytes of topic image_data is 1048588: raise it there" in caplog.text
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     assert len(producer.records) == 2
 
 
@@ -319,7 +303,7 @@ def test_an_image_too_large_for_the_client_names_its_limit(
 ) -> None:
     sender, producer = made
     producer.refuse = [KafkaException(TOO_LARGE)]
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     assert "not sent source=camera-1 bytes=4" in caplog.text
     assert "message.max.bytes of this client is 10551296" in caplog.text
 
@@ -328,8 +312,7 @@ def test_where_there_is_no_room_it_is_sent_again_later(
     made: tuple[Sender, FakeProducer],
 ) -> None:
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
-    sender._single = sender._client({})
+    sender.send(IMAGE, GO_ON)
     single(sender).refuse = [BufferError(), BufferError()]
     producer.answer(TOO_LARGE)
     sender.tick()
@@ -343,7 +326,7 @@ def test_what_waits_to_be_sent_again_at_the_end_has_failed(
     made: tuple[Sender, FakeProducer],
 ) -> None:
     sender, producer = made
-    sender.send(CAPTURE, GO_ON)
+    sender.send(IMAGE, GO_ON)
     producer.answer(TOO_LARGE)
     sender.finish(0, GO_ON, 0)
     assert (sender.failed, sender.pending) == (1, 0)
@@ -361,7 +344,7 @@ def test_what_waits_to_be_sent_again_at_the_end_has_failed(
 def test_kafka_config_wins_over_the_time_an_image_has(
     monkeypatch: pytest.MonkeyPatch, extra: dict[str, str], seconds: float
 ) -> None:
-    monkeypatch.setattr(sender_module, "Producer", FakeProducer)
+    monkeypatch.setattr(pair, "Producer", FakeProducer)
     sender = Sender(
         topic="t", bootstrap="b:1", delivery_timeout=30, compression="none", extra=extra
     )

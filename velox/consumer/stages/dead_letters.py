@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from velox.base.errors import MessageRefused
 from velox.base.records import DEAD_LETTERS, LONGEST_TEXT, DeadLetter, Headers
-from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.acknowledged import AcknowledgedProducer
+from velox.kafka.messages import Outgoing
 from velox.kafka.outbox import Outbox
 
 SUFFIX = DEAD_LETTERS

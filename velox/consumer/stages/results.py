@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from velox.base.errors import MessageRefused
 from velox.base.records import Prediction, Record, usable_timestamp, utc_text
-from velox.kafka.acknowledged import AcknowledgedProducer, Outgoing
+from velox.kafka.acknowledged import AcknowledgedProducer
+from velox.kafka.messages import Outgoing
 from velox.kafka.outbox import Outbox
 
 SCHEMA = 1

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
+
+from velox.kafka.messages import Outgoing
 
 JPEG = "image/jpeg"
 
@@ -30,6 +33,22 @@ class Capture:
     label: str | None = None
     partition: int | None = None
     captured_ms: int | None = None
+
+    def message(self) -> Outgoing:
+        """As it is sent; its timestamp is the moment of capture, now where that is not known."""
+        source = self.source.encode()
+        headers = [("content-type", self.content_type.encode()), ("source", source)]
+        if self.label is not None:
+            headers.append(("label", self.label.encode()))
+        now_ms = int(time.time() * 1000)
+        return Outgoing(
+            "",
+            source,
+            self.value,
+            tuple(headers),
+            now_ms if self.captured_ms is None else self.captured_ms,
+            self.partition,
+        )
 
 
 @dataclass(frozen=True, slots=True)

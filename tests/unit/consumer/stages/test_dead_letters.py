@@ -8,7 +8,7 @@ from velox.base.errors import BrokerUnavailable, UndecodableImage
 from velox.base.records import DeadLetter
 from velox.consumer.stages import dead_letters
 from velox.consumer.stages.dead_letters import LONGEST_MESSAGE, DeadLetters
-from velox.kafka.acknowledged import Outgoing
+from velox.kafka.messages import Outgoing
 
 AWAY = KafkaError(KafkaError._MSG_TIMED_OUT)
 TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)

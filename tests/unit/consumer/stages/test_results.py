@@ -8,7 +8,7 @@ from velox.base.errors import BrokerUnavailable
 from velox.base.records import Prediction, Record
 from velox.consumer.stages import results
 from velox.consumer.stages.results import Result, Results
-from velox.kafka.acknowledged import Outgoing
+from velox.kafka.messages import Outgoing
 
 FAILED = KafkaError(KafkaError._TRANSPORT)
 
