@@ -1,27 +1,16 @@
-"""The documents: links lead somewhere, commands exist, and what they name is there."""
+"""The documents: links lead somewhere, and what they name is there."""
 
 from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
-import yaml
 
-from tests.docs.pages import BLOCK, DOCUMENTS, ROOT, without_code
-from tests.rig.processes import bare_environment
+from tests.docs.pages import DOCUMENTS, ROOT, without_code
 
-BLOCKS = [
-    (document, bool(marked), body)
-    for document in DOCUMENTS
-    for marked, language, body in BLOCK.findall(document.read_text())
-    if language in ("bash", "sh")
-]
-COMMANDS = "\n".join(body for _, _, body in BLOCKS)
 PROOF = re.compile(
     r"`(?:tests/)?((?:unit|integration|faults|deploy|docs)/[\w/]*test_\w+\.py)(?:::(\w+))?`"
 )
@@ -31,7 +20,6 @@ PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/(?!grafana:)[\w/.-]*\w")
 WRITTEN = {"bench/results.json", "bench/results.png"}  # by `make bench`
 NAME = re.compile(r"(?<![\w/.:-])velox\.[a-z_]+(?:\.\w+)*")
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
-LIMIT_S = 180
 
 
 def anchors(document: Path) -> set[str]:
@@ -88,43 +76,6 @@ def test_tests_that_are_named_without_their_file_are_there() -> None:
     defined = set(re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, TESTS)), re.M))
     for document in DOCUMENTS:
         assert set(re.findall(r"`(test_\w+)`", document.read_text())) <= defined, document.name
-
-
-def test_the_commands_are_shell() -> None:
-    assert len(BLOCKS) > 10
-    for document, _, body in BLOCKS:
-        done = subprocess.run(
-            ["bash", "-n"], input=body, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{document.name}: {body}\n{done.stderr}"
-
-
-def test_the_commands_name_what_exists() -> None:
-    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", COMMANDS)) <= targets
-    for script in re.findall(r"\bpython ([\w/.-]+\.py)\b", COMMANDS):
-        assert (ROOT / script).exists(), script
-    used = re.findall(r"docker-compose (?:exec|run --rm|restart|logs -f|logs) ([a-z]+)\b", COMMANDS)
-    assert used
-    assert set(used) <= services.keys()
-
-
-@pytest.mark.parametrize("body", [body for _, marked, body in BLOCKS if marked])
-def test_the_marked_commands_run(body: str) -> None:
-    tools = f"{Path(sys.executable).parent}:"
-    environment = bare_environment()
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", body],
-        cwd=ROOT,
-        env=environment | {"PATH": tools + environment["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
 
 
 def test_no_package_index_is_named() -> None:
