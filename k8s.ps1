@@ -49,6 +49,7 @@ $RolloutTimeout = '600s'
 $SlicesTimeoutS = 180
 $TrainingTimeoutS = 1800
 $Ours = 'app.kubernetes.io/part-of=velox'
+$Password = 'go-template={{.data.password | base64decode}}'
 $Cluster = if ($env:MINIKUBE_PROFILE) { $env:MINIKUBE_PROFILE } else { 'velox' }
 $Cpus = if ($env:MINIKUBE_CPUS) { $env:MINIKUBE_CPUS } else { 'max' }
 $Memory = if ($env:MINIKUBE_MEMORY) { $env:MINIKUBE_MEMORY } else { 'max' }
@@ -167,6 +168,7 @@ function start_velox {
     build
 
     step 4 'Deploy Kafka, MongoDB, the settings and the volumes'
+    make_passwords
     apply 'settings,discoveries,mongo,kafka'
     available deployment/mongo
     available statefulset/kafka
@@ -193,6 +195,38 @@ function start_velox {
     available deployment/producer
 
     say "Velox runs. Grafana: kubectl --context $Cluster port-forward svc/grafana 3000:3000"
+    say "Its login is admin with: kubectl --context $Cluster get secret grafana-admin --output '$Password'"
+}
+
+# Made once, by the first start, and kept by `stop`. A database that began without a password would
+# let nobody in if it were given one here.
+function make_passwords {
+    $grafana = kube get secret grafana-admin --ignore-not-found --output name
+    if (-not $grafana) { secret grafana-admin "password: $(password)" | kube create -f '-' }
+    $mongo = kube get secret/mongo-root secret/velox-secrets pvc/mongo-data --ignore-not-found --output name
+    if (-not $mongo) {
+        $root = password
+        @(
+            secret mongo-root 'MONGO_INITDB_ROOT_USERNAME: velox' "MONGO_INITDB_ROOT_PASSWORD: $root"
+            '---'
+            secret velox-secrets "MONGO_URI: mongodb://velox:$root@mongo:27017/?authSource=admin"
+        ) | kube create -f '-'
+    } elseif ("$mongo" -notlike '*secret/*') {
+        say 'MongoDB goes on without a password, as it began: docs/operations.md says how it gets one'
+    }
+}
+
+# Any user of this machine may read the arguments of a command, but not what it is sent.
+function secret($Name) {
+    'apiVersion: v1', 'kind: Secret', 'metadata:', "  name: $Name"
+    '  labels: {app.kubernetes.io/part-of: velox}', 'stringData:'
+    $args | ForEach-Object { "  $_" }
+}
+
+function password {
+    $bytes = [byte[]]::new(24)
+    [Security.Cryptography.RandomNumberGenerator]::Create().GetBytes($bytes)
+    return -join ($bytes | ForEach-Object { $_.ToString('x2') })
 }
 
 # By the cluster's own engine. `minikube image build` would exit with 0 when the build fails.

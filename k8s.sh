@@ -37,6 +37,7 @@ ROLLOUT_TIMEOUT=600s
 SLICES_TIMEOUT_S=180
 TRAINING_TIMEOUT_S=1800
 OURS=app.kubernetes.io/part-of=velox
+PASSWORD='go-template={{.data.password | base64decode}}'
 cluster="${MINIKUBE_PROFILE:-velox}"
 cpus="${MINIKUBE_CPUS:-max}"
 memory="${MINIKUBE_MEMORY:-max}"
@@ -162,6 +163,7 @@ start_velox() {
   build
 
   step 4 "Deploy Kafka, MongoDB, the settings and the volumes"
+  make_passwords
   apply settings,discoveries,mongo,kafka
   available deployment/mongo
   available statefulset/kafka
@@ -188,7 +190,38 @@ start_velox() {
   available deployment/producer
 
   say "Velox runs. Grafana: kubectl --context $cluster port-forward svc/grafana 3000:3000"
+  say "Its login is admin with: kubectl --context $cluster get secret grafana-admin --output '$PASSWORD'"
 }
+
+# Made once, by the first start, and kept by `stop`. A database that began without a password would
+# let nobody in if it were given one here.
+make_passwords() {
+  local grafana mongo root
+  grafana="$(kube get secret grafana-admin --ignore-not-found --output name)"
+  if [[ -z "$grafana" ]]; then secret grafana-admin "password: $(password)" | kube create -f -; fi
+  mongo="$(kube get secret/mongo-root secret/velox-secrets pvc/mongo-data --ignore-not-found --output name)"
+  if [[ -z "$mongo" ]]; then
+    root="$(password)"
+    {
+      secret mongo-root "MONGO_INITDB_ROOT_USERNAME: velox" "MONGO_INITDB_ROOT_PASSWORD: $root"
+      echo "---"
+      secret velox-secrets "MONGO_URI: mongodb://velox:$root@mongo:27017/?authSource=admin"
+    } | kube create -f -
+  elif [[ "$mongo" != *secret/* ]]; then
+    say "MongoDB goes on without a password, as it began: docs/operations.md says how it gets one"
+  fi
+}
+
+# Any user of this machine may read the arguments of a command, but not what it is sent.
+secret() {
+  local name="$1"
+  shift
+  printf '%s\n' "apiVersion: v1" "kind: Secret" "metadata:" "  name: $name" \
+    "  labels: {app.kubernetes.io/part-of: velox}" "stringData:"
+  printf '  %s\n' "$@"
+}
+
+password() { head -c 24 /dev/urandom | od -A n -t x1 | tr -d ' \n'; }
 
 # By the cluster's own engine. `minikube image build` would exit with 0 when the build fails.
 build() {

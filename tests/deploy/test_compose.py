@@ -133,6 +133,36 @@ def test_secrets_are_passed_to_who_reads_them_alone() -> None:
         assert given == readers
 
 
+def resolved(text: str, given: dict[str, str]) -> str:
+    """A value of the file as Compose reads it, where it has `${NAME:-else}` and `${NAME:+then}`."""
+    part = re.compile(r"\$\{(\w+)(?::([-+])([^{}]*))?\}")
+    while found := part.search(text):
+        name, how, other = found.groups()
+        value = given.get(name, "")
+        value = (other if value else "") if how == "+" else value or other or ""
+        text = text[: found.start()] + value + text[found.end() :]
+    return text
+
+
+@pytest.mark.parametrize(
+    ("given", "user", "login"),
+    [({}, "", ""), ({"MONGO_PASSWORD": "abc"}, "velox", "velox:abc@")],
+)
+def test_a_password_of_the_database_reaches_server_and_consumer(
+    given: dict[str, str], user: str, login: str
+) -> None:
+    """The image (docker-entrypoint.sh of docker-library/mongo) takes two empty ones for none."""
+    server = SERVICES["mongo"]["environment"]
+    assert {name: resolved(text, given) for name, text in server.items()} == {
+        "MONGO_INITDB_ROOT_USERNAME": user,
+        "MONGO_INITDB_ROOT_PASSWORD": given.get("MONGO_PASSWORD", ""),
+    }
+    uri = SERVICES["consumer"]["environment"]["MONGO_URI"].replace("${MONGO_URI-", "")[:-1]
+    assert resolved(uri, given) == f"mongodb://{login}mongo:27017/"
+    asking = {name for name, each in SERVICES.items() if "MONGO_PASSWORD" in str(each)}
+    assert asking == {"mongo", "consumer"}
+
+
 def test_every_line_of_env_is_read_by_something() -> None:
     text = (ROOT / ".env").read_text()
     offered = set(dotenv_values(ROOT / ".env")) | set(re.findall(r"^# ([A-Z_]+)=", text, re.M))

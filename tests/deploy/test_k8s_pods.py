@@ -151,6 +151,7 @@ def test_servers_are_set_up_as_in_compose(name: str) -> None:
             "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
         },
         "grafana": {"GF_SECURITY_ADMIN_PASSWORD"},
+        "mongo": {"MONGO_INITDB_ROOT_USERNAME", "MONGO_INITDB_ROOT_PASSWORD"},
     }.get(name, set())
     assert {key: value for key, value in given.items() if key not in differs} == {
         key: value for key, value in wanted.items() if key not in differs

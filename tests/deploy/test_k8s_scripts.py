@@ -24,7 +24,7 @@ BASH, POWERSHELL = ROOT / "k8s.sh", ROOT / "k8s.ps1"
 STAND_INS = Path(__file__).parent / "stand-ins"
 RECORDER, KUSTOMIZED = STAND_INS / "recorder", STAND_INS / "kustomized.py"
 TOOLS = ("minikube", "kubectl", "docker", "nvidia-smi")
-NEEDED = ("bash", "cat", "dirname", "grep", "mkdir", "sed", "sleep")
+NEEDED = ("bash", "cat", "dirname", "grep", "head", "mkdir", "od", "sed", "sleep", "tr")
 FOLDERS = ("k8s-manifests", "k8s-overlays", "k8s-components")
 LINUX = "Linux 6.8.0-60-generic"
 BUILT = "on tcp://192.168.49.2:2376 with /home/a user/.minikube/certs by default"
@@ -59,6 +59,7 @@ class Ran(NamedTuple):
     calls: list[str]
     applied: list[str]
     objects: dict[str, Any]
+    created: list[dict[str, Any]]
 
 
 Run = Callable[..., Ran]
@@ -87,14 +88,16 @@ def k8s(tmp_path: Path, tools: Path) -> Run:
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, checkout / folder)
     script = Path(shutil.copy(BASH, checkout))
-    objects, calls, applied = (tmp_path / each for each in ("objects", "calls", "applied"))
+    objects, calls, applied, secrets = (
+        tmp_path / each for each in ("objects", "calls", "applied", "secrets")
+    )
 
     def run(*arguments: str, without: str = "", system: str = LINUX, **state: str) -> Ran:
         for folder in (path, objects):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        calls.write_text("")
-        applied.write_text("")
+        for written in (calls, applied, secrets):
+            written.write_text("")
         for tool in (*TOOLS, *NEEDED):
             if tool not in without.split():
                 (path / tool).symlink_to(tools / tool)
@@ -107,6 +110,7 @@ def k8s(tmp_path: Path, tools: Path) -> Run:
                 "CALLS": str(calls),
                 "APPLIED": str(applied),
                 "OBJECTS": str(objects),
+                "SECRETS": str(secrets),
                 "KUSTOMIZED": str(tools / "kustomized"),
                 "BUILT": str(tools / "built"),
                 "KUBECTL": kubectl(),
@@ -119,7 +123,8 @@ def k8s(tmp_path: Path, tools: Path) -> Run:
         )
         found = {each.stem: json.loads(each.read_text()) for each in objects.iterdir()}
         said = calls.read_text().splitlines(), applied.read_text().splitlines()
-        return Ran(done.returncode, done.stdout, done.stderr, *said, found)
+        made = [each for each in yaml.safe_load_all(secrets.read_text()) if each]
+        return Ran(done.returncode, done.stdout, done.stderr, *said, found, made)
 
     return run
 
@@ -174,6 +179,8 @@ def test_start_takes_nine_steps_in_order(k8s: Run) -> None:
         kube(f"--namespace kube-system rollout status {PLUGIN} --timeout=600s"),
         mini("docker-env --shell none --output text"),
         f"docker build -t ml-inference-app:latest . {BUILT}",
+        kube("create -f - grafana-admin"),
+        kube("create -f - mongo-root"),
         apply("settings,discoveries,mongo,kafka"),
         kube("rollout status statefulset/kafka --timeout=600s"),
         apply("prometheus,grafana,lag"),
@@ -222,6 +229,50 @@ def test_second_start_differs_in_restarts_alone(k8s: Run) -> None:
     assert restarts == [f"{deployments} ({group})" for group in groups]
     assert first.objects == second.objects
     assert [call for call in second.calls if call not in restarts] == first.calls
+
+
+def created(ran: Ran) -> dict[str, dict[str, str]]:
+    """The Secrets that were made, by name."""
+    assert {each["kind"] for each in ran.created} <= {"Secret"}
+    return {each["metadata"]["name"]: each["stringData"] for each in ran.created}
+
+
+def test_first_start_makes_passwords_and_shows_none(k8s: Run) -> None:
+    ran, other = k8s("start"), k8s("start")
+    found = created(ran)
+    root = found["mongo-root"]["MONGO_INITDB_ROOT_PASSWORD"]
+    assert found == {
+        "grafana-admin": {"password": found["grafana-admin"]["password"]},
+        "mongo-root": {
+            "MONGO_INITDB_ROOT_USERNAME": "velox",
+            "MONGO_INITDB_ROOT_PASSWORD": root,
+        },
+        "velox-secrets": {"MONGO_URI": f"mongodb://velox:{root}@mongo:27017/?authSource=admin"},
+    }
+    passwords = {root, found["grafana-admin"]["password"]}
+    passwords |= {created(other)["mongo-root"]["MONGO_INITDB_ROOT_PASSWORD"]}
+    assert len(passwords) == 3
+    for each in passwords:
+        assert re.fullmatch("[0-9a-f]{48}", each)
+        assert each not in ran.out + ran.err + "".join(ran.calls)
+    assert "get secret grafana-admin --output 'go-template={{.data.password | base6" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("persistentvolumeclaim/mongo-data", True),
+        ("secret/mongo-root\nsecret/velox-secrets\npersistentvolumeclaim/mongo-data", False),
+        ("secret/velox-secrets", False),
+    ],
+)
+def test_what_there_is_keeps_its_passwords_or_goes_on_without(
+    k8s: Run, there: str, said: bool
+) -> None:
+    ran = k8s("start", THERE=there)
+    assert ran.code == 0, ran.err
+    assert created(ran) == {}
+    assert ("MongoDB goes on without a password" in ran.out) is said
 
 
 def test_cpu_asks_for_no_gpu(k8s: Run) -> None:
@@ -513,6 +564,7 @@ def test_powershell_parses() -> None:
         "available",
         "start_velox",
         "copy_images",
+        "make_passwords",
         "build",
         "share_gpu",
         "create_topic",
