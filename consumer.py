@@ -51,6 +51,7 @@ from velox.monitoring.live.matches import LatestMatches
 from velox.monitoring.live.page import LivePage
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import Route, answers, directory, serving
+from velox.monitoring.watchdog import Watchdog
 from velox.settings.config import ConsumerSettings
 from velox.stores.image_files import ImageFiles
 from velox.stores.sqlite import Store
@@ -81,6 +82,8 @@ def consume(settings: ConsumerSettings, stop: threading.Event) -> int:
             serving(routes, address=settings.metrics_address, port=settings.metrics_port)
         )
         log.info("metrics address=%s", address)
+        watchdog = opened.enter_context(closing(Watchdog(health)))
+        watchdog.start()
         try:
             engine, store, files = open_parts(settings, stop, health, opened)
         except Stopped as stopped:

@@ -22,6 +22,7 @@ from velox.base.errors import BrokerUnavailable
 from velox.kafka.group_lag import GroupLag
 from velox.monitoring.health import Health
 from velox.monitoring.server import answers, serving
+from velox.monitoring.watchdog import Watchdog
 from velox.settings.config import LagSettings
 
 EVERY_S = 5.0
@@ -54,8 +55,9 @@ def expose(settings: LagSettings, stop: threading.Event) -> int:
     health = Health(poll_age=lambda: time.monotonic() - measured, idle=lambda: 0.0)
     routes = answers(registry, health)
     serve = serving(routes, address=settings.metrics_address, port=settings.metrics_port)
-    with closing(lag), serve as address:
+    with closing(lag), serve as address, closing(Watchdog(health)) as watchdog:
         log.info("metrics address=%s", address)
+        watchdog.start()
         while not stop.is_set():
             shown = show(lag, gauge, shown)
             measured = time.monotonic()

@@ -13,6 +13,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
     memory_failures    how many times at most
     clock_offset       seconds that the wall clock of this process is ahead
     blind              it never looks again at which topic it reads
+    watchdog_s         how often it looks at its own health
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -117,9 +119,12 @@ def main() -> int:
     from velox.consumer.polling.ledger import Ledger
     from velox.consumer.polling.topic_identity import TopicWatch
     from velox.consumer.stages.dead_letters import DeadLetters
+    from velox.monitoring.watchdog import Watchdog
     from velox.stores.image_files import ImageFiles
     from velox.stores.mongo import MongoStore
 
+    if every := HOOKS.get("watchdog_s"):
+        vars(consumer)["Watchdog"] = partial(Watchdog, every=every)
     if HOOKS.get("blind"):
         TopicWatch.start = TopicWatch.look  # type: ignore[method-assign]
     points: dict[str, tuple[type, str]] = {

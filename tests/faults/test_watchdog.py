@@ -1,4 +1,4 @@
-"""The watchdog: work to do and no progress turns /healthz red, with a reason."""
+"""Work to do and no progress turns /healthz red, with a reason, and then ends the process."""
 
 from __future__ import annotations
 
@@ -18,3 +18,19 @@ def test_a_model_that_hangs_is_reported(make_scenario: MakeScenario) -> None:
     )
     assert status == 503
     assert reason.startswith("no progress for ")
+
+
+def test_a_consumer_that_hangs_ends_and_the_next_one_does_its_work(
+    make_scenario: MakeScenario,
+) -> None:
+    """A supervisor restarts what has ended: Docker, by its restart policy."""
+    scenario = make_scenario()
+    hooks = {"seconds_a_batch": 3600, "watchdog_s": 0.5}
+    consumer = scenario.joined_consumer(hooks, STALL_TIMEOUT_S=2)
+    scenario.send([picture(0)])
+    assert consumer.wait(30) == 1
+    assert "ended, to be started again reason='no progress for " in consumer.log
+    assert "predict" in consumer.log, "where each thread stood"
+    scenario.consumer()
+    scenario.oracle.wait_until_caught_up(60)
+    scenario.oracle.check()
