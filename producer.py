@@ -28,8 +28,7 @@ from velox.kafka.client import IMAGE_TOPIC, MAX_IMAGE_BYTES
 from velox.kafka.sender import Sender
 from velox.kafka.topics import Topics
 from velox.producer.feeds import Feeds
-from velox.producer.sources.place import Place, locate
-from velox.producer.sources.source_open import open_source
+from velox.producer.sources.place import Place, locate, open_source
 from velox.settings.config import ProducerSettings
 
 REPORT_EVERY_S = 10.0

@@ -1,4 +1,4 @@
-"""One entry of SOURCE: what kind of source it names, and by which name the source is known."""
+"""One entry of SOURCE: what kind of source it names, what it is known by, and what reads it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import sys
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+import cv2
+
 from velox.base.errors import SettingError
 from velox.images import header
+from velox.producer.sources.capture import Source
+from velox.producer.sources.folder import Folder
 from velox.producer.sources.image_file import named_like_an_image, shown
+from velox.producer.sources.synthetic import EncodedShapes, Synthetic
+from velox.producer.sources.tar import Tar
+from velox.producer.sources.video import Camera, VideoFile
 
 SYNTHETIC = "synthetic"
 STDIN = "-"
@@ -68,6 +75,43 @@ def locate(entries: tuple[str, ...], *, loop: bool) -> list[Place]:
         if loop and place.kind is Kind.TAR and not place.location:
             raise SettingError("SOURCE_LOOP=1 is not allowed with SOURCE=-: it can be read once")
     return places
+
+
+def open_source(
+    place: Place,
+    *,
+    shapes: EncodedShapes,
+    partitions: int,
+    quality: int,
+    max_fps: float,
+    max_bytes: int,
+) -> Source:
+    """Make the source of a place; nothing is opened before its images are asked for.
+
+    Args:
+        place: see `velox.producer.sources.place.locate`.
+        shapes: draws the synthetic images.
+        partitions: of the topic, over which synthetic images spread.
+        quality: of the JPEGs that are made here, 1 to 100.
+        max_fps: frames a second of each video and camera; 0 for all.
+        max_bytes: above which a file is refused, unread.
+    """
+    location = place.location
+    match place.kind:
+        case Kind.SYNTHETIC:
+            return Synthetic(place.id, shapes=shapes, quality=quality, partitions=partitions)
+        case Kind.FILES:
+            return Folder(place.id, location, max_bytes=max_bytes)
+        case Kind.TAR:
+            return Tar(place.id, location or None, max_bytes=max_bytes)
+        case Kind.VIDEO:
+            return VideoFile(place.id, location, quality=quality, max_fps=max_fps)
+        case Kind.DEVICE:
+            device = int(location) if location.isdigit() else location
+            api = cv2.CAP_ANY if isinstance(device, int) else cv2.CAP_V4L2
+            return Camera(place.id, device, api=api, quality=quality, max_fps=max_fps)
+        case Kind.STREAM:
+            return Camera(place.id, location, api=cv2.CAP_FFMPEG, quality=quality, max_fps=max_fps)
 
 
 def _locate(entry: str) -> Place:
