@@ -19,8 +19,8 @@ Runs Velox in a minikube cluster of its own.
   Get-Help .\k8s.ps1                               this text
 
 MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
-TORCH_BACKEND=cpu makes a smaller image, for CPUs alone; TORCH_INDEX_URL and PIP_INDEX_URL are other
-package indexes for it.
+TORCH_BACKEND is the PyTorch of the image, with -Cpu that for CPUs unless it is set;
+TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for it.
 #>
 param(
     [Parameter(Mandatory, Position = 0)]
@@ -240,6 +240,8 @@ function build {
     }
     foreach ($name in 'PIP_INDEX_URL', 'TORCH_BACKEND', 'TORCH_INDEX_URL') {
         $value = [Environment]::GetEnvironmentVariable($name)
+        # The CUDA libraries would take 5 GB.
+        if ($null -eq $value -and $Cpu -and $name -eq 'TORCH_BACKEND') { $value = 'cpu' }
         if ($value) { $arguments += "--build-arg=$name=$value" }
     }
     # The variables are those of the whole session, so they are put back.

@@ -20,8 +20,8 @@ Runs Velox in a minikube cluster of its own.
   ./k8s.sh --help                           this text
 
 MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
-TORCH_BACKEND=cpu makes a smaller image, for CPUs alone; TORCH_INDEX_URL and PIP_INDEX_URL are other
-package indexes for it.
+TORCH_BACKEND is the PyTorch of the image, with --cpu that for CPUs unless it is set, also to nothing;
+TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for it.
 USAGE
 }
 
@@ -227,6 +227,8 @@ password() { head -c 24 /dev/urandom | od -A n -t x1 | tr -d ' \n'; }
 build() {
   local engine name value arguments=(-t ml-inference-app:latest)
   engine="$(mini docker-env --shell none --output text)"
+  # The CUDA libraries would take 5 GB.
+  if [[ "$overlay" == cpu ]]; then : "${TORCH_BACKEND=cpu}"; fi
   for name in PIP_INDEX_URL TORCH_BACKEND TORCH_INDEX_URL; do
     if [[ -n "${!name:-}" ]]; then arguments+=("--build-arg=$name=${!name}"); fi
   done

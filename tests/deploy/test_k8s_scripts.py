@@ -359,6 +359,17 @@ def test_the_choice_of_packages_reaches_the_image(k8s: Run) -> None:
     assert f"docker build {build} {BUILT}" in ran.calls
 
 
+def test_without_a_gpu_the_image_is_for_cpus_unless_another_is_asked_for(k8s: Run) -> None:
+    for state, argument in (
+        ({}, "--build-arg=TORCH_BACKEND=cpu "),
+        ({"TORCH_BACKEND": "cu126"}, "--build-arg=TORCH_BACKEND=cu126 "),
+        ({"TORCH_BACKEND": ""}, ""),
+    ):
+        built = f"docker build -t ml-inference-app:latest {argument}. {BUILT}"
+        assert built in k8s("start", "--cpu", **state).calls
+    assert f"docker build -t ml-inference-app:latest . {BUILT}" in k8s("start").calls
+
+
 @pytest.mark.parametrize(
     ("failing", "number"),
     [
