@@ -33,11 +33,15 @@ class Cluster:
     def __init__(self, program: str, kubeconfig: Path) -> None:
         self._program = program
         self._kubeconfig = kubeconfig
-        self._manifests = FOLDER
+        self._manifests: tuple[str, Path] = ("-f", FOLDER)
+
+    def use_overlay(self, folder: Path) -> None:
+        """Apply an overlay instead of the manifests as they are."""
+        self._manifests = ("-k", folder)
 
     def change_settings(self, settings: Mapping[str, str], folder: Path) -> None:
         """Apply the manifests from a copy in a folder, with other settings in it."""
-        self._manifests = Path(shutil.copytree(FOLDER, folder))
+        self._manifests = ("-f", Path(shutil.copytree(FOLDER, folder)))
         path = folder / "env-configmap.yaml"
         found = yaml.safe_load(path.read_text())
         found["data"].update(settings)
@@ -64,8 +68,8 @@ class Cluster:
         return done.stdout
 
     def apply(self, path: Path | None = None) -> str:
-        """`kubectl apply -f` of the manifests, or of another folder or a file."""
-        return self.kubectl("apply", "-f", path or self._manifests)
+        """`kubectl apply -f` of a folder or a file, else of the manifests or their overlay."""
+        return self.kubectl("apply", *(("-f", path) if path else self._manifests))
 
     def get(self, *what: str) -> dict[str, Any]:
         """What the API server holds."""

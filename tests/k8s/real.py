@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
+from tests.k8s import overlay
 from tests.k8s.cluster import Cluster, deployments
 from tests.rig.manifests import of_kind, pods
 from tests.rig.waiting import eventually
+from tests.stack.own_images import SETTINGS, photographs
 from tests.stack.report import say, wait
 
 START_LIMIT = "900s"
@@ -27,6 +31,12 @@ ALL_MATCH = {
 }
 OFFSETS = "/opt/kafka/bin/kafka-get-offsets.sh --bootstrap-server localhost:29092 --topic"
 IDS = f"db.shapes_found.find({{_id: /^{TOPIC}:/}}, {{_id: 1}}).map(each => each._id).toArray()"
+# The topic has a name of its own, and every photograph counts as a match.
+PHOTOS = {**SETTINGS, "MIN_ACCURACY": "0.8"}
+OF_PHOTOS = f"{{_id: /^{PHOTOS['KAFKA_TOPIC']}:/}}"
+LABELS = (
+    f"db.shapes_found.find({OF_PHOTOS}).map(x => [x.ground_truth, x.predicted_label]).toArray()"
+)
 
 Position = tuple[int, int]
 
@@ -132,6 +142,42 @@ def survives(cluster: Cluster) -> None:
     cluster.kubectl("scale", "deployment/producer", "--replicas=0")
     wait(lambda: not cluster.items("pods", "--selector=app=producer"), "the producer is gone")
     compare(cluster)
+
+
+def takes_own_images(cluster: Cluster) -> None:
+    """Images that are copied into a claim are trained on, streamed and classified."""
+    with tempfile.TemporaryDirectory(prefix="velox-k8s-") as folder:
+        kind = "cpu" if not slices(cluster) else "gpu"
+        components = ("own-images", "train-again")
+        mine = overlay.write(Path(folder) / "mine", kind, *components, settings=PHOTOS)
+        there = photographs(Path(folder) / "photos")
+        cluster.kubectl("apply", "-k", mine, "-l", "app in (settings, data)")
+        cluster.kubectl("rollout", "status", "deployment/data", f"--timeout={START_LIMIT}")
+        (pod,) = (each["metadata"]["name"] for each in cluster.pods("data"))
+        for label in there:
+            cluster.kubectl("cp", Path(folder) / "photos" / label, f"{pod}:/data")
+        cluster.kubectl("delete", "job", "model-trainer")
+        cluster.kubectl("apply", "-k", mine)
+        cluster.kubectl(
+            "wait", "--for=condition=Complete", "job/model-trainer", f"--timeout={START_LIMIT}"
+        )
+        cluster.kubectl("rollout", "restart", "deployment/consumer")
+        answers = wait(lambda: labelled(cluster, 2 * sum(there.values())), "enough photographs")
+    assert {truth for truth, _ in answers} == set(there)
+    right = sum(truth == found for truth, found in answers)
+    assert right > 0.8 * len(answers)
+    say(f"photographs={len(answers)} labels={','.join(there)} right={right}")
+
+
+def slices(cluster: Cluster) -> int:
+    """How many slices of a GPU the node offers."""
+    return int(cluster.items("nodes")[0]["status"]["allocatable"].get("nvidia.com/gpu", 0))
+
+
+def labelled(cluster: Cluster, least: int) -> list[list[str]]:
+    """Truth and answer of each photograph, once there are so many."""
+    found: list[list[str]] = json.loads(mongosh(cluster, f"JSON.stringify({LABELS})"))
+    return found if len(found) >= least else []
 
 
 def progress(cluster: Cluster, what: str) -> None:

@@ -2,12 +2,15 @@
 
     python -m tests.k8s.run      # KUBECTL may name a wrapper of kubectl
     python -m tests.k8s.run --set EPOCHS=1 --set MIN_ACCURACY=0 --set CONFIDENCE_THRESHOLD=0
+    python -m tests.k8s.run --overlay cpu
 
 The second form is for a slow machine: it trains a poor model whose every answer counts as a match.
+The third applies an overlay of kustomize instead of the manifests as they are.
 
 All is made in a namespace of its own that goes at the end. On a node that kwok simulates the
 promises of the control plane are tried: validation, scheduling, eviction, scaling. On a real node
-the system itself is: the node needs the images of the manifests and two `nvidia.com/gpu`.
+the system itself is: the node needs the images of the manifests and two `nvidia.com/gpu`, but for
+the overlay `cpu`.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.k8s import real, simulated
+from tests.k8s import brokers, overlay, real, simulated
 from tests.k8s.cluster import Cluster, current_program, in_own_namespace
 from tests.stack.report import promise, say
 
@@ -40,6 +43,8 @@ REAL: Sequence[Promise] = (
     real.is_watched,
     real.is_restrained,
     real.survives,
+    real.takes_own_images,
+    brokers.three_lose_one,
 )
 
 
@@ -51,15 +56,19 @@ def main() -> int:
     parser.add_argument(
         *("--set", "-s"), action="append", default=[], metavar="NAME=VALUE", help="another setting"
     )
-    settings = parser.parse_args().set
+    parser.add_argument("--overlay", metavar="NAME", help="one of k8s-overlays/")
+    arguments = parser.parse_args()
+    settings = dict(each.split("=", 1) for each in arguments.set)
     with (
         tempfile.TemporaryDirectory(prefix="velox-k8s-") as folder,
         in_own_namespace(current_program(), Path(folder)) as cluster,
     ):
         promises = SIMULATED if cluster.simulated() else REAL
-        if settings:
-            changed = dict(each.split("=", 1) for each in settings)
-            cluster.change_settings(changed, Path(folder) / "manifests")
+        if arguments.overlay:
+            mine = Path(folder) / "mine"
+            cluster.use_overlay(overlay.write(mine, arguments.overlay, settings=settings))
+        elif settings:
+            cluster.change_settings(settings, Path(folder) / "manifests")
         kind = "simulated" if cluster.simulated() else "real"
         say(f"Kubernetes {cluster.version()}, a {kind} node")
         try:
