@@ -23,6 +23,7 @@ from velox.base.errors import BrokerUnavailable
 from velox.kafka.client import Config, common_config, made
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import explained, told
+from velox.kafka.topic_warnings import say_limit, say_partitions, say_refused, why
 
 REQUEST_TIMEOUT_S = 5.0
 # Properties of a topic that may be larger than asked for, but not smaller.
@@ -146,13 +147,13 @@ class Topics:
             growth = NewPartitions(topic, partitions)
             asked = self._admin.create_partitions([growth], **_TIMEOUTS)[topic]
             if refusal := self._refusal(asked, f"grow to {partitions} partitions", topic):
-                _say_partitions(topic, there, partitions, _why(refusal))
+                say_partitions(topic, there, partitions, why(refusal))
             there = self.partitions(topic)
         for name, (limit, least) in self._too_small(topic, config).items():
             if ConfigSource(limit.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG:
-                _say_limit(topic, name, limit, least, "it was set on the topic itself")
+                say_limit(topic, name, limit.value, least, "it was set on the topic itself")
             elif refusal := self._set(topic, name, least):
-                _say_limit(topic, name, limit, least, _why(refusal))
+                say_limit(topic, name, limit.value, least, why(refusal))
         return there
 
     def say_what_is_smaller(
@@ -165,9 +166,9 @@ class Topics:
         """
         there = self.partitions(topic)
         if 0 < there < partitions:
-            _say_partitions(topic, there, partitions, "the producer makes it larger")
+            say_partitions(topic, there, partitions, "the producer makes it larger")
         for name, (limit, least) in self._too_small(topic, config).items():
-            _say_limit(topic, name, limit, least, "the producer may make it larger")
+            say_limit(topic, name, limit.value, least, "the producer may make it larger")
 
     def _create(self, new: NewTopic) -> None:
         refusal = self._refusal(
@@ -175,10 +176,10 @@ class Topics:
         )
         if refusal and new.config and refusal.code() in _LIMITS_REFUSED:
             # Hosted clusters have limits of their own; a topic with theirs is better than none.
-            _say_refused(new.topic, f"set {new.config}", refusal)
+            say_refused(new.topic, f"set {new.config}", refusal)
             self._create(NewTopic(new.topic, new.num_partitions, new.replication_factor))
         elif refusal:
-            _say_refused(new.topic, "create", refusal)
+            say_refused(new.topic, "create", refusal)
 
     def _too_small(
         self, topic: str, config: Mapping[str, str]
@@ -223,19 +224,6 @@ class Topics:
         return None
 
 
-def _why(refusal: KafkaError) -> str:
-    denied = refusal.code() in (
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    )
-    what_to_do = ": allow the user of KAFKA_CONFIG to CREATE and ALTER it, and ALTER_CONFIGS of it"
-    return refusal.str() + (what_to_do if denied else "")
-
-
-def _say_refused(topic: str, what: str, refusal: KafkaError) -> None:
-    log.warning("topic=%s cannot=%r reason=%r", topic, what, _why(refusal))
-
-
 def _is_embedded(cluster: ClusterMetadata) -> bool:
     """Whether it is librdkafka's mock cluster (`rd_kafka_mock_cluster_new` names it so)."""
     return str(cluster.cluster_id).startswith("mockCluster")
@@ -244,25 +232,3 @@ def _is_embedded(cluster: ClusterMetadata) -> bool:
 def _has_controller(cluster: ClusterMetadata) -> bool:
     """Whether there is one: the client would wait for it. The embedded broker names none of its."""
     return cluster.controller_id in cluster.brokers
-
-
-def _say_partitions(topic: str, there: int, wanted: int, why: str) -> None:
-    log.warning(
-        "topic=%s partitions=%d wanted=%d (KAFKA_PARTITIONS): no more consumers than partitions "
-        "have work; %s",
-        topic,
-        there,
-        wanted,
-        why,
-    )
-
-
-def _say_limit(topic: str, name: str, limit: ConfigEntry, wanted: int, why: str) -> None:
-    log.warning(
-        "topic=%s %s=%s wanted=%d: the broker refuses what is larger; %s",
-        topic,
-        name,
-        limit.value,
-        wanted,
-        why,
-    )
