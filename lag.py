@@ -15,12 +15,11 @@ import threading
 import time
 from contextlib import closing
 
-from prometheus_client import CollectorRegistry, Gauge
-
 from velox.base import script
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.group_lag import GroupLag
 from velox.monitoring.health import Health
+from velox.monitoring.metrics import GroupMetrics
 from velox.monitoring.server import answers, serving
 from velox.monitoring.watchdog import Watchdog
 from velox.settings.config import LagSettings
@@ -43,50 +42,29 @@ def expose(settings: LagSettings, stop: threading.Event) -> int:
         topic=settings.kafka_topic,
         extra=settings.kafka_config,
     )
-    registry = CollectorRegistry()
-    gauge = Gauge(
-        "velox_group_lag_records",
-        "Records between the group's committed offset and the log end.",
-        ["partition"],
-        registry=registry,
-    )
-    shown: set[int] = set()
+    metrics = GroupMetrics()
     measured = time.monotonic()
     health = Health(poll_age=lambda: time.monotonic() - measured, idle=lambda: 0.0)
-    routes = answers(registry, health)
+    routes = answers(metrics.registry, health)
     serve = serving(routes, address=settings.metrics_address, port=settings.metrics_port)
     with closing(lag), serve as address, closing(Watchdog(health)) as watchdog:
         log.info("metrics address=%s", address)
         watchdog.start()
         while not stop.is_set():
-            shown = show(lag, gauge, shown)
+            metrics.show(measured_now(lag))
             measured = time.monotonic()
             stop.wait(EVERY_S)
     log.info("stopped")
     return 0
 
 
-def show(lag: GroupLag, gauge: Gauge, shown: set[int]) -> set[int]:
-    """Set the gauge; a broker that is away leaves a gap, never an old number.
-
-    Args:
-        lag: is measured.
-        gauge: by partition.
-        shown: the partitions that it shows.
-
-    Returns:
-        The partitions that it shows now.
-    """
-    measured: dict[int, int] = {}
+def measured_now(lag: GroupLag) -> dict[int, int]:
+    """Records by partition; none while the broker is away, which is logged."""
     try:
-        measured = lag.measure()
+        return lag.measure()
     except BrokerUnavailable as error:
         log.warning("lag unknown reason=%r", str(error))
-    for partition in shown - measured.keys():
-        gauge.remove(partition)
-    for partition, records in measured.items():
-        gauge.labels(partition).set(records)
-    return set(measured)
+        return {}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from velox.monitoring.metrics import Metrics
+from velox.monitoring.metrics import GroupMetrics, Metrics
 
 FILE = Path(__file__).parents[2] / "prometheus.rules.yml"
 (GROUP,) = yaml.safe_load(FILE.read_text())["groups"]
@@ -19,10 +19,8 @@ def exposed_names() -> set[str]:
     """Every series name that a consumer or `lag.py` exposes."""
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
     return {
-        "velox_group_lag_records",  # of lag.py
-        *(
-            family.name + suffix
-            for family in Metrics().registry.collect()
-            for suffix in suffixes[family.type]
-        ),
+        family.name + suffix
+        for metrics in (Metrics(), GroupMetrics())
+        for family in metrics.registry.collect()
+        for suffix in suffixes[family.type]
     }

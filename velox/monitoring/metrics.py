@@ -1,6 +1,8 @@
-"""Every metric the consumer exposes, in one place, with fixed label sets and base units."""
+"""Every metric that is exposed, in one place, with fixed label sets and base units."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
@@ -170,3 +172,25 @@ class Metrics:
         self, name: str, text: str, buckets: tuple[float, ...], *labels: str
     ) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+
+class GroupMetrics:
+    """What a consumer group's lag exporter exposes."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._lag = Gauge(
+            "velox_group_lag_records",
+            "Records between the group's committed offset and the log end.",
+            ["partition"],
+            registry=self.registry,
+        )
+        self._shown: set[int] = set()
+
+    def show(self, lag: Mapping[int, int]) -> None:
+        """Set the lag, records by partition; one that is not known leaves a gap, no old number."""
+        for partition in self._shown - lag.keys():
+            self._lag.remove(partition)
+        for partition, records in lag.items():
+            self._lag.labels(partition).set(records)
+        self._shown = set(lag)

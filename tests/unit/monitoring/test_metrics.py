@@ -6,10 +6,10 @@ import re
 
 from prometheus_client import generate_latest
 
-from velox.monitoring.metrics import OUTCOMES, STAGES, Metrics
+from velox.monitoring.metrics import OUTCOMES, STAGES, GroupMetrics, Metrics
 
 
-def page(metrics: Metrics) -> str:
+def page(metrics: Metrics | GroupMetrics) -> str:
     return generate_latest(metrics.registry).decode()
 
 
@@ -46,3 +46,13 @@ def test_two_sets_of_metrics_share_no_counts() -> None:
     one.pauses.inc()
     assert "velox_pauses_total 1.0" in page(one)
     assert "velox_pauses_total 0.0" in page(other)
+
+
+def test_a_partition_that_is_not_measured_shows_no_old_number() -> None:
+    metrics = GroupMetrics()
+    metrics.show({0: 7, 1: 8})
+    metrics.show({1: 5})
+    lines = [line for line in page(metrics).splitlines() if not line.startswith("#")]
+    assert lines == ['velox_group_lag_records{partition="1"} 5.0']
+    metrics.show({})
+    assert "velox_group_lag_records{" not in page(metrics)
