@@ -40,7 +40,11 @@ from_index() {
 install_torch() {
   grep -oE '^torch(vision)?==[^ ]+' requirements.lock >"$work/locked.txt"
   grep -E '^torch' requirements.txt >"$work/ranges.txt"
-  from_index "$work/locked.txt" || from_index "$work/ranges.txt"
+  from_index "$work/locked.txt" || from_index "$work/ranges.txt" || {
+    echo "no PyTorch from the index of ${TORCH_INDEX_URL:-$TORCH_BACKEND}. Where pip's index alone can" \
+      "be reached, build with TORCH_BACKEND= (empty): the locked one, with CUDA" >&2
+    return 1
+  }
 }
 
 case "${1:-}" in

@@ -37,8 +37,18 @@ def install(tmp_path: Path) -> Callable[..., list[str]]:
 
     def run(code: int = 0, **environment: str) -> list[str]:
         base = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SEEN": str(tmp_path)}
-        done = subprocess.run([INSTALL], cwd=ROOT, env={**base, **environment}, check=False)
+        done = subprocess.run(
+            [INSTALL],
+            cwd=ROOT,
+            env={**base, **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         assert done.returncode == code
+        assert ("build with TORCH_BACKEND= (empty)" in done.stderr) == (
+            environment.get("FAIL") == "ranges.txt"
+        )
         return (tmp_path / "calls").read_text().splitlines()
 
     return run
