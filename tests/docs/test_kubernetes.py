@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from tests.docs.pages import text
 from tests.rig import broker_disk
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT, files, objects, of_kind, pods
+from velox.settings.config import ProducerSettings
 
 TEXT = text()
 COMMANDS = [
@@ -154,6 +156,23 @@ def test_own_images_are_brought_by_an_overlay_of_ones_own(tmp_path: Path) -> Non
     found = {each["kind"]: each for each in yaml.safe_load_all(built.read_text())}
     (container,) = found["Job"]["spec"]["template"]["spec"]["containers"]
     assert "/data" in [each["mountPath"] for each in container["volumeMounts"]]
+
+
+def test_the_address_of_a_camera_reaches_the_producer() -> None:
+    patches = {
+        kind: (name, json.loads(patch))
+        for command in COMMANDS
+        for kind, name, patch in re.findall(r"patch (configmap|secret) ([\w-]+) -p '(.*)'", command)
+    }
+    producer = pods()["producer"].main
+    name, patch = patches["configmap"]
+    assert {"configMapRef": {"name": name}} in producer["envFrom"]
+    assert patch["data"].keys() == {ProducerSettings.declared()["source"].variable}
+    name, patch = patches["secret"]
+    (key,) = patch["stringData"]
+    secrets = [each.get("valueFrom", {}).get("secretKeyRef") for each in producer["env"]]
+    assert {"name": name, "key": key, "optional": True} in secrets
+    assert key == ProducerSettings.declared()["source"].variable
 
 
 def test_overlays_that_are_named_exist() -> None:
