@@ -7,6 +7,7 @@ from tests.stack import alive, own_images
 
 def test_the_database_is_asked_in_three_ways() -> None:
     assert len(alive.queries()) >= 3
+    assert all("db.shapes_found." in each for each in alive.queries()), "none changes anything"
 
 
 def test_own_images_take_three_commands_wherever_they_stand() -> None:

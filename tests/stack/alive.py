@@ -32,7 +32,8 @@ def comes_up(stack: Stack) -> None:
 
 def queries() -> list[str]:
     """What a user types to see what is in the database."""
-    return [line for line in typed("bash") if line.startswith("docker-compose exec mongo mongosh")]
+    asks = "docker-compose exec mongo mongosh --quiet lab_discovery_db "
+    return [line for line in typed("bash") if line.startswith(asks)]
 
 
 def detects(stack: Stack) -> None:

@@ -71,7 +71,7 @@ class Settings:
         "LOG_LEVEL",
         "INFO",
         choice("DEBUG", "INFO", "WARNING", "ERROR"),
-        "Least level that is logged",
+        "Lowest level that is logged",
     )
 
     @classmethod
@@ -122,9 +122,9 @@ class BrokerSettings(Settings):
     """How to reach the broker, and the topic of the images."""
 
     kafka_bootstrap_server: str = setting(
-        "KAFKA_BOOTSTRAP_SERVER", "kafka:29092", SERVERS, "Kafka broker address"
+        "KAFKA_BOOTSTRAP_SERVER", "kafka:29092", SERVERS, "Addresses of the Kafka brokers"
     )
-    kafka_topic: str = setting("KAFKA_TOPIC", "image_data", TOPIC, "Topic for image streaming")
+    kafka_topic: str = setting("KAFKA_TOPIC", "image_data", TOPIC, "Topic of the images")
     kafka_config: dict[str, str] = setting(
         "KAFKA_CONFIG",
         "",
@@ -142,7 +142,7 @@ class KafkaSettings(BrokerSettings):
         "KAFKA_PARTITIONS",
         "8",
         integer(1, 10_000),
-        "Partitions of the topic: created with so many, grown to so many, never shrunk",
+        "Partitions of the topic: a new topic gets this many, one with fewer grows to this many",
     )
     kafka_replication_factor: int = setting(
         "KAFKA_REPLICATION_FACTOR", "1", integer(1, 100), "Replicas of a topic that Velox creates"
@@ -151,7 +151,7 @@ class KafkaSettings(BrokerSettings):
         "STARTUP_TIMEOUT_S",
         "300",
         number(1, 86_400),
-        "Longest wait in seconds for each of broker, topic, database and model at the start",
+        "Seconds to wait at the start for each of broker, topic, database and model",
     )
 
 
@@ -204,10 +204,13 @@ class ShapeSettings(Settings):
 class ModelSettings(Settings):
     """Where the model lies, what it runs on, and what images it takes."""
 
-    model_path: Path = setting("MODEL_PATH", "model.pth", PATH, "Path to model weights")
-    classes_path: Path = setting("CLASSES_PATH", "classes.json", PATH, "Path to class labels")
+    model_path: Path = setting("MODEL_PATH", "model.pth", PATH, "File of the checkpoint")
+    classes_path: Path = setting("CLASSES_PATH", "classes.json", PATH, "File of the labels")
     device: str = setting(
-        "DEVICE", "auto", DEVICE, "Where the model runs; auto takes CUDA where there is one"
+        "DEVICE",
+        "auto",
+        DEVICE,
+        "Where the model runs; auto uses CUDA if there is a card that can be used",
     )
     gpu_memory_fraction: float = setting(
         "GPU_MEMORY_FRACTION",
@@ -235,13 +238,13 @@ class SourceSettings(Settings):
         secret=True,
     )
     source_loop: bool = setting(
-        "SOURCE_LOOP", "0", SWITCH, "1 to begin again at the end of folders, archives and videos"
+        "SOURCE_LOOP", "0", SWITCH, "1 starts folders, archives and videos again when they end"
     )
     max_fps: float = setting(
         "MAX_FPS",
         "10",
         number(0, 1000),
-        "Frames per second of each camera, stream or video, the others are left out; 0 for all",
+        "Most frames a second to take from each camera, stream or video; 0 for all",
     )
 
 
@@ -253,7 +256,7 @@ class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
         "PRODUCER_INTERVAL",
         "0.1",
         number(0, 86_400),
-        "Seconds between images of a source, cameras and streams apart; 0 for no pause",
+        "Seconds between two images of a source, cameras and streams excepted; 0 for no pause",
     )
     producer_images: int = setting(
         "PRODUCER_IMAGES", "0", integer(0, 2**53), "Images to send before ending; 0 for no end"
@@ -313,16 +316,19 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "EPOCHS",
         "0",
         integer(0, 10_000),
-        "Passes over the training images at most; 0 for 6 over shapes, 40 over DATASET_PATH",
+        "Most passes over the training images; 0 means 6 for shapes and 40 for DATASET_PATH",
     )
     patience: int = setting(
         "PATIENCE",
         "10",
         integer(0, 10_000),
-        "Passes without a better one after which training ends; 0 for never",
+        "Passes without improvement after which training ends; 0 for never",
     )
     resume: bool = setting(
-        "RESUME", "1", SWITCH, "Keep each pass's state beside MODEL_PATH and go on from it"
+        "RESUME",
+        "1",
+        SWITCH,
+        "1 saves the state after each pass beside MODEL_PATH, and goes on from it",
     )
     train_batch_size: int = setting(
         "TRAIN_BATCH_SIZE", "16", integer(1, 4096), "Images in one training step"
@@ -349,7 +355,7 @@ class StorageSettings(Settings):
     )
     db_name: str = setting("DB_NAME", "lab_discovery_db", NAME, "Database name")
     storage_path: Path = setting(
-        "STORAGE_PATH", "./discoveries", PATH, "Path to save detected images"
+        "STORAGE_PATH", "./discoveries", PATH, "Folder for the images of matches"
     )
 
 
@@ -367,8 +373,8 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         "PRECISION",
         "auto",
         choice("auto", "fp32", "bf16", "int8"),
-        "Numbers the model computes in; auto takes the fastest that decides as fp32 does, half "
-        "precision on CUDA",
+        "Number format that the model computes in; auto uses the fastest that decides as fp32 "
+        "does, on CUDA half precision",
     )
     kafka_results_topic: str = setting(
         "KAFKA_RESULTS_TOPIC",
@@ -386,52 +392,57 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         "MODEL_RELOAD_S",
         "10",
         number(0, 86_400),
-        "Seconds between two looks for a new checkpoint at MODEL_PATH; 0 for never",
+        "Seconds after which to look again for a new checkpoint at MODEL_PATH; 0 for never",
     )
-    batch_size: int = setting("BATCH_SIZE", "8", integer(1, 4096), "Inference batch size")
+    batch_size: int = setting("BATCH_SIZE", "8", integer(1, 4096), "Most images in a batch")
     batch_timeout_ms: float = setting(
         "BATCH_TIMEOUT_MS",
         "50",
         number(0, 60_000),
-        "Milliseconds after its first image at which a batch closes, full or not",
+        "Milliseconds from its first image until a batch closes, full or not",
     )
-    queue_size: int = setting("QUEUE_SIZE", "200", integer(1, 1_000_000), "Internal queue size")
+    queue_size: int = setting(
+        "QUEUE_SIZE",
+        "200",
+        integer(1, 1_000_000),
+        "Most images in flight: polled and not yet finished",
+    )
     queue_bytes: int = setting(
         "QUEUE_BYTES",
         "67108864",
         integer(1_048_576, 2**40),
-        "Bytes of records in flight at most: values, keys and headers",
+        "Most bytes of records in flight: values, keys and headers",
     )
     decode_threads: int = setting(
         "DECODE_THREADS", "0", integer(0, 256), "Threads that decode images; 0 for one a core"
     )
     confidence_threshold: float = setting(
-        "CONFIDENCE_THRESHOLD", "0.90", number(0, 1), "Minimum confidence for detection"
+        "CONFIDENCE_THRESHOLD", "0.90", number(0, 1), "Lowest confidence that counts as a match"
     )
     target_labels: frozenset[str] = setting(
         "TARGET_LABELS", "", LABELS, "Labels that count as a match"
     )
     max_stored_files: int = setting(
-        "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Max images to keep in storage"
+        "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Most image files to keep"
     )
     live_page: bool = setting(
         "LIVE_PAGE",
         "0",
         SWITCH,
-        "1 puts a page at / of the metrics port that shows the latest matches to all who reach it",
+        "1 serves a page at / of the metrics port: the latest matches, for all who can reach it",
     )
     stall_timeout: float = setting(
         "STALL_TIMEOUT_S",
         "120",
         number(1, 86_400),
-        "Seconds without progress, with records to do, after which /healthz reports a stall",
+        "Seconds without progress, while there is work, after which /healthz reports a stall",
     )
     breaker_share: float = setting(
         "BREAKER_SHARE",
         "0.5",
         number(0, 1),
-        "Share of the last 100 records that a stage may refuse before an image or a document of "
-        "Velox's own goes the same way: if that is refused too, the consumer pauses; 1 for never",
+        "Share of its last 100 records that a stage may refuse before Velox tests it with an image "
+        "or a document of its own: if that is refused too, the consumer pauses; 1 for never",
     )
     drain_timeout: float = setting(
         "DRAIN_TIMEOUT_S",
@@ -460,7 +471,7 @@ class ReportSettings(StorageSettings):
         "REPORT_PATH", "report.html", PATH, "File that the report is written to"
     )
     report_images: int = setting(
-        "REPORT_IMAGES", "48", integer(0, 500), "Images that the report shows at most"
+        "REPORT_IMAGES", "48", integer(0, 500), "Most images that the report shows"
     )
 
 
@@ -474,7 +485,7 @@ class DemoSettings(SourceSettings):
     """What `demo.py` reads; its processes read theirs, with paths and addresses that it sets."""
 
     images: int = setting(
-        "IMAGES", "0", integer(0, 2**53), "Images after which the demo ends by itself; 0 for no end"
+        "IMAGES", "0", integer(0, 2**53), "Images after which the demo ends; 0 for no end"
     )
     demo_path: Path = setting(
         "DEMO_PATH", "demo-data", PATH, "Folder of the demo's model, detections and images"
