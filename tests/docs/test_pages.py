@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 
 import pytest
 
-from tests.docs.pages import DOCUMENTS, ROOT, without_code
+from tests.docs.pages import DOCUMENTS, README, ROOT, without_code
 
 PROOF = re.compile(
     r"`(?:tests/)?((?:unit|integration|faults|deploy|docs)/[\w/]*test_\w+\.py)(?:::(\w+))?`"
@@ -44,6 +44,11 @@ def test_links_within_the_repository_lead_somewhere(document: Path, target: str)
     leads_to = document.parent / name if name else document
     assert leads_to.exists()
     assert not anchor or anchor in anchors(leads_to)
+
+
+def test_the_readme_leads_to_every_document() -> None:
+    targets = {target.partition("#")[0] for document, target in links() if document == README}
+    assert {str(each.relative_to(ROOT)) for each in DOCUMENTS} - {"README.md"} <= targets
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.name)
