@@ -11,14 +11,12 @@ SHAPES=circle,star, BATCH_SIZE=32 or SOURCE=photos can be tried here.
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import sys
 import threading
 import time
 from collections import deque
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from velox.base import script
@@ -26,8 +24,14 @@ from velox.base.errors import SettingError, VeloxError
 from velox.base.terminal import Display
 from velox.base.waiting import Stopped
 from velox.demo import broker as embedded_broker
-from velox.demo.demo_parts import Consumer, Producer
-from velox.demo.programs import Child
+from velox.demo.programs import (
+    STORAGE,
+    Child,
+    ConsumerProgram,
+    ProducerProgram,
+    environment_of_parts,
+    free_port,
+)
 from velox.demo.text import live_line, rate, summary
 from velox.monitoring.snapshot import Figures
 from velox.producer.sources.place import Kind, locate
@@ -36,10 +40,8 @@ from velox.settings.config import DemoSettings
 from velox.stores.reader import SQLiteReader
 from velox.stores.sqlite import SQLITE_FILE
 
-STORAGE = "discoveries"
 REPORT = "report.html"
 REPORT_IMAGES = 48
-TRAINING_TIMEOUT_S = 86_400
 # The embedded broker lets an empty fetch wait its full time even when an image comes meanwhile.
 FETCH_WAIT_MS = 20
 READ_EVERY_S = 0.5
@@ -65,14 +67,20 @@ def run(settings: DemoSettings, stop: threading.Event) -> int:
         with ExitStack() as opened:
             bootstrap = opened.enter_context(embedded_broker.running())
             display.line(f"broker      {bootstrap} (embedded)")
-            environment = environment_of_parts(settings, bootstrap, port)
+            environment = environment_of_parts(
+                folder=settings.demo_path,
+                bootstrap=bootstrap,
+                port=port,
+                interval=settings.producer_interval,
+                images=settings.images,
+            )
             fetching = {"KAFKA_CONFIG": f"fetch.wait.max.ms={FETCH_WAIT_MS}"}
-            consumer = Consumer(environment | fetching, address, display)
+            consumer = ConsumerProgram(environment | fetching, address, display)
             opened.enter_context(consumer.child)
             train(environment, consumer, stop)
             consumer.wait_until_ready(stop)
             display.line(f"metrics     {address}/metrics")
-            producer = Producer(environment, display)
+            producer = ProducerProgram(environment, display)
             opened.enter_context(producer.child)
             last = follow(consumer, producer, settings.images, display, stop)
     except Stopped:
@@ -96,41 +104,7 @@ def check_source(settings: DemoSettings) -> None:
         raise SettingError("SOURCE=- is not allowed in the demo: unpack the archive, or name it")
 
 
-def environment_of_parts(settings: DemoSettings, bootstrap: str, port: int) -> dict[str, str]:
-    """The environment of every part: the user's, with the demo's own places and addresses."""
-    folder = settings.demo_path
-    return {
-        **os.environ,
-        "KAFKA_BOOTSTRAP_SERVER": bootstrap,
-        "KAFKA_CONFIG": "",
-        "KAFKA_GROUP_PROTOCOL": "classic",
-        "KAFKA_PARTITIONS": str(embedded_broker.PARTITIONS),
-        "MONGO_URI": "",
-        "MODEL_PATH": str(folder / "model.pth"),
-        "CLASSES_PATH": str(folder / "classes.json"),
-        "STORAGE_PATH": str(folder / STORAGE),
-        "METRICS_ADDRESS": "127.0.0.1",
-        "METRICS_PORT": str(port),
-        "LIVE_PAGE": "1",
-        # The consumer starts first, to have its page there while the model is trained.
-        "STARTUP_TIMEOUT_S": str(TRAINING_TIMEOUT_S),
-        "PRODUCER_INTERVAL": str(settings.producer_interval),
-        "PRODUCER_IMAGES": str(settings.images),
-    }
-
-
-def free_port(wanted: int) -> int:
-    """The port if nothing listens there, else any that is free."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise VeloxError("no port of 127.0.0.1 is free")
-
-
-def train(environment: dict[str, str], consumer: Consumer, stop: threading.Event) -> None:
+def train(environment: dict[str, str], consumer: ConsumerProgram, stop: threading.Event) -> None:
     """Train a model unless there is one, while the consumer waits for it.
 
     Raises:
@@ -147,8 +121,8 @@ def train(environment: dict[str, str], consumer: Consumer, stop: threading.Event
 
 
 def follow(
-    consumer: Consumer,
-    producer: Producer,
+    consumer: ConsumerProgram,
+    producer: ProducerProgram,
     images: int,
     display: Display,
     stop: threading.Event,
