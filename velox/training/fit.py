@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from velox.base.terminal import Progress
 from velox.training.data.dataset import Dataset
+from velox.training.evaluation import outputs
 from velox.training.resume import State, StateFile
-from velox.training.trainer import Recipe, Trainer, class_weights, outputs
+from velox.training.trainer import Recipe, Trainer, class_weights
 
 # A validation loss at which the right label has a probability of 0.99 on average.
 GOOD_ENOUGH = 0.01

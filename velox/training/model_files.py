@@ -1,4 +1,4 @@
-"""One training at a time for one model, among all processes that share its folder."""
+"""What lies beside MODEL_PATH: the lock of who trains, and a file that is no usable model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from velox.base.errors import SettingError
+from velox.base.errors import CheckpointError, SettingError
 from velox.base.waiting import Stopped
+from velox.models.checkpoint import load
 
 LOOK_EVERY_S = 0.2
 
@@ -56,3 +57,37 @@ def _lock(descriptor: int, model_path: Path, stop: threading.Event) -> None:
                 waiting = True
         if stop.wait(LOOK_EVERY_S):
             raise Stopped("stopped while another process trained")
+
+
+def require_writable(classes_path: Path) -> None:
+    """Refuse a place for the labels that cannot be written, before anything takes long."""
+    if not os.access(classes_path.parent, os.W_OK | os.X_OK):
+        raise SettingError(
+            f"CLASSES_PATH={str(classes_path)!r} cannot be used: "
+            "its folder must be one that can be written to"
+        )
+
+
+def usable(model_path: Path, classes_path: Path) -> bool:
+    """Whether there is a checkpoint that a consumer could use."""
+    if not model_path.exists():
+        return False
+    try:
+        checkpoint = load(model_path, classes_path)
+    except CheckpointError as error:
+        log.warning("%s", error)
+        return False
+    log.info(
+        "keeping model=%s digest=%s labels=%s",
+        model_path,
+        checkpoint.digest,
+        ",".join(checkpoint.labels),
+    )
+    return True
+
+
+def set_aside(path: Path) -> None:
+    """Keep a file that is no usable checkpoint: it may be somebody's work."""
+    kept = path.with_name(path.name + ".unusable")
+    path.rename(kept)
+    log.warning("kept the unusable model as=%s", kept)

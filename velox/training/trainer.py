@@ -1,4 +1,4 @@
-"""Training: passes over a data set that fit a network to it, and what a network makes of another.
+"""Training: passes over a data set that fit a network to it.
 
 Each epoch's randomness comes from the seed and the epoch's number alone, and the learning rate is a
 function of the step, so that an epoch does not depend on how the process came to it.
@@ -21,15 +21,13 @@ from torch.nn import functional
 
 from velox.base.errors import SettingError, TrainingFailed
 from velox.base.waiting import Stopped
-from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD
-from velox.models.samples import Samples
 from velox.training.data.augment import augmented
-from velox.training.data.dataset import Dataset, Indices, Pixels
+from velox.training.data.dataset import Dataset, Indices
+from velox.training.evaluation import normalised
 from velox.training.heads import Heads
 
 WARM_UP = 0.25
 WEIGHT_DECAY = 0.01
-EVALUATION_BATCH = 64
 HEADS_WEIGHT = 1.0
 
 OnStep = Callable[[int, int], None]
@@ -195,45 +193,6 @@ def one_cycle(progress: float) -> float:
     if progress < WARM_UP:
         return progress / WARM_UP
     return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
-
-
-def normalised(pixels: Pixels, device: torch.device) -> Tensor:
-    """Images uint8 [N, S, S, 3] as the network's input, float32 [N, 3, S, S] channels last."""
-    images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(0, 3, 1, 2)
-    mean = torch.tensor(IMAGENET_MEAN, device=device).reshape(1, 3, 1, 1)
-    std = torch.tensor(IMAGENET_STD, device=device).reshape(1, 3, 1, 1)
-    return (images.float() / 255 - mean) / std
-
-
-@torch.inference_mode()
-def outputs(
-    network: nn.Module, data: Dataset, *, device: torch.device, stop: threading.Event
-) -> Tensor:
-    """What a network makes of a data set: logits float32 [N, C], on the CPU.
-
-    Raises:
-        Stopped: when told to stop.
-    """
-    network.eval()
-    found = []
-    for batch in np.array_split(np.arange(len(data)), math.ceil(len(data) / EVALUATION_BATCH)):
-        if stop.is_set():
-            raise Stopped("stopped while the model was judged; no model was written")
-        pixels, _ = data.take(batch)
-        found.append(network(normalised(pixels, device)).float().cpu())
-    return torch.cat(found)
-
-
-@torch.inference_mode()
-def accuracy(network: nn.Module, samples: Samples, *, device: torch.device) -> float:
-    """The share of samples that a network gets right, as who reads the checkpoint decodes them."""
-    network.eval()
-    targets = torch.tensor(samples.targets)
-    found = [
-        network(normalised(pixels, device)).argmax(dim=1).cpu()
-        for pixels in np.array_split(samples.pixels(), math.ceil(len(samples) / EVALUATION_BATCH))
-    ]
-    return (torch.cat(found) == targets).double().mean().item()
 
 
 def require_trainable(

@@ -1,19 +1,15 @@
-"""What a network is worth: augmentation, calibration and the report."""
+"""What a network is worth: augmentation, calibration and the figures."""
 
 from __future__ import annotations
 
 import math
-import re
-from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
 from velox.training.calibration import expected_calibration_error, fit_temperature
 from velox.training.data.augment import augmented
-from velox.training.judgement import as_png, as_text, judge
+from velox.training.judgement import judge
 
 LABELS = ("cat", "dog", "owl")
 
@@ -63,45 +59,6 @@ def test_a_judgement_counts_by_truth_and_prediction() -> None:
     assert math.isnan(found.precision[2])
     assert found.recall.tolist() == pytest.approx([2 / 3, 1, 0])
     assert (found.sure, found.sure_right) == pytest.approx((1.0, 4 / 6))
-
-
-def report() -> str:
-    targets = torch.tensor([0, 1, 2, 2])
-    logits = 9.0 * torch.nn.functional.one_hot(torch.tensor([0, 1, 2, 1]), 3)
-    found = judge(logits, targets, labels=LABELS, temperature=2.0)
-    return as_text(found, facts={"model": "m.pth"}, skipped={Path("a/b.png"): "cut short"})
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        r"model +m\.pth",
-        r"test images +4,",
-        r"accuracy +0\.7500",
-        r"temperature +2\.000",
-        r" +1 dog +1 +0\.5000 +1\.0000",
-        r" +2 owl +2 +1\.0000 +0\.5000",
-        r" +2  0 1 1",
-        r"Skipped files: 1",
-        r"a/b\.png: cut short",
-    ],
-)
-def test_the_report_says(line: str) -> None:
-
-    assert re.search(f"^{line}", report(), re.MULTILINE), report()
-
-
-@pytest.mark.parametrize("count", [2, 12, 300])
-def test_the_picture_has_a_cell_for_each_pair(count: int) -> None:
-    labels = (*(f"label {index}" for index in range(count - 1)), "Öl")
-    targets = torch.arange(count)
-    found = judge(torch.eye(count) * 9, targets, labels=labels, temperature=1.0)
-    image = cv2.imdecode(np.frombuffer(as_png(found), np.uint8), cv2.IMREAD_COLOR)
-    assert image is not None
-    assert min(image.shape[:2]) >= 2 * count
-    # The diagonal is dark and as many cells wide as there are labels.
-    dark = (image.astype(int).sum(axis=2) < 500).sum()
-    assert dark > 0.5 * count * (2 if count > 40 else 30) ** 2
 
 
 def images() -> torch.Tensor:

@@ -18,9 +18,9 @@ from velox.base.waiting import Stopped
 from velox.models.architectures import build
 from velox.training import fit as train_fit
 from velox.training.data.dataset import Dataset, Held
+from velox.training.evaluation import outputs
 from velox.training.fit import fit
 from velox.training.heads import Heads
-from velox.training.model_files import alone
 from velox.training.resume import State, StateFile
 from velox.training.start_weights import start_from
 from velox.training.trainer import (
@@ -28,7 +28,6 @@ from velox.training.trainer import (
     Trainer,
     class_weights,
     one_cycle,
-    outputs,
     require_trainable,
 )
 
@@ -272,49 +271,6 @@ def test_it_ends_when_patience_does_and_keeps_the_best(
     )
     assert (found, scripted.done) == (best, done)
     assert scripted.network.bias.tolist() == [best - 1, best - 1]
-
-
-def test_a_second_training_waits_for_the_first(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    order: list[str] = []
-    inside, leave = threading.Event(), threading.Event()
-
-    def first() -> None:
-        with alone(tmp_path / "model.pth", threading.Event()):
-            inside.set()
-            leave.wait(10)
-            order.append("first")
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    assert inside.wait(10)
-    threading.Timer(0.3, leave.set).start()
-    with alone(tmp_path / "model.pth", threading.Event()):
-        order.append("second")
-    thread.join()
-    assert order == ["first", "second"]
-    assert "waiting for another process that trains model=" in caplog.text
-
-
-def test_waiting_for_another_training_stops(tmp_path: Path) -> None:
-    stop = threading.Event()
-    stop.set()
-    with (
-        alone(tmp_path / "model.pth", threading.Event()),
-        pytest.raises(Stopped),
-        alone(tmp_path / "model.pth", stop),
-    ):
-        pass
-
-
-def test_a_folder_that_cannot_be_written_is_named() -> None:
-    with (
-        pytest.raises(SettingError, match=r"MODEL_PATH='/proc/none/model\.pth' cannot be used"),
-        alone(Path("/proc/none/model.pth"), threading.Event()),
-    ):
-        pass
 
 
 ARCHITECTURE = "shufflenet_v2_x0_5"

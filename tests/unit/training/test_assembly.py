@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import train
 from velox.models.samples import Samples
+from velox.training.assembly import SAMPLES, samples_of
 from velox.training.data.dataset import Dataset, Held, Splits
-from velox.training.trainer import accuracy
+from velox.training.evaluation import accuracy
 
 LABELS = ("dark", "bright")
 
@@ -20,7 +20,7 @@ def data_set(count: int) -> Dataset:
 
 
 def test_samples_keep_their_labels() -> None:
-    samples = train.samples_of(Splits(data_set(0), data_set(0), data_set(20)), seed=3)
+    samples = samples_of(Splits(data_set(0), data_set(0), data_set(20)), seed=3)
     assert len(samples) == 20
     assert sorted(samples.targets) == [0] * 10 + [1] * 10
     bright = samples.pixels().mean(axis=(1, 2, 3)) > 128
@@ -28,14 +28,14 @@ def test_samples_keep_their_labels() -> None:
 
 
 def test_samples_are_mixed_and_bounded() -> None:
-    many = data_set(2 * train.SAMPLES)
-    samples = train.samples_of(Splits(many, many, many), seed=3)
-    assert len(samples) == train.SAMPLES
+    many = data_set(2 * SAMPLES)
+    samples = samples_of(Splits(many, many, many), seed=3)
+    assert len(samples) == SAMPLES
     assert len(set(samples.targets[:32])) == 2
 
 
 def test_a_small_test_set_is_filled_up_with_validation_images() -> None:
-    samples = train.samples_of(Splits(data_set(100), data_set(30), data_set(20)), seed=3)
+    samples = samples_of(Splits(data_set(100), data_set(30), data_set(20)), seed=3)
     assert len(samples) == 50
     assert samples.targets.count(1) == 25
 
@@ -46,7 +46,7 @@ def test_the_accuracy_on_the_samples_is_that_of_what_their_readers_see() -> None
             level = images.mean(dim=(1, 2, 3))
             return torch.stack((-level, level), dim=1)
 
-    samples = train.samples_of(Splits(data_set(0), data_set(0), data_set(150)), seed=3)
+    samples = samples_of(Splits(data_set(0), data_set(0), data_set(150)), seed=3)
     assert accuracy(Bright(), samples, device=torch.device("cpu")) == 1
     wrong = Samples(
         samples.images, (*(1 - each for each in samples.targets[:15]), *samples.targets[15:])

@@ -1,0 +1,74 @@
+"""What lies beside the model: one training at a time, and files that are kept or set aside."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from velox.base.errors import SettingError
+from velox.base.waiting import Stopped
+from velox.training.model_files import alone, require_writable, set_aside, usable
+
+
+def test_a_second_training_waits_for_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    order: list[str] = []
+    inside, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with alone(tmp_path / "model.pth", threading.Event()):
+            inside.set()
+            leave.wait(10)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(10)
+    threading.Timer(0.3, leave.set).start()
+    with alone(tmp_path / "model.pth", threading.Event()):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
+    assert "waiting for another process that trains model=" in caplog.text
+
+
+def test_waiting_for_another_training_stops(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with (
+        alone(tmp_path / "model.pth", threading.Event()),
+        pytest.raises(Stopped),
+        alone(tmp_path / "model.pth", stop),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    with (
+        pytest.raises(SettingError, match=r"MODEL_PATH='/proc/none/model\.pth' cannot be used"),
+        alone(Path("/proc/none/model.pth"), threading.Event()),
+    ):
+        pass
+
+
+def test_a_folder_for_the_labels_that_cannot_be_written_is_named() -> None:
+    with pytest.raises(SettingError, match=r"CLASSES_PATH='/proc/none/classes\.json' cannot be us"):
+        require_writable(Path("/proc/none/classes.json"))
+
+
+def test_a_file_that_is_no_model_is_not_usable_and_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "model.pth"
+    assert not usable(path, tmp_path / "classes.json")
+    assert caplog.text == ""
+    path.write_bytes(b"no model")
+    assert not usable(path, tmp_path / "classes.json")
+    assert str(path) in caplog.text
+    set_aside(path)
+    assert not path.exists()
+    assert (tmp_path / "model.pth.unusable").read_bytes() == b"no model"

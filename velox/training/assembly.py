@@ -1,0 +1,170 @@
+"""What the settings of `train.py` ask for: the data, the network, the recipe, and the files."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from velox.base.files import write_whole
+from velox.base.terminal import Progress
+from velox.models import checkpoint as model
+from velox.models.architectures import build
+from velox.models.checkpoint import Checkpoint
+from velox.models.samples import Samples
+from velox.settings.config import TrainSettings
+from velox.training.data.dataset import Splits, split
+from velox.training.data.folder import read_folder
+from velox.training.data.shapes import Shapes
+from velox.training.evaluation import accuracy
+from velox.training.judgement import Judgement
+from velox.training.judgement_report import as_png, as_text
+from velox.training.resume import StateFile
+from velox.training.start_weights import start_from
+from velox.training.trainer import Recipe, require_trainable
+
+SHAPES_EPOCHS, FOLDER_EPOCHS = 6, 40
+VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
+# That travel with the checkpoint: enough to see that one image in two hundred is decided otherwise.
+SAMPLES = 500
+
+log = logging.getLogger(__name__)
+
+
+def read_data(
+    settings: TrainSettings, progress: Progress, stop: threading.Event
+) -> tuple[Splits, Mapping[Path, str]]:
+    """The images that the settings ask for, and the files that were skipped with why."""
+    if settings.dataset_path is None:
+        return draw(settings, progress, stop), {}
+    data, skipped = read_folder(
+        settings.dataset_path,
+        size=settings.input_size,
+        max_pixels=settings.max_image_pixels,
+        stop=stop,
+        on_progress=partial(progress.show, "reading"),
+    )
+    return split(data, hold_out=settings.hold_out, seed=settings.seed), skipped
+
+
+def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> Splits:
+    """Drawn shapes; each part has a stream of the seed of its own."""
+    shapes = Shapes(
+        colors=settings.colors,
+        shapes=settings.shapes,
+        height=settings.img_height,
+        width=settings.img_width,
+        quality=settings.jpeg_quality,
+        size=settings.input_size,
+        seed=settings.seed,
+    )
+    counts = (settings.samples_per_class, VALIDATION_PER_CLASS, TEST_PER_CLASS)
+    return Splits(
+        *(
+            shapes.draw(
+                count, stream, stop=stop, on_progress=partial(progress.show, f"drawing {stream}/3")
+            )
+            for stream, count in enumerate(counts, start=1)
+        )
+    )
+
+
+def network_of(settings: TrainSettings, classes: int, device: torch.device) -> nn.Module:
+    """The network to train, known to take the images."""
+    network = build(settings.model_arch, classes)
+    if settings.init_weights is not None:
+        taken = start_from(
+            network, settings.init_weights, architecture=settings.model_arch, classes=classes
+        )
+        log.info("starting from weights=%s tensors=%d", settings.init_weights, taken)
+    require_trainable(
+        network,
+        settings.model_arch,
+        size=settings.input_size,
+        batch_size=settings.train_batch_size,
+        device=device,
+    )
+    return network
+
+
+def recipe_of(settings: TrainSettings) -> Recipe:
+    """How to train."""
+    own = settings.dataset_path is not None
+    return Recipe(
+        epochs=settings.epochs or (FOLDER_EPOCHS if own else SHAPES_EPOCHS),
+        patience=settings.patience,
+        batch_size=settings.train_batch_size,
+        learning_rate=settings.learning_rate,
+        augment=settings.augment if own else (),
+        seed=settings.seed,
+    )
+
+
+def state_file_of(settings: TrainSettings, recipe: Recipe, splits: Splits) -> StateFile:
+    """Where the state of this training is kept; another training's is not used."""
+    decisive = (settings.model_arch, settings.input_size, settings.init_weights, recipe)
+    found = hashlib.sha256(repr(decisive).encode())
+    for part in splits:
+        found.update(repr(part.labels).encode() + part.rows.tobytes() + part.targets.tobytes())
+        found.update(part.images.take(part.rows[:1]).tobytes())
+    path = settings.model_path.with_name(f".{settings.model_path.name}.resume")
+    return StateFile(path, found.hexdigest())
+
+
+def save(
+    settings: TrainSettings,
+    network: nn.Module,
+    splits: Splits,
+    found: Judgement,
+    facts: Mapping[str, str],
+    skipped: Mapping[Path, str],
+    device: torch.device,
+) -> None:
+    """Write the report, the confusion matrix, and last the checkpoint."""
+    samples = samples_of(splits, settings.seed)
+    checkpoint = Checkpoint(
+        architecture=settings.model_arch,
+        labels=found.labels,
+        input_size=settings.input_size,
+        state_dict=network.state_dict(),
+        metrics={
+            "accuracy": found.accuracy,
+            "calibration_error": found.calibration_error[1],
+            "sample_accuracy": accuracy(network, samples, device=device),
+        },
+        temperature=found.temperature,
+        samples=samples,
+    )
+    saved = model.save(checkpoint, settings.model_path, settings.classes_path)
+    head = {"model": f"{settings.model_path} ({saved.digest})", **facts}
+    report = settings.model_path.with_suffix(".report.txt")
+    write_whole(report, as_text(found, facts=head, skipped=skipped).encode())
+    write_whole(settings.model_path.with_suffix(".confusion.png"), as_png(found))
+    log.info(
+        "saved model=%s digest=%s labels=%s report=%s",
+        settings.model_path,
+        saved.digest,
+        ",".join(saved.labels),
+        report,
+    )
+
+
+def samples_of(splits: Splits, seed: int) -> Samples:
+    """Images that the network was not trained on, for readers to try a model by.
+
+    Of the test images first, then of the validation images, until there are enough.
+    """
+    chosen: list[Samples] = []
+    for data in (splits.test, splits.validation):
+        left = SAMPLES - sum(map(len, chosen))
+        rows = np.random.default_rng(seed).permutation(len(data))[:left]
+        if len(rows):
+            chosen.append(Samples.of(*data.take(rows)))
+    return Samples.joined(chosen)

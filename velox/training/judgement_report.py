@@ -1,0 +1,103 @@
+"""A judgement for people: a report as text, and the confusion matrix as a PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from velox.training.judgement import SURE, Judgement
+
+_CELL, _MARGIN = 44, 12
+_MOST_NUMBERED = 40
+_FONT, _SCALE, _BLACK, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), (255, 255, 255)
+
+
+def as_text(found: Judgement, *, facts: Mapping[str, object], skipped: Mapping[Path, str]) -> str:
+    """The report.
+
+    Args:
+        found: the figures.
+        facts: what else belongs at its head, in order.
+        skipped: files of the data set that were left out, with why.
+    """
+    before, after = found.calibration_error
+    head = {
+        **facts,
+        "test images": f"{found.images}, which neither training nor the choice of epoch saw",
+        "accuracy": f"{found.accuracy:.4f}",
+        "temperature": f"{found.temperature:.3f}, fitted on the validation images",
+        "calibration error": f"{after:.4f} (ECE over 15 bins), {before:.4f} before the temperature",
+        f"confidence >= {SURE:.2f}": (
+            f"{found.sure:.4f} of the images, of which {found.sure_right:.4f} are right"
+        ),
+    }
+    lines = [f"{name:<20} {value}" for name, value in head.items()]
+    wide = max(len("label"), *map(len, found.labels))
+    lines += ["", f"{'':>4} {'label':<{wide}} {'images':>8} {'precision':>10} {'recall':>10}"]
+    rows = zip(
+        found.labels, found.confusion.sum(axis=1), found.precision, found.recall, strict=True
+    )
+    lines += [
+        f"{index:>4} {label:<{wide}} {images:>8} {precision:>10.4f} {recall:>10.4f}"
+        for index, (label, images, precision, recall) in enumerate(rows)
+    ]
+    cell = max(len(str(found.confusion.max())), len(str(len(found.labels)))) + 1
+    lines += ["", "Confusion matrix: true label in rows, predicted label in columns"]
+    lines += ["     " + "".join(f"{index:>{cell}}" for index in range(len(found.labels)))]
+    lines += [
+        f"{index:>4} " + "".join(f"{count:>{cell}}" for count in row)
+        for index, row in enumerate(found.confusion.tolist())
+    ]
+    if skipped:
+        lines += ["", f"Skipped files: {len(skipped)}"]
+        lines += [f"{path}: {reason}" for path, reason in skipped.items()]
+    return "\n".join(lines) + "\n"
+
+
+def as_png(found: Judgement) -> bytes:
+    """The confusion matrix as a picture: the darker, the larger the share of the true label."""
+    names = [_name(index, label) for index, label in enumerate(found.labels)]
+    count = len(names)
+    left = max(_width(name) for name in names) + 2 * _MARGIN
+    cell = _CELL if count <= _MOST_NUMBERED else max(2, _CELL * _MOST_NUMBERED // count)
+    top = left
+    image = np.full((top + count * cell + _MARGIN, left + count * cell + _MARGIN, 3), 255, np.uint8)
+    if cell == _CELL:
+        _write_names(image, names, left, top)
+    shares = found.confusion / np.maximum(1, found.confusion.sum(axis=1, keepdims=True))
+    for (row, column), share in np.ndenumerate(shares):
+        x, y = left + column * cell, top + row * cell
+        color = (255 - 40 * share, 255 - 150 * share, 255 - 225 * share)
+        cv2.rectangle(image, (x, y), (x + cell - 1, y + cell - 1), color, cv2.FILLED)
+        if cell == _CELL:
+            cv2.rectangle(image, (x, y), (x + cell, y + cell), (200, 200, 200))
+            text = str(found.confusion[row, column])
+            place = (x + (cell - _width(text)) // 2, y + cell // 2 + 4)
+            cv2.putText(
+                image, text, place, _FONT, _SCALE, _WHITE if share > 0.5 else _BLACK, 1, cv2.LINE_AA
+            )
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def _name(index: int, label: str) -> str:
+    # OpenCV's fonts have no other characters.
+    return f"{index} {label}" if label.isascii() and label.isprintable() else str(index)
+
+
+def _width(text: str) -> int:
+    return int(cv2.getTextSize(text, _FONT, _SCALE, 1)[0][0])
+
+
+def _write_names(image: NDArray[np.uint8], names: Sequence[str], left: int, top: int) -> None:
+    """True labels at the left; predicted ones above, turned by a quarter."""
+    above = np.full((len(names) * _CELL, top, 3), 255, np.uint8)
+    for index, name in enumerate(names):
+        line = index * _CELL + _CELL // 2 + 4
+        cv2.putText(image, name, (_MARGIN, top + line), _FONT, _SCALE, _BLACK, 1, cv2.LINE_AA)
+        cv2.putText(above, name, (_MARGIN, line), _FONT, _SCALE, _BLACK, 1, cv2.LINE_AA)
+    turned = cv2.rotate(above, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    image[:top, left : left + len(names) * _CELL] = turned[:, ::1]
