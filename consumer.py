@@ -18,19 +18,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
-from queue import SimpleQueue
 
 from velox.base import logs, script
 from velox.base.ending import ended
 from velox.base.machine import keep_large_buffers
-from velox.base.records import Record
 from velox.base.waiting import Stopped
 from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
 from velox.consumer.stages.acceptance import accept
-from velox.consumer.stages.batch import End
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
 from velox.consumer.stages.decoder import Decoder
@@ -189,7 +186,6 @@ def join_stages(
     """Make the stages and join them; `opened` closes what must be closed."""
     abort = threading.Event()
     breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
-    intake: SimpleQueue[Record | End] = SimpleQueue()
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     topic, bootstrap = settings.kafka_topic, settings.kafka_bootstrap_server
     extra = settings.kafka_config
@@ -255,7 +251,6 @@ def join_stages(
         ),
         topic=topic,
         ledger=ledger,
-        intake=intake,
         metrics=metrics,
         topic_watch=topic_watch,
         cluster=lambda: topics.cluster_id,
@@ -274,7 +269,6 @@ def join_stages(
     )
     return Pipeline(
         poller=poller,
-        intake=intake,
         ledger=ledger,
         decoder=decoder,
         models=models,

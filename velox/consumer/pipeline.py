@@ -66,8 +66,7 @@ class Pipeline:
     """Runs the stages until told to stop, or until one of them fails.
 
     Args:
-        poller: fills the intake.
-        intake: records in order of their poll; bounded by the ledger.
+        poller: delivers records in order; the ledger bounds them.
         ledger: told when records are durable.
         decoder: bytes to images.
         models: the model that a new batch is to use.
@@ -83,7 +82,6 @@ class Pipeline:
         self,
         *,
         poller: Poller,
-        intake: SimpleQueue[Record | End],
         ledger: Ledger,
         decoder: Decoder,
         models: ModelSlot,
@@ -96,7 +94,7 @@ class Pipeline:
     ) -> None:
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._poller = poller
-        self._intake = intake
+        self._intake: SimpleQueue[Record | End] = SimpleQueue()
         self._ledger = ledger
         self._decoder = decoder
         self._models = models
@@ -151,7 +149,7 @@ class Pipeline:
 
     def _poll(self) -> None:
         try:
-            self._poller.run(self._stop)
+            self._poller.run(self._stop, self._intake.put)
         except Exception as error:
             self._fail(error)
 

@@ -1,7 +1,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from velox.consumer import pipeline
 from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.stages import breaker
-from velox.consumer.stages.batch import End
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.counts import Outcome
 from velox.consumer.stages.decoder import Decoder
@@ -45,22 +43,22 @@ class FakePoller:
         failure: raised instead of the drain.
     """
 
-    def __init__(self, ledger: Ledger, intake: SimpleQueue[Record | End]) -> None:
-        self.ledger, self.intake = ledger, intake
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self.values: list[bytes] = []
         self.before_the_end: Callable[[], None] = lambda: None
         self.failure: Exception | None = None
         self.drained: bool | None = None
         self.told_to_stop = False
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, deliver: Callable[[Record], None]) -> None:
         epoch = self.ledger.epoch(0)
         records = [
             record(offset, epoch=epoch, value=each) for offset, each in enumerate(self.values)
         ]
         self.ledger.admit(records)
         for each in records:
-            self.intake.put(each)
+            deliver(each)
         self.before_the_end()
         if self.failure is not None:
             raise self.failure
@@ -102,15 +100,13 @@ class Parts:
         self.engine.poison = {POISON}
         self.ledger = Ledger(max_images=1000, max_bytes=10**6)
         self.ledger.assign([0])
-        intake: SimpleQueue[Record | End] = SimpleQueue()
-        self.poller, self.recorder = FakePoller(self.ledger, intake), FakeRecorder()
+        self.poller, self.recorder = FakePoller(self.ledger), FakeRecorder()
         self.models = ModelSlot(self.engine, self.metrics)
         self.decoder = Decoder(decode, max_pixels=100, threads=2)
         abort = threading.Event()
         self.breaker = Breaker(share=share, metrics=self.metrics, abort=abort)
         self.pipeline = Pipeline(
             poller=self.poller,  # type: ignore[arg-type]
-            intake=intake,
             ledger=self.ledger,
             decoder=self.decoder,
             models=self.models,

@@ -20,12 +20,12 @@ from tests.rig.waiting import eventually
 from tests.unit.fakes import CAPTURED_MS, Clock, FakeMessage, record, value
 from velox.base.errors import PollerFailed, SettingError
 from velox.base.records import Record
-from velox.consumer.polling import poller
+from velox.consumer.polling import poller, topic_consumer
+from velox.consumer.polling.client_errors import TROUBLE_LASTS_S
 from velox.consumer.polling.gone_partitions import GRACE_S
 from velox.consumer.polling.ledger import Ledger
-from velox.consumer.polling.poller import TROUBLE_LASTS_S, Poller
+from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
-from velox.consumer.stages.batch import End
 from velox.monitoring.metrics import Metrics
 
 DRAIN_S = 5.0
@@ -164,7 +164,7 @@ class Parts:
     """A poller with its ledger, its intake and the fake consumer that it made."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(poller, "Consumer", FakeConsumer)
+        monkeypatch.setattr(topic_consumer, "Consumer", FakeConsumer)
         monkeypatch.setattr(poller, "PATIENCE_S", 0)
         monkeypatch.setattr(poller, "group_commits", self.asked_again)
         self.answers: SimpleQueue[dict[int, TopicPartition]] = SimpleQueue()
@@ -173,19 +173,18 @@ class Parts:
         self.count = 8
         self.topic_watch = TopicWatch(lambda: self.identity, partitions=lambda: self.count)
         self.topic_watch.look()
-        self.intake: SimpleQueue[Record | End] = SimpleQueue()
+        self.intake: SimpleQueue[Record] = SimpleQueue()
         self.ledger = TimedLedger(self.clock)
         self.poller = Poller(
             {"group.id": "g"},
             topic="image_data",
             ledger=self.ledger,
-            intake=self.intake,
             metrics=self.metrics,
             topic_watch=self.topic_watch,
             drain_timeout=DRAIN_S,
             clock=self.clock,
         )
-        self.consumer: FakeConsumer = self.poller._consumer  # type: ignore[assignment]
+        self.consumer: FakeConsumer = self.poller._consumer.client  # type: ignore[assignment]
 
     def asked_again(self, *_: object) -> dict[int, TopicPartition]:
         """The group's coordinator, asked in the background: silent until it has an answer."""
@@ -196,7 +195,7 @@ class Parts:
 
         def step() -> None:
             self.answers.put({0: TopicPartition("image_data", 0, offset, metadata)})
-            eventually(lambda: self.poller._lookup._told, 20, "the answer")
+            eventually(lambda: self.poller._assignment._lookup._told, 20, "the answer")
 
         return step
 
@@ -216,14 +215,12 @@ class Parts:
             self.stop.set()
 
         self.consumer.steps.extend([*steps, last])
-        self.poller.run(self.stop)
+        self.poller.run(self.stop, self.intake.put)
 
     def taken(self) -> list[Record]:
         found = []
         while not self.intake.empty():
-            record = self.intake.get()
-            assert isinstance(record, Record)
-            found.append(record)
+            found.append(self.intake.get())
         return found
 
     def recreate(self) -> None:
@@ -625,8 +622,7 @@ def test_a_full_queue_pauses_once_and_polling_goes_on(parts: Parts) -> None:
 def test_half_empty_it_resumes(parts: Parts) -> None:
     def finish(count: int) -> Step:
         def step() -> None:
-            some = [parts.intake.get() for _ in range(count)]
-            parts.ledger.finish([each for each in some if isinstance(each, Record)])
+            parts.ledger.finish([parts.intake.get() for _ in range(count)])
 
         return step
 
@@ -634,7 +630,7 @@ def test_half_empty_it_resumes(parts: Parts) -> None:
     assert parts.consumer.told("resume") == [[0]]
     parts.stop.clear()
     parts.consumer.calls.clear()
-    parts.poller._paused = True
+    parts.poller._assignment._paused = True
     parts.run(finish(1), nothing, nothing)
     assert parts.consumer.told("resume") == [[0]]
 
@@ -774,13 +770,12 @@ def test_a_broker_that_is_away_is_remembered_for_a_while(parts: Parts) -> None:
 
 
 def test_a_property_that_librdkafka_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "Consumer", FakeConsumer)
+    monkeypatch.setattr(topic_consumer, "Consumer", FakeConsumer)
     with pytest.raises(SettingError, match=r"KAFKA_CONFIG.*no\.such\.property"):
         Poller(
             {"no.such.property": "1"},
             topic="t",
             ledger=Ledger(max_images=1, max_bytes=1),
-            intake=SimpleQueue(),
             metrics=Metrics(),
             topic_watch=TopicWatch(str),
             drain_timeout=1,
