@@ -18,6 +18,12 @@ PROOF = re.compile(
 FOLDERS = "velox|tests|bench|docs|grafana|k8s-(?:manifests|overlays|components)"
 PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/(?!grafana:)[\w/.-]*\w")
 WRITTEN = {"bench/results.json", "bench/results.png"}  # by `make bench`
+# Their comments name files too.
+OTHER_FILES = sorted(
+    path
+    for pattern in ("*.yml", "*.sh", "*.toml", "Dockerfile", "Makefile", "k8s-*/**/*.yaml", ".ci/*")
+    for path in ROOT.glob(pattern)
+)
 NAME = re.compile(r"(?<![\w/.:-])velox\.[a-z_]+(?:\.\w+)*")
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
@@ -51,9 +57,11 @@ def test_the_readme_leads_to_every_document() -> None:
     assert {str(each.relative_to(ROOT)) for each in DOCUMENTS} - {"README.md"} <= targets
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.name)
-def test_every_path_that_a_document_names_is_there(document: Path) -> None:
-    named = set(PATH.findall(document.read_text())) - WRITTEN
+@pytest.mark.parametrize(
+    "file", [*DOCUMENTS, *OTHER_FILES], ids=lambda each: str(each.relative_to(ROOT))
+)
+def test_every_path_that_a_file_names_is_there(file: Path) -> None:
+    named = set(PATH.findall(file.read_text())) - WRITTEN
     assert [each for each in named if not (ROOT / each).exists()] == []
 
 
