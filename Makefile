@@ -3,6 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # TORCH_BACKEND=cpu, in the environment, saves 5 GB of CUDA libraries.
 TORCH := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND))
+# Many tests wait more than they compute, so there are more processes than cores of a small machine.
+# Each has servers of its own and takes whole files, in the order of tests/conftest.py.
+WORKERS ?= 4
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test faults test-stack test-k8s lint docs manifests test-lowest coverage lock audit bench mutation bench-gpu
@@ -32,7 +36,7 @@ demo: $(VENV)/.installed ## run the whole pipeline here; IMAGES=500 ends it afte
 	@$(BIN)/python demo.py
 
 test: $(VENV)/.installed-dev ## set up and run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 faults: $(VENV)/.installed-dev ## the fault tests in their long forms, on a real Kafka and mongod
 	$(BIN)/python -m pytest -m "long or not long" tests/faults $(ARGS)
@@ -40,13 +44,13 @@ faults: $(VENV)/.installed-dev ## the fault tests in their long forms, on a real
 test-lowest: $(VENV)/.installed-dev ## run the fast tests on the lowest versions that requirements.txt allows
 	$(PYTHON) -m venv --clear .venv-lowest
 	$(BIN)/uv pip install --python .venv-lowest/bin/python $(TORCH) --resolution lowest-direct -r requirements.txt
-	grep -E '^(pillow|pytest|pytest-timeout|pyyaml)==' requirements-dev.txt \
+	grep -E '^(pillow|pytest|pytest-timeout|pytest-xdist|pyyaml)==' requirements-dev.txt \
 	  | $(BIN)/uv pip install --python .venv-lowest/bin/python -r -
-	.venv-lowest/bin/python -m pytest tests/unit tests/integration/test_command_line.py $(ARGS)
+	.venv-lowest/bin/python -m pytest $(PARALLEL) tests/unit tests/integration/test_command_line.py $(ARGS)
 
 coverage: $(VENV)/.installed-dev ## run the tests and fail below 90 % of lines, processes included
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

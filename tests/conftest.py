@@ -1,14 +1,35 @@
-"""Servers that one run of the tests shares: each is started when a test first asks for it."""
+"""The order of the tests, and servers that a process shares, started when a test first asks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.rig.kafka import Kafka
 from tests.rig.model import Model, train
 from tests.rig.mongod import Mongod
+
+# Folders whose files wait more than they compute; some take a minute.
+LONG = {"faults", "integration"}
+LONG_END_AT = 0.75
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a parallel run, let files that wait run beside files that compute, and short ones last."""
+    if not hasattr(config, "workerinput"):
+        return
+    here = Path(__file__).parent
+    folders: dict[str, list[Path]] = {}
+    for file in dict.fromkeys(item.path for item in items):
+        folders.setdefault(file.relative_to(here).parts[0], []).append(file)
+    moment = {
+        file: number / len(files) * (LONG_END_AT if folder in LONG else 1)
+        for folder, files in folders.items()
+        for number, file in enumerate(files)
+    }
+    items.sort(key=lambda item: moment[item.path])
 
 
 @pytest.fixture(scope="session")
