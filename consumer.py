@@ -49,7 +49,7 @@ from velox.monitoring.live.page import LivePage
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import Route, answers, directory, serving
 from velox.monitoring.watchdog import Watchdog
-from velox.settings.config import ConsumerSettings
+from velox.settings.consumer import ConsumerSettings
 from velox.stores.image_files import ImageFiles
 from velox.stores.sqlite import Store
 

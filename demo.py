@@ -36,7 +36,7 @@ from velox.demo.text import live_line, rate, summary
 from velox.monitoring.snapshot import Figures
 from velox.producer.sources.place import Kind, locate
 from velox.report.page import write_report
-from velox.settings.config import DemoSettings
+from velox.settings.programs import DemoSettings
 from velox.stores.reader import SQLiteReader
 from velox.stores.sqlite import SQLITE_FILE
 

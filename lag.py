@@ -22,7 +22,7 @@ from velox.monitoring.health import Health
 from velox.monitoring.metrics import GroupMetrics
 from velox.monitoring.server import answers, serving
 from velox.monitoring.watchdog import Watchdog
-from velox.settings.config import LagSettings
+from velox.settings.programs import LagSettings
 
 EVERY_S = 5.0
 

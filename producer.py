@@ -29,7 +29,7 @@ from velox.kafka.sender import Sender
 from velox.kafka.topics import Topics
 from velox.producer.feeds import Feeds
 from velox.producer.sources.place import Place, locate, open_source
-from velox.settings.config import ProducerSettings
+from velox.settings.programs import ProducerSettings
 
 REPORT_EVERY_S = 10.0
 STOPPING_TIMEOUT_S = 8.0

@@ -26,7 +26,7 @@ from velox.base.machine import keep_large_buffers
 from velox.base.terminal import Progress
 from velox.models.architectures import require_architecture
 from velox.models.device import select_device
-from velox.settings.config import TrainSettings
+from velox.settings.programs import TrainSettings
 from velox.training.assembly import network_of, read_data, recipe_of, save, state_file_of
 from velox.training.fit import fit
 from velox.training.heads import Heads

@@ -14,13 +14,9 @@ import yaml
 from dotenv import dotenv_values
 
 from velox.kafka.client import MAX_MESSAGE_BYTES
-from velox.settings.config import (
-    ConsumerSettings,
-    LagSettings,
-    ProducerSettings,
-    Settings,
-    TrainSettings,
-)
+from velox.settings.consumer import ConsumerSettings
+from velox.settings.declare import Settings
+from velox.settings.programs import LagSettings, ProducerSettings, TrainSettings
 
 ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from velox.settings.config import ConsumerSettings
+from velox.settings.consumer import ConsumerSettings
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent

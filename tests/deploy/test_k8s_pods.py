@@ -17,13 +17,9 @@ from tests.rig.manifests import PATCHES, ROOT, Pod, of_kind, pods
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import answers
-from velox.settings.config import (
-    ConsumerSettings,
-    LagSettings,
-    ProducerSettings,
-    Settings,
-    TrainSettings,
-)
+from velox.settings.consumer import ConsumerSettings
+from velox.settings.declare import Settings
+from velox.settings.programs import LagSettings, ProducerSettings, TrainSettings
 
 PODS = pods()
 SETTINGS: dict[str, str] = of_kind("ConfigMap")["consumer-env"]["data"]

@@ -8,9 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.docs.pages import ROOT
-from velox.settings import config
-from velox.settings.config import Settings
+from velox.settings.consumer import ConsumerSettings
+from velox.settings.declare import Settings
+from velox.settings.programs import (
+    DemoSettings,
+    LagSettings,
+    ProducerSettings,
+    ReportSettings,
+    TrainSettings,
+)
 
+READERS: dict[str, type[Settings]] = {
+    "producer": ProducerSettings,
+    "train": TrainSettings,
+    "consumer": ConsumerSettings,
+    "report": ReportSettings,
+    "lag": LagSettings,
+    "demo": DemoSettings,
+}
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin", "<!-- settings: end -->"
 HEAD = """| Variable | Default | Meaning (allowed values) | Read by |
@@ -49,24 +64,10 @@ class Setting:
     defaults: dict[str, str] = field(default_factory=dict)
 
 
-def readers() -> dict[str, type[Settings]]:
-    """Every class of settings that a script reads, by the script's short name."""
-    bases = {each for found in Settings.__subclasses__() for each in (found, *_below(found))}
-    return {
-        each.__name__.removesuffix("Settings").lower(): each
-        for each in sorted(bases, key=lambda found: list(vars(config)).index(found.__name__))
-        if not each.__subclasses__()
-    }
-
-
-def _below(found: type[Settings]) -> list[type[Settings]]:
-    return [deeper for each in found.__subclasses__() for deeper in (each, *_below(each))]
-
-
 def declared() -> dict[str, Setting]:
     """Every setting by its variable."""
     found: dict[str, Setting] = {}
-    for reader, settings in readers().items():
+    for reader, settings in READERS.items():
         for each in settings.declared().values():
             meaning = f"{each.meaning} ({each.parser.allowed})"
             found.setdefault(each.variable, Setting(meaning)).defaults[reader] = each.default

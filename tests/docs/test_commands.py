@@ -13,7 +13,7 @@ import yaml
 
 from tests.docs.commands import BLOCKS, TEXT, Block, assignments, commands
 from tests.docs.pages import ROOT
-from tests.docs.settings_table import readers
+from tests.docs.settings_table import READERS
 from tests.rig.processes import bare_environment
 
 COMMANDS = commands()
@@ -109,7 +109,7 @@ def test_kcat_reads_topics_of_velox() -> None:
 def test_variables_that_are_set_exist_and_have_values_that_are_allowed() -> None:
     parsers = {
         each.variable: each.parser
-        for reader in readers().values()
+        for reader in READERS.values()
         for each in reader.declared().values()
     }
     files = ["docker-compose.yml", "docker-compose.camera.yml", "Dockerfile", "k8s.sh"]

@@ -15,7 +15,7 @@ from tests.docs.pages import text
 from tests.rig import broker_disk
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT, files, objects, of_kind, pods
-from velox.settings.config import ProducerSettings
+from velox.settings.programs import ProducerSettings
 
 TEXT = text()
 COMMANDS = [

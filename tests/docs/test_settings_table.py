@@ -3,7 +3,8 @@
 import re
 
 from tests.docs.pages import README
-from tests.docs.settings_table import GROUPS, PAGE, declared, place, readers, tables
+from tests.docs.settings_table import GROUPS, PAGE, READERS, declared, place, tables
+from velox.settings.declare import Settings
 
 
 def test_every_setting_stands_in_one_group() -> None:
@@ -17,8 +18,11 @@ def test_the_tables_of_settings_are_in_step_with_the_code() -> None:
     assert text[begin:end].strip() == tables(), "run `make docs`"
 
 
-def test_every_script_has_its_settings_in_the_tables() -> None:
-    assert {"producer", "train", "consumer", "demo", "report"} <= readers().keys()
+def test_every_class_that_a_program_reads_is_in_the_tables() -> None:
+    found = list(Settings.__subclasses__())
+    for each in found:
+        found += each.__subclasses__()
+    assert set(READERS.values()) == {each for each in found if not each.__subclasses__()}
 
 
 def test_the_readme_gives_the_defaults_as_they_are() -> None:

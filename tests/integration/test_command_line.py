@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.rig.processes import Child, script
-from velox.settings.config import ConsumerSettings, ProducerSettings, Settings, TrainSettings
+from velox.settings.consumer import ConsumerSettings
+from velox.settings.declare import Settings
+from velox.settings.programs import ProducerSettings, TrainSettings
 
 LIMIT_S = 60
 

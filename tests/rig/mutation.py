@@ -31,8 +31,11 @@ ROOT = Path(__file__).parents[2]
 MODULES = {
     "velox/consumer/stages/batch.py": ["tests/unit/consumer/stages/test_batch.py"],
     "velox/consumer/polling/commits.py": ["tests/unit/consumer/polling/test_commits.py"],
-    "velox/settings/config.py": ["tests/unit/settings/test_config.py"],
-    "velox/settings/parsers.py": ["tests/unit/settings/test_config.py"],
+    "velox/settings/consumer.py": ["tests/unit/settings"],
+    "velox/settings/declare.py": ["tests/unit/settings"],
+    "velox/settings/parsers.py": ["tests/unit/settings"],
+    "velox/settings/programs.py": ["tests/unit/settings"],
+    "velox/settings/shared.py": ["tests/unit/settings"],
     "velox/consumer/polling/ledger.py": ["tests/unit/consumer/polling/test_ledger.py"],
 }
 # A mutant that makes a wait endless is noticed by this, in times of the unchanged module's tests.

@@ -63,10 +63,6 @@ PACKAGES = {
     ),
     "dotenv": ("velox/settings/declare.py",),
 }
-# Arrows that are still to be turned round.
-NOT_YET = {
-    ("velox/settings/config.py", "dotenv"),
-}
 WITHOUT_TORCH = {"velox/models/engine/interface.py"}
 
 
@@ -121,8 +117,6 @@ def test_every_module_is_in_a_room() -> None:
 def test_a_room_uses_the_rooms_below_it_alone(module: str) -> None:
     here, mine = room(module), folder(module)
     for other in of_the_project(module):
-        if (module, other) in NOT_YET:
-            continue
         theirs = folder(other)
         if room(other) == here:
             assert mine == theirs or (mine, theirs) in INNER, other
@@ -139,8 +133,6 @@ def test_only_scripts_and_assemblies_read_settings(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_each_package_is_known_in_its_place_alone(module: str) -> None:
     for package in {name.partition(".")[0] for name in imported(module)} & PACKAGES.keys():
-        if (module, package) in NOT_YET:
-            continue
         assert module.startswith(PACKAGES[package]), package
         assert not (module in WITHOUT_TORCH and package == "torch")
 

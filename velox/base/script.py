@@ -18,7 +18,7 @@ EXIT_INCOMPLETE = 3
 
 
 class SettingsClass(Protocol):
-    """What a script's settings offer (see `velox.settings.config.Settings`)."""
+    """What a script's settings offer (see `velox.settings.declare.Settings`)."""
 
     @property
     def log_level(self) -> str: ...  # noqa: D102

@@ -17,7 +17,7 @@ from contextlib import closing
 from velox.base import script
 from velox.base.errors import SettingError
 from velox.report.page import write_report
-from velox.settings.config import ReportSettings
+from velox.settings.programs import ReportSettings
 from velox.stores.mongo_reader import MongoReader
 from velox.stores.reader import Reader, SQLiteReader
 from velox.stores.sqlite import SQLITE_FILE

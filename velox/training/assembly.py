@@ -19,7 +19,7 @@ from velox.models import checkpoint as model
 from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
 from velox.models.samples import Samples
-from velox.settings.config import TrainSettings
+from velox.settings.programs import TrainSettings
 from velox.training.data.dataset import Splits, split
 from velox.training.data.folder import read_folder
 from velox.training.data.shapes import Shapes

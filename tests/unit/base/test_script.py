@@ -11,7 +11,7 @@ import pytest
 
 from velox.base import script as entry
 from velox.base.errors import BrokerUnavailable, SettingError
-from velox.settings.config import ProducerSettings
+from velox.settings.programs import ProducerSettings
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from velox.images.shapes import COLORS, SHAPES, Image, ShapeGenerator, class_labels
-from velox.settings.config import COLOR_NAMES, SHAPE_NAMES
+from velox.settings.shared import COLOR_NAMES, SHAPE_NAMES
 
 
 def generator(**changes: Any) -> ShapeGenerator:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Producer
 from velox.base.errors import SettingError
 from velox.kafka.client import MAX_MESSAGE_BYTES, Config, consumer_config, made, producer_config
 from velox.kafka.client_log import ClientLog
-from velox.settings.parsers import PROTECTED_PROPERTIES
+from velox.settings.kafka_properties import GUARDED
 
 
 def consumer(protocol: str = "classic", max_poll_interval: float = 30, **extra: str) -> Config:
@@ -104,7 +104,7 @@ def test_what_the_promises_rest_on_cannot_be_given() -> None:
         "group.id",
         "group.protocol",
     }
-    assert rest_on <= PROTECTED_PROPERTIES
+    assert rest_on <= GUARDED.keys()
     assert rest_on <= consumer().keys() | producer().keys()
 
 

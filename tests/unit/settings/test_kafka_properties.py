@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from velox.base.errors import SettingError
 from velox.kafka.client import acknowledged_config, consumer_config, made, producer_config
 from velox.kafka.client_log import ClientLog
-from velox.settings.config import ConsumerSettings
+from velox.settings.consumer import ConsumerSettings
 from velox.settings.kafka_properties import GUARDED, why_not
 
 HONOURED_NAMES = """

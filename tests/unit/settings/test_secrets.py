@@ -6,7 +6,7 @@ import pytest
 
 from velox.base.errors import SettingError
 from velox.kafka.topics import Topics
-from velox.settings.config import ConsumerSettings
+from velox.settings.consumer import ConsumerSettings
 from velox.stores.mongo import MongoStore
 
 PIECES = ("hunter2", "rosebud")

@@ -7,7 +7,7 @@ from tests.rig import video
 from tests.rig.pictures import encoded
 from velox.base.errors import SettingError
 from velox.producer.sources.place import Kind, Place, locate, without_credentials
-from velox.settings.config import ProducerSettings
+from velox.settings.programs import ProducerSettings
 
 
 @pytest.fixture

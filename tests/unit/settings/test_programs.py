@@ -1,0 +1,50 @@
+"""Every program's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from velox.settings.consumer import ConsumerSettings
+from velox.settings.declare import Settings
+from velox.settings.programs import DemoSettings, ProducerSettings, TrainSettings
+
+ALL: tuple[type[Settings], ...] = (ProducerSettings, TrainSettings, ConsumerSettings, DemoSettings)
+
+
+def test_the_default_classes_are_four() -> None:
+    settings = TrainSettings.load({})
+    assert (settings.colors, settings.shapes) == (("red", "green"), ("circle", "square"))
+
+
+@pytest.mark.parametrize("settings", ALL)
+def test_every_default_is_allowed_and_every_meaning_is_given(settings: type[Settings]) -> None:
+    settings.load({})
+    for declared in settings.declared().values():
+        assert declared.meaning, declared
+        assert not declared.meaning.endswith("."), declared
+
+
+def test_one_variable_means_the_same_to_every_script() -> None:
+    seen: dict[str, str] = {}
+    for settings in ALL:
+        for declared in settings.declared().values():
+            if settings is not DemoSettings:
+                said = f"{declared.default} {declared.meaning} {declared.parser.allowed}"
+                assert seen.setdefault(declared.variable, said) == said
+
+
+@pytest.mark.parametrize("settings", ALL)
+def test_help_tells_every_variable(settings: type[Settings]) -> None:
+    text = settings.help()
+    for declared in settings.declared().values():
+        assert f"  {declared.variable} (default: {declared.default or 'empty'})" in text
+        assert f"{declared.meaning}.\n      Allowed: {declared.parser.allowed}." in text
+
+
+def test_the_demo_reads_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("IMAGES=77\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IMAGES", raising=False)
+    assert DemoSettings.from_environment().images == 0

@@ -1,0 +1,128 @@
+"""What the consumer reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from velox.base.errors import SettingError
+from velox.base.records import DEAD_LETTERS
+from velox.settings.declare import setting
+from velox.settings.parsers import SWITCH, Parser, choice, integer, number, text
+from velox.settings.shared import GroupSettings, KafkaSettings, ModelSettings, StorageSettings
+
+
+def _labels(value: str) -> frozenset[str]:
+    parts = [part.strip() for part in value.split(",")] if value else []
+    if any(not part for part in parts):
+        raise ValueError
+    return frozenset(parts)
+
+
+LABELS = Parser(_labels, "a comma-separated list of labels, or empty for all")
+OPTIONAL_TOPIC = text(
+    r"|(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "1 to 249 of a-z A-Z 0-9 . _ -, or empty"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSettings):
+    """What `consumer.py` reads."""
+
+    kafka_group_protocol: str = setting(
+        "KAFKA_GROUP_PROTOCOL",
+        "classic",
+        choice("classic", "consumer"),
+        "Group protocol: classic (cooperative-sticky), or consumer (KIP-848, Kafka 4.0 and newer)",
+    )
+    precision: str = setting(
+        "PRECISION",
+        "auto",
+        choice("auto", "fp32", "bf16", "int8"),
+        "Number format that the model computes in; auto uses the fastest that decides as fp32 "
+        "does, on CUDA half precision",
+    )
+    kafka_results_topic: str = setting(
+        "KAFKA_RESULTS_TOPIC",
+        "",
+        OPTIONAL_TOPIC,
+        "Topic to which every prediction goes as JSON; empty for none",
+    )
+    max_poll_interval: float = setting(
+        "MAX_POLL_INTERVAL_S",
+        "300",
+        number(6, 86_400),
+        "Seconds without a poll after which the broker gives the partitions to others",
+    )
+    model_reload: float = setting(
+        "MODEL_RELOAD_S",
+        "10",
+        number(0, 86_400),
+        "Seconds after which to look again for a new checkpoint at MODEL_PATH; 0 for never",
+    )
+    batch_size: int = setting("BATCH_SIZE", "8", integer(1, 4096), "Most images in a batch")
+    batch_timeout_ms: float = setting(
+        "BATCH_TIMEOUT_MS",
+        "50",
+        number(0, 60_000),
+        "Milliseconds from its first image until a batch closes, full or not",
+    )
+    queue_size: int = setting(
+        "QUEUE_SIZE",
+        "200",
+        integer(1, 1_000_000),
+        "Most images in flight: polled and not yet finished",
+    )
+    queue_bytes: int = setting(
+        "QUEUE_BYTES",
+        "67108864",
+        integer(1_048_576, 2**40),
+        "Most bytes of records in flight: values, keys and headers",
+    )
+    decode_threads: int = setting(
+        "DECODE_THREADS", "0", integer(0, 256), "Threads that decode images; 0 for one a core"
+    )
+    confidence_threshold: float = setting(
+        "CONFIDENCE_THRESHOLD", "0.90", number(0, 1), "Lowest confidence that counts as a match"
+    )
+    target_labels: frozenset[str] = setting(
+        "TARGET_LABELS", "", LABELS, "Labels that count as a match"
+    )
+    max_stored_files: int = setting(
+        "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Most image files to keep"
+    )
+    live_page: bool = setting(
+        "LIVE_PAGE",
+        "0",
+        SWITCH,
+        "1 serves a page at / of the metrics port: the latest matches, for all who can reach it",
+    )
+    stall_timeout: float = setting(
+        "STALL_TIMEOUT_S",
+        "120",
+        number(1, 86_400),
+        "Seconds without progress, while there is work, after which /healthz reports a stall",
+    )
+    breaker_share: float = setting(
+        "BREAKER_SHARE",
+        "0.5",
+        number(0, 1),
+        "Share of its last 100 records that a stage may refuse before Velox tests it with an image "
+        "or a document of its own: if that is refused too, the consumer pauses; 1 for never",
+    )
+    drain_timeout: float = setting(
+        "DRAIN_TIMEOUT_S",
+        "6",
+        number(0, 3600),
+        "Seconds to finish what is in flight after SIGTERM or before partitions are handed on",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not go together."""
+        topics = (self.kafka_topic, self.kafka_topic + DEAD_LETTERS)
+        if self.kafka_results_topic in topics:
+            what = ("the topic of the images", "that of their dead letters")
+            raise SettingError(
+                f"KAFKA_RESULTS_TOPIC={self.kafka_results_topic!r} is "
+                f"{what[topics.index(self.kafka_results_topic)]} "
+                f"(KAFKA_TOPIC={self.kafka_topic!r}): results need a topic of their own"
+            )

@@ -1,0 +1,104 @@
+"""Declaring settings: every environment variable that Velox reads, defined once.
+
+Each program has one frozen dataclass of settings, read once in its `main`. A field is declared with
+the variable's name, its default as it would stand in the environment, the parser that says what is
+allowed, and its meaning; `--help` and the documents' table are made from these declarations.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from dotenv import dotenv_values
+
+from velox.base.errors import SettingError
+from velox.settings.parsers import NotAllowed, Parser, choice
+
+
+class Setting(NamedTuple):
+    """One environment variable."""
+
+    variable: str
+    default: str
+    parser: Parser
+    meaning: str
+    secret: bool
+
+
+def setting(
+    variable: str, default: str, parser: Parser, meaning: str, *, secret: bool = False
+) -> Any:
+    """Declare a dataclass field that is read from an environment variable."""
+    declared = Setting(variable, default, parser, meaning, secret)
+    return field(metadata={"setting": declared}, repr=not secret)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base: how a settings class is read and described."""
+
+    log_level: str = setting(
+        "LOG_LEVEL",
+        "INFO",
+        choice("DEBUG", "INFO", "WARNING", "ERROR"),
+        "Lowest level that is logged",
+    )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read every setting of the class.
+
+        Raises:
+            SettingError: naming the variable, its value (unless secret) and what is allowed.
+        """
+        values = {}
+        for name, declared in cls.declared().items():
+            given = environ.get(declared.variable, declared.default)
+            try:
+                values[name] = declared.parser.convert(given)
+            except (ValueError, KeyError, OverflowError) as error:
+                shown = "<hidden>" if declared.secret else repr(given)
+                reason = error if isinstance(error, NotAllowed) else declared.parser.allowed
+                raise SettingError(
+                    f"{declared.variable}={shown} is not allowed: {reason}"
+                ) from None
+        return cls(**values)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read every setting from the process's environment and the `.env` file beside it."""
+        return cls.load(environment())
+
+    @classmethod
+    def declared(cls) -> dict[str, Setting]:
+        """The settings of the class by field name, in the order of their declaration."""
+        return {each.name: each.metadata["setting"] for each in fields(cls)}
+
+    @classmethod
+    def help(cls) -> str:
+        """Every variable with its default, its meaning and what is allowed, as text."""
+        blocks = [
+            f"  {each.variable} (default: {each.default or 'empty'})\n"
+            f"      {each.meaning}.\n      Allowed: {each.parser.allowed}."
+            for each in cls.declared().values()
+        ]
+        return "Environment variables (a .env file is read too, and never overrides them):\n" + (
+            "\n".join(blocks)
+        )
+
+
+def environment(directory: Path | None = None) -> dict[str, str]:
+    """The process's environment over the values of a `.env` file.
+
+    A variable of the environment wins, even an empty one.
+
+    Args:
+        directory: where `.env` is looked for; the working directory by default.
+    """
+    file = (directory or Path.cwd()) / ".env"
+    from_file = {name: value for name, value in dotenv_values(file).items() if value is not None}
+    return {**from_file, **os.environ}

@@ -1,0 +1,167 @@
+"""What each program reads; the consumer's settings have a module of their own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from velox.settings.declare import setting
+from velox.settings.parsers import (
+    OPTIONAL_PATH,
+    PATH,
+    SWITCH,
+    choice,
+    integer,
+    number,
+    some,
+    text,
+)
+from velox.settings.shared import (
+    GroupSettings,
+    KafkaSettings,
+    ModelSettings,
+    ShapeSettings,
+    SourceSettings,
+    StorageSettings,
+)
+
+IDENTIFIER = text(r"[a-z][a-z0-9_]*", "the name of a classifier in torchvision.models")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
+    """What `producer.py` reads."""
+
+    producer_interval: float = setting(
+        "PRODUCER_INTERVAL",
+        "0.1",
+        number(0, 86_400),
+        "Seconds between two images of a source, cameras and streams excepted; 0 for no pause",
+    )
+    producer_images: int = setting(
+        "PRODUCER_IMAGES", "0", integer(0, 2**53), "Images to send before ending; 0 for no end"
+    )
+    compression_type: str = setting(
+        "COMPRESSION_TYPE",
+        "none",
+        choice("none", "gzip", "snappy", "lz4", "zstd"),
+        "Compression of record batches; encoded images hardly shrink",
+    )
+    delivery_timeout: float = setting(
+        "DELIVERY_TIMEOUT_S",
+        "300",
+        number(1, 86_400),
+        "Seconds after which an unacknowledged image counts as failed",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(ShapeSettings, ModelSettings):
+    """What `train.py` reads."""
+
+    model_arch: str = setting(
+        "MODEL_ARCH", "mobilenet_v2", IDENTIFIER, "Architecture, a classifier of torchvision.models"
+    )
+    input_size: int = setting(
+        "INPUT_SIZE", "64", integer(32, 1024), "Height and width of the model's input in pixels"
+    )
+    samples_per_class: int = setting(
+        "SAMPLES_PER_CLASS", "400", integer(10, 1_000_000), "Synthetic training images per class"
+    )
+    dataset_path: Path | None = setting(
+        "DATASET_PATH",
+        "",
+        OPTIONAL_PATH,
+        "Folder of own images to train on, one folder a label; empty for synthetic shapes",
+    )
+    hold_out: float = setting(
+        "HOLD_OUT",
+        "0.2",
+        number(0.02, 0.8),
+        "Share of DATASET_PATH's images kept from training, to validate and to test",
+    )
+    augment: tuple[str, ...] = setting(
+        "AUGMENT",
+        "rotate,zoom,shift,light",
+        some("rotate", "zoom", "shift", "flip", "light"),
+        "Random changes to DATASET_PATH's images in training",
+    )
+    init_weights: Path | None = setting(
+        "INIT_WEIGHTS",
+        "",
+        OPTIONAL_PATH,
+        "File of weights to start from, all but the last layer's; empty for random ones",
+    )
+    epochs: int = setting(
+        "EPOCHS",
+        "0",
+        integer(0, 10_000),
+        "Most passes over the training images; 0 means 6 for shapes and 40 for DATASET_PATH",
+    )
+    patience: int = setting(
+        "PATIENCE",
+        "10",
+        integer(0, 10_000),
+        "Passes without improvement after which training ends; 0 for never",
+    )
+    resume: bool = setting(
+        "RESUME",
+        "1",
+        SWITCH,
+        "1 saves the state after each pass beside MODEL_PATH, and goes on from it",
+    )
+    train_batch_size: int = setting(
+        "TRAIN_BATCH_SIZE", "16", integer(1, 4096), "Images in one training step"
+    )
+    learning_rate: float = setting("LEARNING_RATE", "0.005", number(1e-8, 10), "Peak learning rate")
+    min_accuracy: float = setting(
+        "MIN_ACCURACY",
+        "0.95",
+        number(0, 1),
+        "Test accuracy below which no checkpoint is written; 0 accepts any",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings(StorageSettings):
+    """What `python -m velox.report` reads."""
+
+    report_path: Path = setting(
+        "REPORT_PATH", "report.html", PATH, "File that the report is written to"
+    )
+    report_images: int = setting(
+        "REPORT_IMAGES", "48", integer(0, 500), "Most images that the report shows"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LagSettings(GroupSettings):
+    """What `lag.py` reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings(SourceSettings):
+    """What `demo.py` reads; its processes read theirs, with paths and addresses that it sets."""
+
+    images: int = setting(
+        "IMAGES", "0", integer(0, 2**53), "Images after which the demo ends; 0 for no end"
+    )
+    demo_path: Path = setting(
+        "DEMO_PATH", "demo-data", PATH, "Folder of the demo's model, detections and images"
+    )
+    producer_interval: float = setting(
+        "PRODUCER_INTERVAL", "0.02", number(0, 86_400), "Seconds between images; 0 for no pause"
+    )
+    metrics_port: int = setting(
+        "METRICS_PORT",
+        "8000",
+        integer(0, 65_535),
+        "Prometheus metrics port; any free one is taken where it is in use",
+    )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment alone: a `.env` file describes the deployed stack."""
+        return cls.load(os.environ)
