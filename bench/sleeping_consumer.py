@@ -10,10 +10,11 @@ import os
 import sys
 import threading
 import time
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.rig.stand_in import stand_in_for_the_engine
 
 A_BATCH = float(os.environ.get("BENCH_SLEEP_S", "0"))
 AN_IMAGE = float(os.environ.get("BENCH_SLEEP_PER_IMAGE_S", "0"))
@@ -47,18 +48,9 @@ class SleepingEngine:
         """Nothing is open."""
 
 
-def stand_in(name: str, **contents: object) -> None:
-    """Put a module where the import of the real one would be."""
-    module = ModuleType(name)
-    module.__dict__.update(contents)
-    sys.modules[name] = module
-
-
 def main() -> int:
     """Run the consumer."""
-    stand_in("velox.models.device", select_device=lambda _name: None)
-    stand_in("velox.models.engine.torch_engine", Engine=SleepingEngine, TorchEngine=SleepingEngine)
-    stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: SleepingEngine())
+    stand_in_for_the_engine(SleepingEngine, SleepingEngine)
 
     import consumer
 

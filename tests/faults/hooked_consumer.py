@@ -26,13 +26,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.rig.pictures import COLOURS
+from tests.rig.stand_in import stand_in, stand_in_for_the_engine
 from velox.base.errors import EngineOutOfMemory
 
 HOOKS: Mapping[str, Any] = json.loads(os.environ.get("HOOKS", "{}"))
@@ -82,13 +82,6 @@ class ColourEngine:
         """Nothing to let go of."""
 
 
-def stand_in(name: str, **contents: object) -> None:
-    """Put a module where the import of the real one, and of torch with it, would be."""
-    module = ModuleType(name)
-    module.__dict__.update(contents)
-    sys.modules[name] = module
-
-
 def die_after(owner: type, method: str, count: int) -> None:
     """Let a method do its work so many times, then kill the process."""
     original: Callable[..., Any] = getattr(owner, method)
@@ -109,11 +102,9 @@ def main() -> int:
     if offset := HOOKS.get("clock_offset"):
         real = time.time
         time.time = lambda: real() + offset
-    stand_in("velox.models.device", select_device=lambda _device: None)
-    stand_in("velox.models.engine.torch_engine", Engine=ColourEngine, TorchEngine=ColourEngine)
+    stand_in_for_the_engine(ColourEngine)
     # The faults are those of a model that was accepted, and went wrong later.
     stand_in("velox.consumer.stages.acceptance", accept=lambda *_: None)
-    stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: object())
 
     import consumer
     from velox.consumer.polling.ledger import Ledger
