@@ -117,6 +117,9 @@ def train(environment: dict[str, str], consumer: ConsumerProgram, stop: threadin
                 raise Stopped("stopped in training")
             consumer.require_alive()
     if trainer.exit_code != 0:
+        # A Ctrl-C of the terminal may reach it before it has a session of its own.
+        if stop.is_set():
+            raise Stopped("stopped in training")
         raise VeloxError(f"train.py ended with exit code {trainer.exit_code}")
 
 

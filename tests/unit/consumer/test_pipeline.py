@@ -285,9 +285,14 @@ def test_what_the_poller_has_given_up_is_discarded(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "STAGES_END_TIMEOUT_S", 0.05)
-    ended = threading.Event()
-    parts.recorder.at_record = lambda _outcome: assert_set(ended)
-    parts.ledger.wait_until_done = lambda *_: False  # type: ignore[method-assign]
+    begun, ended = threading.Event(), threading.Event()
+
+    def record(_outcome: Outcome) -> None:
+        begun.set()
+        assert_set(ended)
+
+    parts.recorder.at_record = record
+    parts.ledger.wait_until_done = lambda *_: not begun.wait(LIMIT_S)  # type: ignore[method-assign]
     parts.run(*range(30))
     ended.set()
     eventually(lambda: not stages(), LIMIT_S, "the end of the stages")
