@@ -17,7 +17,7 @@ import torch
 from tests.unit.models.engine.networks import images, telling, with_samples
 from velox.base.machine import keep_large_buffers, release_free_memory
 keep_large_buffers()
-checkpoint = with_samples(telling(*{architecture!r}), 200)
+checkpoint = telling(*{architecture!r})
 pixels = torch.from_numpy(images(4)).permute(0, 3, 1, 2)
 def mebibytes():
     gc.collect()
@@ -50,6 +50,7 @@ SWAPS = """
 from velox.models.engine.torch_engine import TorchEngine
 from velox.monitoring.metrics import Metrics
 from velox.consumer.stages.model_slot import ModelSlot
+checkpoint = with_samples(checkpoint, 200)
 def engine():
     return TorchEngine(checkpoint, device=torch.device("cpu"), batch_size=4, threshold=0.5)
 slot = ModelSlot(engine(), Metrics())
