@@ -34,7 +34,7 @@ from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Results
-from velox.consumer.startup import Waiting, make_store, open_image_files
+from velox.consumer.startup import Waiting
 from velox.consumer.vital_signs import watch
 from velox.images import known_good
 from velox.images.pixels import decode
@@ -50,8 +50,9 @@ from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import Route, answers, directory, serving
 from velox.monitoring.watchdog import Watchdog
 from velox.settings.consumer import ConsumerSettings
+from velox.stores.choice import make_store, open_image_files
 from velox.stores.image_files import ImageFiles
-from velox.stores.sqlite import Store
+from velox.stores.interface import Store
 
 DEAD_LETTER_PARTITIONS = 1
 

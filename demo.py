@@ -37,8 +37,7 @@ from velox.monitoring.snapshot import Figures
 from velox.producer.sources.place import Kind, locate
 from velox.report.page import write_report
 from velox.settings.programs import DemoSettings
-from velox.stores.reader import SQLiteReader
-from velox.stores.sqlite import SQLITE_FILE
+from velox.stores.sqlite import SQLITE_FILE, SQLiteReader
 
 REPORT = "report.html"
 REPORT_IMAGES = 48

@@ -14,7 +14,8 @@ from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
 from velox.base.errors import StoreUnavailable
 from velox.images import known_good
-from velox.stores.mongo import COLLECTION, MongoStore
+from velox.stores.mongo import MongoStore
+from velox.stores.mongo_client import COLLECTION
 
 OURS = known_good.detection(("red_circle",), "0123456789ab")
 

@@ -16,7 +16,8 @@ from tests.rig.server import Server
 from tests.rig.waiting import eventually
 from tests.unit.fakes import detection
 from velox.base.errors import StoreRefuses, StoreUnavailable
-from velox.stores.mongo import COLLECTION, MongoStore
+from velox.stores.mongo import MongoStore
+from velox.stores.mongo_client import COLLECTION
 
 DATABASE = "rights"
 PASSWORD = "of-a-test"  # noqa: S105 - of a server that lives for a test

@@ -15,7 +15,8 @@ from pymongo import MongoClient
 from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
 from velox.base.errors import SettingError, StoreUnavailable
-from velox.stores.mongo import CLOSE_TIMEOUT_S, MongoStore
+from velox.stores.mongo import MongoStore
+from velox.stores.mongo_client import CLOSE_TIMEOUT_S
 
 MOST_BYTES = 16 * 2**20
 

@@ -21,10 +21,11 @@ from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, module
 from tests.unit.fakes import detection
 from velox.base.records import Detection
-from velox.stores.mongo import COLLECTION, MongoStore
+from velox.stores.interface import Reader, Store
+from velox.stores.mongo import MongoStore
+from velox.stores.mongo_client import COLLECTION
 from velox.stores.mongo_reader import MongoReader
-from velox.stores.reader import Reader, SQLiteReader
-from velox.stores.sqlite import SQLiteStore, Store
+from velox.stores.sqlite import SQLiteReader, SQLiteStore
 
 LIMIT_S = 120
 MANY = 200_000

@@ -16,7 +16,7 @@ from tests.rig.processes import Child, script
 from tests.rig.secured import SecuredKafka, SecuredMongod
 from tests.rig.untrained import untrained
 from tests.rig.waiting import eventually
-from velox.stores.mongo import COLLECTION
+from velox.stores.mongo_client import COLLECTION
 
 LIMIT_S = 120
 IMAGES = 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,9 +15,7 @@ from velox.kafka.topics import Topics
 from velox.models import checkpoint as model
 from velox.models.files import Signatures, may_pass, signatures
 from velox.monitoring.health import Health
-from velox.stores.image_files import ImageFiles
-from velox.stores.mongo import MongoStore
-from velox.stores.sqlite import SQLITE_FILE, SQLiteStore, Store
+from velox.stores.interface import Store
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -144,36 +141,3 @@ class Waiting:
             announce=announce,
             final=final,
         )
-
-
-def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
-    """The store that the settings ask for; it is not opened yet."""
-    if mongo_uri:
-        return MongoStore(uri=mongo_uri, database=database)
-    return SQLiteStore(storage_path / SQLITE_FILE)
-
-
-def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
-    """The folder of matched images.
-
-    Raises:
-        SettingError: when it cannot be made, listed or written to, or named in a document.
-    """
-    try:
-        str(storage_path).encode()
-    except UnicodeEncodeError:
-        raise SettingError(
-            f"STORAGE_PATH={str(storage_path)!r} cannot be used: it is not UTF-8, "
-            "and documents name their images"
-        ) from None
-    try:
-        files = ImageFiles(storage_path, keep=keep)
-        if not os.access(storage_path, os.W_OK | os.X_OK):
-            raise PermissionError("no permission to write there")
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingError(
-            f"STORAGE_PATH={str(storage_path)!r} cannot be used: {reason}; "
-            "it must be a folder that can be written to"
-        ) from None
-    return files

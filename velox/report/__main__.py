@@ -18,9 +18,7 @@ from velox.base import script
 from velox.base.errors import SettingError
 from velox.report.page import write_report
 from velox.settings.programs import ReportSettings
-from velox.stores.mongo_reader import MongoReader
-from velox.stores.reader import Reader, SQLiteReader
-from velox.stores.sqlite import SQLITE_FILE
+from velox.stores.choice import reader_of
 
 log = logging.getLogger("report")
 
@@ -33,7 +31,12 @@ def main() -> int:
 def report(settings: ReportSettings, _stop: threading.Event) -> int:
     """Read the store and the images, write the page."""
     path = settings.report_path
-    with closing(reader_of(settings)) as reader:
+    opened = reader_of(
+        mongo_uri=settings.mongo_uri,
+        database=settings.db_name,
+        storage_path=settings.storage_path,
+    )
+    with closing(opened) as reader:
         try:
             totals = write_report(
                 path, reader=reader, folder=settings.storage_path, images=settings.report_images
@@ -43,13 +46,6 @@ def report(settings: ReportSettings, _stop: threading.Event) -> int:
             raise SettingError(f"REPORT_PATH={str(path)!r} cannot be written: {reason}") from None
     log.info("report path=%s matches=%d store=%s", path, totals.detections, reader.name)
     return 0
-
-
-def reader_of(settings: ReportSettings) -> Reader:
-    """Reads the store that the settings name."""
-    if settings.mongo_uri:
-        return MongoReader(uri=settings.mongo_uri, database=settings.db_name)
-    return SQLiteReader(settings.storage_path / SQLITE_FILE)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from velox.base.records import Detection, utc_text
 from velox.report.charts import bars, by_hour, confusion, count, histogram
 from velox.report.html import Html, element
 from velox.report.pictures import pictures
-from velox.stores.reader import Reader, Totals
+from velox.stores.interface import Reader, Totals
 
 MOST_LABELS = 20
 HOURS = 24
@@ -27,7 +27,7 @@ _STYLE = Path(__file__).with_name("page.css")
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """All that the page shows; see `velox.stores.reader.Reader` for what each holds."""
+    """All that the page shows; see `velox.stores.interface.Reader` for what each holds."""
 
     source: str
     written: str

@@ -9,7 +9,7 @@ from pathlib import Path
 from velox.base.errors import BadImage
 from velox.base.records import Detection
 from velox.images.thumbnail import thumbnail
-from velox.stores.image_files import is_ours
+from velox.stores.image_names import is_ours
 
 PIXELS = 200
 MAX_PIXELS = 50_000_000

@@ -9,20 +9,18 @@ where a listing takes seconds at most, the bound is exact at the end.
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from velox.base.logs import ThinnedLog
 from velox.base.records import Record
-from velox.images.header import extension
 from velox.stores.folder_listing import FolderListing
+from velox.stores.image_names import file_name, is_ours
 
 LIST_EVERY_S = 1.0
 # A listing holds at most twice as many, some 10 MB.
@@ -35,8 +33,6 @@ LAST_LISTING_LIMIT_S = 2.0
 MOST_REMOVED = 8
 TEMPORARY = ".part"
 STALE_TEMPORARY_S = 60.0
-# Leaves room for three numbers, an extension, and what a temporary name has besides.
-LONGEST_TOPIC = 160
 
 log = logging.getLogger(__name__)
 
@@ -226,30 +222,6 @@ class ImageFiles:
     def _see_other(self, path: str, written: float) -> None:
         if path.endswith(TEMPORARY) and time.time() - written > STALE_TEMPORARY_S:
             self._unlink(path)
-
-
-def file_name(record: Record) -> str:
-    """`<topic>-<partition>-<offset>-<timestamp ms>` and an extension read from the bytes.
-
-    A file system takes names of 255 bytes and a topic may have 249, so a long one is clipped.
-    """
-    name = record.id.replace(":", "-") + extension(record.value or b"")
-    if len(record.topic) > LONGEST_TOPIC:
-        return _clipped(record.topic) + name.removeprefix(record.topic)
-    return name
-
-
-@cache
-def _clipped(topic: str) -> str:
-    """The beginning of a topic's name, and what tells it from others that begin alike."""
-    rest = hashlib.blake2b(topic.encode(), digest_size=8).hexdigest()
-    return f"{topic[: LONGEST_TOPIC - len(rest) - 1]}_{rest}"
-
-
-def is_ours(name: str) -> bool:
-    """Whether a name has the form that `file_name` gives; other files are never touched."""
-    parts = name.rpartition(".")[0].rsplit("-", 3)
-    return len(parts) == 4 and all(part.isdecimal() for part in parts[1:])
 
 
 def _put_last(name: str, names: OrderedDict[str, None]) -> None:

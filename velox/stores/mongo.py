@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson.errors import BSONError
-from pymongo import InsertOne, MongoClient, ReplaceOne
-from pymongo.errors import (
-    BulkWriteError,
-    ConfigurationError,
-    InvalidURI,
-    OperationFailure,
-    PyMongoError,
-)
+from pymongo import InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from velox.base.errors import (
-    DocumentRejected,
-    SettingError,
-    StoreUnavailable,
-)
+from velox.base.errors import DocumentRejected, StoreUnavailable
 from velox.base.records import Detection
 from velox.base.sink_errors import MONGO, Verdict, verdict_of
-from velox.base.waiting import call_within
 from velox.stores import mongo_probe
+from velox.stores.interface import Rejected
+from velox.stores.mongo_client import COLLECTION, client, close, name_of
 from velox.stores.mongo_errors import (
     DUPLICATE_KEY,
     LOGIN,
@@ -40,13 +29,8 @@ from velox.stores.mongo_errors import (
     write_failure,
 )
 from velox.stores.mongo_indexes import make_indexes
-from velox.stores.sqlite import Rejected
 
-COLLECTION = "shapes_found"
-SELECT_TIMEOUT_MS = 5_000
 SOCKET_TIMEOUT_MS = 10_000
-CLOSE_TIMEOUT_S = 0.5
-READ_TIMEOUT_MS = 300_000
 
 Operation = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]]
 Met = list[tuple[Detection, Mapping[str, Any]]]
@@ -68,8 +52,8 @@ class MongoStore:
     """
 
     def __init__(self, *, uri: str, database: str) -> None:
-        self._client = _client(uri, SOCKET_TIMEOUT_MS)
-        self.name = _name(uri, database)
+        self._client = client(uri, socket_timeout_ms=SOCKET_TIMEOUT_MS)
+        self.name = name_of(uri, database)
         self._collection = self._client[database].get_collection(
             COLLECTION, write_concern=WriteConcern(w="majority", j=True)
         )
@@ -166,59 +150,7 @@ class MongoStore:
 
     def close(self) -> None:
         """Close the connections; a server that is away is not waited for."""
-        call_within(CLOSE_TIMEOUT_S, self._client.close)
-
-
-class MongoDocuments:
-    """Reads the collection that `MongoStore` writes.
-
-    Args:
-        uri: connection string; its password never reaches a log or an error.
-        database: name of the database.
-
-    Raises:
-        SettingError: when the connection string cannot be parsed.
-    """
-
-    def __init__(self, *, uri: str, database: str) -> None:
-        self._client = _client(uri, READ_TIMEOUT_MS)
-        self.name = _name(uri, database)
-        self._collection = self._client[database][COLLECTION]
-
-    def aggregate(self, *stages: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What the stages of an aggregation come to.
-
-        Raises:
-            StoreUnavailable: when the server does not give it.
-        """
-        try:
-            return list(self._collection.aggregate(list(stages), allowDiskUse=True))
-        except PyMongoError as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from error
-
-    def close(self) -> None:
-        """Close the connections; a server that is away is not waited for."""
-        call_within(CLOSE_TIMEOUT_S, self._client.close)
-
-
-def _client(uri: str, socket_timeout_ms: int) -> MongoClient[dict[str, Any]]:
-    try:
-        with warnings.catch_warnings():
-            # pymongo ignores an option that it does not know: `tsl=true` would mean no TLS.
-            warnings.filterwarnings("error", module=r"pymongo\.uri_parser")
-            return MongoClient(
-                uri,
-                appname="velox",
-                connect=False,
-                connectTimeoutMS=SELECT_TIMEOUT_MS,
-                serverSelectionTimeoutMS=SELECT_TIMEOUT_MS,
-                socketTimeoutMS=socket_timeout_ms,
-                # The driver's one retry costs the server a write of its own for each document, and
-                # the recorder tries again anyway: all writes are idempotent.
-                retryWrites=False,
-            )
-    except (InvalidURI, ConfigurationError, ValueError, OSError, UserWarning) as error:
-        raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
+        close(self._client)
 
 
 def _may_pass_at_the_start(error: PyMongoError) -> bool:
@@ -226,24 +158,3 @@ def _may_pass_at_the_start(error: PyMongoError) -> bool:
     if isinstance(error, ConfigurationError):
         return True
     return isinstance(error, OperationFailure) and error.code in LOGIN | {UNAUTHORIZED}
-
-
-def _name(uri: str, database: str) -> str:
-    return f"mongodb:{_hosts(uri)}/{database}.{COLLECTION}"
-
-
-def _hosts(uri: str) -> str:
-    """The hosts of a connection string, without its credentials."""
-    return uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
-
-
-def _without(uri: str, error: Exception) -> str:
-    """The error's text, unless it repeats a part of the credentials or of an option's value.
-
-    A password with a slash or a colon in it may be taken apart and named as a host or a port.
-    """
-    credentials = uri.partition("://")[2].rpartition("@")[0]
-    options = re.findall(r"=([^&]*)", uri.rpartition("?")[2])
-    secrets = re.findall(r"\w+", " ".join([credentials, *options]))
-    text = str(error)
-    return "it cannot be parsed" if any(each in text for each in secrets) else text

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from pymongo.errors import PyMongoError
+
+from velox.base.errors import StoreUnavailable
 from velox.base.records import Detection
-from velox.stores.mongo import MongoDocuments
-from velox.stores.reader import HOUR_CHARACTERS, Totals, filled
+from velox.stores.interface import HOUR_CHARACTERS, Totals, filled
+from velox.stores.mongo_client import COLLECTION, client, close, name_of
+
+READ_TIMEOUT_MS = 300_000
 
 
 class MongoReader:
-    """Reads the collection that `MongoStore` writes; see `velox.stores.reader.Reader`.
+    """Reads the collection that `MongoStore` writes; see `velox.stores.interface.Reader`.
 
     Documents that others wrote may lack fields, and old ones hold dates where new ones hold text.
     The figures are not of one moment while a consumer is at work.
@@ -24,14 +30,15 @@ class MongoReader:
     """
 
     def __init__(self, *, uri: str, database: str) -> None:
-        self._documents = MongoDocuments(uri=uri, database=database)
-        self.name = self._documents.name
+        self._client = client(uri, socket_timeout_ms=READ_TIMEOUT_MS)
+        self.name = name_of(uri, database)
+        self._collection = self._client[database][COLLECTION]
 
     def totals(self) -> Totals:
         """See Reader."""
         known = {"$gt": ["$ground_truth", None]}
         correct = {"$and": [known, {"$eq": ["$ground_truth", "$predicted_label"]}]}
-        rows = self._documents.aggregate(
+        rows = self._aggregate(
             {
                 "$group": {
                     "_id": None,
@@ -49,7 +56,7 @@ class MongoReader:
 
     def by_label(self, limit: int) -> list[tuple[str, int]]:
         """See Reader."""
-        rows = self._documents.aggregate(
+        rows = self._aggregate(
             {"$group": {"_id": _LABEL, "found": {"$sum": 1}}},
             {"$sort": {"found": -1, "_id": 1}},
             {"$limit": limit},
@@ -58,11 +65,11 @@ class MongoReader:
 
     def by_hour(self, hours: int, limit: int) -> list[tuple[str, str, int]]:
         """See Reader."""
-        found = self._documents.aggregate(
+        found = self._aggregate(
             {"$group": {"_id": _HOUR}}, {"$sort": {"_id": -1}}, {"$limit": hours}
         )
         labels = [label for label, _ in self.by_label(limit)]
-        rows = self._documents.aggregate(
+        rows = self._aggregate(
             {"$group": {"_id": {"hour": _HOUR, "label": _LABEL}, "found": {"$sum": 1}}},
             {
                 "$match": {
@@ -78,14 +85,12 @@ class MongoReader:
         """See Reader."""
         place = {"$multiply": [{"$subtract": [_CONFIDENCE, low]}, bins / (1 - low)]}
         bounded = {"$max": [0, {"$min": [bins - 1, {"$floor": place}]}]}
-        rows = self._documents.aggregate(
-            {"$group": {"_id": {"$toInt": bounded}, "found": {"$sum": 1}}}
-        )
+        rows = self._aggregate({"$group": {"_id": {"$toInt": bounded}, "found": {"$sum": 1}}})
         return filled([(row["_id"], row["found"]) for row in rows], bins)
 
     def confusion(self, limit: int) -> list[tuple[str, str, int]]:
         """See Reader."""
-        rows = self._documents.aggregate(
+        rows = self._aggregate(
             {"$match": {"ground_truth": {"$ne": None}}},
             {
                 "$group": {
@@ -100,7 +105,7 @@ class MongoReader:
 
     def models(self, limit: int) -> list[tuple[str, int, str, str]]:
         """See Reader."""
-        rows = self._documents.aggregate(
+        rows = self._aggregate(
             {
                 "$group": {
                     "_id": _text("$model"),
@@ -116,7 +121,7 @@ class MongoReader:
 
     def latest(self, limit: int) -> list[Detection]:
         """See Reader."""
-        rows = self._documents.aggregate(
+        rows = self._aggregate(
             {"$sort": {"timestamp": -1}},
             {"$limit": max(1, limit)},
             {
@@ -138,7 +143,13 @@ class MongoReader:
 
     def close(self) -> None:
         """Close the connections."""
-        self._documents.close()
+        close(self._client)
+
+    def _aggregate(self, *stages: Mapping[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return list(self._collection.aggregate(list(stages), allowDiskUse=True))
+        except PyMongoError as error:
+            raise StoreUnavailable(f"{self.name}: {error}") from error
 
 
 def _text(field: str, missing: str | None = "") -> dict[str, Any]:

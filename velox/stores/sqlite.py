@@ -1,62 +1,22 @@
-"""Where detections are kept: the small interface, and SQLite, the embedded default."""
+"""Detections in one SQLite file, the embedded default: written, and read summed up."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.base.records import Detection
 from velox.base.sink_errors import SQLITE, Verdict, verdict_of
+from velox.stores.interface import HOUR_CHARACTERS, Rejected, Totals, filled
 
 BUSY_TIMEOUT_S = 5.0
 TABLE = "shapes_found"
 SQLITE_FILE = "detections.db"
 # A result code of SQLite has its primary code in these bits.
 PRIMARY_CODE = 0xFF
-
-Rejected = list[tuple[Detection, DocumentRejected]]
-
-
-class Store(Protocol):
-    """open / write / close. Writing a detection twice leaves one."""
-
-    name: str
-
-    def open(self) -> None:
-        """Connect and make tables or indexes.
-
-        Raises:
-            StoreUnavailable: when it cannot be reached now; calling again can help.
-            StoreRefuses: when it must be changed first.
-        """
-
-    def write(self, detections: Sequence[Detection]) -> Rejected:
-        """Make all detections durable, each replacing an earlier one of its id.
-
-        Returns:
-            Those that the store refuses for good, with the reason; all others are durable.
-
-        Raises:
-            StoreUnavailable: when it is not known that all are durable; calling again can help.
-            StoreUnclear: the same, and nobody knows whose fault it is.
-            StoreRefuses: when it would refuse whatever comes.
-        """
-
-    def probe(self, detection: Detection) -> DocumentRejected | None:
-        """Whether the store would take a detection now; nothing of it stays.
-
-        Returns:
-            Why it would not, None if it would.
-
-        Raises:
-            StoreUnavailable: when that is not known; calling again can help.
-        """
-
-    def close(self) -> None:
-        """Let go of the connection."""
 
 
 class SQLiteStore:
@@ -138,6 +98,85 @@ class SQLiteStore:
             self._connection = None
 
 
+class SQLiteReader:
+    """Reads the file that `SQLiteStore` writes, as it was at one moment, and changes nothing.
+
+    Args:
+        path: the file.
+
+    Raises:
+        StoreUnavailable: when it is not there or no database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"sqlite:{path}"
+        if not path.is_file():
+            raise StoreUnavailable(f"{self.name}: no such file")
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S
+            )
+            self._connection.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.name}: {error}") from error
+
+    def totals(self) -> Totals:
+        """See Reader."""
+        ((count, first, last, labelled, correct, lowest),) = self._rows(_TOTALS)
+        return Totals(
+            detections=count,
+            first=first or "",
+            last=last or "",
+            labelled=labelled,
+            correct=correct or 0,
+            lowest_confidence=1.0 if lowest is None else lowest,
+        )
+
+    def by_label(self, limit: int) -> list[tuple[str, int]]:
+        """See Reader."""
+        return self._rows(_BY_LABEL, limit)
+
+    def by_hour(self, hours: int, limit: int) -> list[tuple[str, str, int]]:
+        """See Reader."""
+        return self._rows(_BY_HOUR, hours, limit)
+
+    def by_confidence(self, low: float, bins: int) -> list[int]:
+        """See Reader."""
+        return filled(self._rows(_BY_CONFIDENCE, bins - 1, low, bins / (1 - low)), bins)
+
+    def confusion(self, limit: int) -> list[tuple[str, str, int]]:
+        """See Reader."""
+        return self._rows(_CONFUSION, limit)
+
+    def models(self, limit: int) -> list[tuple[str, int, str, str]]:
+        """See Reader."""
+        return self._rows(_MODELS, limit)
+
+    def latest(self, limit: int) -> list[Detection]:
+        """See Reader."""
+        return [Detection(*row) for row in self._rows(_LATEST, limit)]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _rows(self, query: str, *values: float) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.name}: {error}") from error
+
+
+def _verdict(error: Exception) -> Verdict | None:
+    """What an error of a write means; one of Python's own is of a value in a document."""
+    if not isinstance(error, sqlite3.Error):
+        return Verdict.NOT_THIS_ONE
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    return verdict_of(SQLITE, code) or verdict_of(SQLITE, code & PRIMARY_CODE)
+
+
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -167,14 +206,36 @@ ON CONFLICT (_id) DO UPDATE SET
     source = excluded.source,
     latency_ms = excluded.latency_ms,
     model = excluded.model
+"""  # noqa: S608 - here and below: the table's name is a constant
+_HOUR = f"substr(timestamp, 1, {HOUR_CHARACTERS})"
+_TOTALS = f"""
+SELECT COUNT(*), MIN(timestamp), MAX(timestamp), COUNT(ground_truth),
+       SUM(ground_truth = predicted_label), MIN(confidence)
+FROM {TABLE}
 """  # noqa: S608
-
-
-def _verdict(error: Exception) -> Verdict | None:
-    """What an error of a write means; one of Python's own is of a value in a document."""
-    if not isinstance(error, sqlite3.Error):
-        return Verdict.NOT_THIS_ONE
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return None
-    return verdict_of(SQLITE, code) or verdict_of(SQLITE, code & PRIMARY_CODE)
+_BY_LABEL = f"""
+SELECT predicted_label, COUNT(*) AS found FROM {TABLE}
+GROUP BY predicted_label ORDER BY found DESC, predicted_label LIMIT ?
+"""  # noqa: S608
+_BY_HOUR = f"""
+WITH hours AS (SELECT DISTINCT {_HOUR} AS hour FROM {TABLE} ORDER BY hour DESC LIMIT ?),
+     labels AS (SELECT predicted_label AS label FROM {TABLE}
+                GROUP BY label ORDER BY COUNT(*) DESC, label LIMIT ?)
+SELECT {_HOUR} AS hour, predicted_label, COUNT(*) FROM {TABLE}
+WHERE hour >= (SELECT MIN(hour) FROM hours) AND predicted_label IN labels
+GROUP BY hour, predicted_label ORDER BY hour, predicted_label
+"""  # noqa: S608
+_BY_CONFIDENCE = f"""
+SELECT MAX(0, MIN(?, CAST((confidence - ?) * ? AS INTEGER))) AS bin, COUNT(*)
+FROM {TABLE} GROUP BY bin
+"""  # noqa: S608
+_CONFUSION = f"""
+SELECT ground_truth, predicted_label, COUNT(*) AS found FROM {TABLE}
+WHERE ground_truth IS NOT NULL
+GROUP BY ground_truth, predicted_label ORDER BY found DESC, ground_truth, predicted_label LIMIT ?
+"""  # noqa: S608
+_MODELS = f"""
+SELECT model, COUNT(*), MIN(timestamp), MAX(timestamp) AS last FROM {TABLE}
+GROUP BY model ORDER BY last DESC LIMIT ?
+"""  # noqa: S608
+_LATEST = f"SELECT * FROM {TABLE} ORDER BY timestamp DESC, _id DESC LIMIT ?"  # noqa: S608

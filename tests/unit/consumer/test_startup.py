@@ -1,4 +1,3 @@
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,17 +7,16 @@ import pytest
 from velox.base.errors import (
     CheckpointError,
     DocumentRejected,
-    SettingError,
     StartupTimeout,
     StoreRefuses,
     StoreUnavailable,
 )
 from velox.base.records import Detection
 from velox.base.waiting import Stopped
-from velox.consumer.startup import Waiting, make_store, open_image_files
+from velox.consumer.startup import Waiting
 from velox.monitoring.health import Health
-from velox.stores.mongo import MongoStore
-from velox.stores.sqlite import Rejected, SQLiteStore
+from velox.stores.interface import Rejected
+from velox.stores.sqlite import SQLiteStore
 
 
 class LateStore:
@@ -85,7 +83,7 @@ def test_the_wait_has_a_limit_that_names_its_variable() -> None:
 
 def test_a_store_that_no_waiting_mends_ends_the_start_at_once(tmp_path: Path) -> None:
     (tmp_path / "detections.db").write_text("this is no database, but it is long enough for one")
-    store = make_store(mongo_uri="", database="db", storage_path=tmp_path)
+    store = SQLiteStore(tmp_path / "detections.db")
     with pytest.raises(StoreRefuses, match="not a database"):
         waiting(Health(), limit=300).for_store(store)
 
@@ -126,37 +124,3 @@ def test_a_broken_model_is_named_and_waited_for(tmp_path: Path) -> None:
     with pytest.raises((StartupTimeout, CheckpointError), match=r"model\.pth"):
         waiting(health, limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
     assert "model.pth" in str(health.starting)
-
-
-def test_no_mongo_uri_means_sqlite_beside_the_images(tmp_path: Path) -> None:
-    store = make_store(mongo_uri="", database="db", storage_path=tmp_path)
-    assert isinstance(store, SQLiteStore)
-    assert store.name == f"sqlite:{tmp_path / 'detections.db'}"
-
-
-def test_a_mongo_uri_means_mongodb(tmp_path: Path) -> None:
-    store = make_store(mongo_uri="mongodb://u:secret@h:1/", database="db", storage_path=tmp_path)
-    assert isinstance(store, MongoStore)
-    assert store.name == "mongodb:h:1/db.shapes_found"
-    store.close()
-
-
-def test_a_storage_path_that_is_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SettingError, match=r"STORAGE_PATH='.*file' cannot be used: .*; it must"):
-        open_image_files(tmp_path / "file", keep=1)
-
-
-def test_a_storage_path_without_permission_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(SettingError, match="no permission to write there"):
-        open_image_files(tmp_path, keep=1)
-
-
-def test_a_storage_path_that_no_document_can_name_is_refused(tmp_path: Path) -> None:
-    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
-    with pytest.raises(SettingError, match=r"STORAGE_PATH=.* it is not UTF-8"):
-        open_image_files(folder, keep=1)
-    assert not folder.exists()

@@ -13,8 +13,7 @@ from tests.unit.fakes import detection
 from velox.base.records import Detection
 from velox.report.charts import bars, by_hour, confusion, histogram
 from velox.report.page import write_report
-from velox.stores.reader import SQLiteReader
-from velox.stores.sqlite import SQLiteStore
+from velox.stores.sqlite import SQLiteReader, SQLiteStore
 
 
 class Elements(HTMLParser):

@@ -11,7 +11,8 @@ import pytest
 from tests.rig import pictures
 from tests.unit.fakes import CAPTURED_MS, Clock, record
 from velox.stores import image_files
-from velox.stores.image_files import LIST_EVERY_S, LONGEST_TOPIC, ImageFiles, file_name, is_ours
+from velox.stores.image_files import LIST_EVERY_S, ImageFiles
+from velox.stores.image_names import file_name, is_ours
 
 JPEG = pictures.encoded(0)
 
@@ -66,11 +67,6 @@ def test_a_topic_with_the_longest_name_has_files_too(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 2
     files.write(record(1, value=JPEG))
     assert len(names(tmp_path)) == 2
-
-
-def test_a_name_that_fits_is_not_clipped() -> None:
-    topic = "t" * LONGEST_TOPIC
-    assert file_name(record(1, topic=topic)).startswith(f"{topic}-0-1-")
 
 
 def test_no_file_is_ever_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,27 +356,6 @@ def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
     written(files, [2])
     assert offsets(tmp_path) == {1, 2}
     assert "images not listed reason=" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("name", "ours"),
-    [
-        ("image_data-0-1-1700000000123.jpg", True),
-        ("my-topic.v1-12-345-0.bin", True),
-        ("detections.db", False),
-        ("image_data-0-1.jpg", False),
-        ("image_data-0-x-1.jpg", False),
-        (".image_data-0-1-2.jpg.77.part", False),
-        ("", False),
-    ],
-)
-def test_a_name_is_ours_if_it_has_the_form(name: str, ours: bool) -> None:
-    assert is_ours(name) is ours
-
-
-def test_bytes_of_no_known_form_still_have_a_name() -> None:
-    assert file_name(record(1, value=None)) == f"image_data-0-1-{CAPTURED_MS}.bin"
-    assert is_ours(file_name(record(1, value=b"?", topic="a-b.c_d")))
 
 
 def test_a_folder_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from velox.images import known_good
 from velox.monitoring.live.matches import LatestMatches
 from velox.monitoring.metrics import Metrics
 from velox.stores.image_files import ImageFiles
-from velox.stores.sqlite import Rejected, Store
+from velox.stores.interface import Rejected, Store
 
 STAGE = "store"
 RESULTS_STAGE = "results"

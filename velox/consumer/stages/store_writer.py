@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from velox.base.errors import DocumentRejected, StoreUnavailable, StoreUnclear
 from velox.base.records import Detection
 from velox.base.waiting import until_done
-from velox.stores.sqlite import Rejected, Store
+from velox.stores.interface import Rejected, Store
 
 # With the delays between them a little over a second: an error of no known kind may still be the
 # store's own and pass, but whoever can cause it must not hold up the others for long.

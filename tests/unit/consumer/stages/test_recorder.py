@@ -23,8 +23,9 @@ from velox.consumer.stages.counts import Outcome
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Result
 from velox.monitoring.metrics import Metrics
-from velox.stores.image_files import ImageFiles, file_name
-from velox.stores.sqlite import Rejected
+from velox.stores.image_files import ImageFiles
+from velox.stores.image_names import file_name
+from velox.stores.interface import Rejected
 
 NOW = CAPTURED_MS / 1000 + 2.5
 LABELS = ("red", "green")

@@ -13,7 +13,7 @@ from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, 
 from velox.base.records import Detection
 from velox.base.waiting import Stopped
 from velox.consumer.stages.store_writer import TRIES_ALONE, write_patiently
-from velox.stores.sqlite import Rejected
+from velox.stores.interface import Rejected
 
 
 class OddStore:

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.fakes import detection
 from velox.base.errors import StoreUnavailable
 from velox.base.records import Detection
-from velox.stores.reader import SQLiteReader, Totals
-from velox.stores.sqlite import SQLiteStore
+from velox.stores.interface import Totals
+from velox.stores.sqlite import SQLiteReader, SQLiteStore
 
 
 def documents() -> list[Detection]:

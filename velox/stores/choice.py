@@ -1,0 +1,53 @@
+"""Which store and which folder of images the settings ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from velox.base.errors import SettingError
+from velox.stores.image_files import ImageFiles
+from velox.stores.interface import Reader, Store
+from velox.stores.mongo import MongoStore
+from velox.stores.mongo_reader import MongoReader
+from velox.stores.sqlite import SQLITE_FILE, SQLiteReader, SQLiteStore
+
+
+def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
+    """The store that the settings ask for; it is not opened yet."""
+    if mongo_uri:
+        return MongoStore(uri=mongo_uri, database=database)
+    return SQLiteStore(storage_path / SQLITE_FILE)
+
+
+def reader_of(*, mongo_uri: str, database: str, storage_path: Path) -> Reader:
+    """Reads what the store of the same settings holds."""
+    if mongo_uri:
+        return MongoReader(uri=mongo_uri, database=database)
+    return SQLiteReader(storage_path / SQLITE_FILE)
+
+
+def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
+    """The folder of matched images.
+
+    Raises:
+        SettingError: when it cannot be made, listed or written to, or named in a document.
+    """
+    try:
+        str(storage_path).encode()
+    except UnicodeEncodeError:
+        raise SettingError(
+            f"STORAGE_PATH={str(storage_path)!r} cannot be used: it is not UTF-8, "
+            "and documents name their images"
+        ) from None
+    try:
+        files = ImageFiles(storage_path, keep=keep)
+        if not os.access(storage_path, os.W_OK | os.X_OK):
+            raise PermissionError("no permission to write there")
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingError(
+            f"STORAGE_PATH={str(storage_path)!r} cannot be used: {reason}; "
+            "it must be a folder that can be written to"
+        ) from None
+    return files

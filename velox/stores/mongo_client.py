@@ -1,0 +1,73 @@
+"""The client of MongoDB, for the store and the reader alike."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, InvalidURI
+
+from velox.base.errors import SettingError
+from velox.base.waiting import call_within
+
+COLLECTION = "shapes_found"
+SELECT_TIMEOUT_MS = 5_000
+CLOSE_TIMEOUT_S = 0.5
+
+
+def client(uri: str, *, socket_timeout_ms: int) -> MongoClient[dict[str, Any]]:
+    """A client that has not connected yet.
+
+    Args:
+        uri: connection string; its password never reaches a log or an error.
+        socket_timeout_ms: longest wait for an answer.
+
+    Raises:
+        SettingError: when the connection string cannot be parsed.
+    """
+    try:
+        with warnings.catch_warnings():
+            # pymongo ignores an option that it does not know: `tsl=true` would mean no TLS.
+            warnings.filterwarnings("error", module=r"pymongo\.uri_parser")
+            return MongoClient(
+                uri,
+                appname="velox",
+                connect=False,
+                connectTimeoutMS=SELECT_TIMEOUT_MS,
+                serverSelectionTimeoutMS=SELECT_TIMEOUT_MS,
+                socketTimeoutMS=socket_timeout_ms,
+                # The driver's one retry costs the server a write of its own for each document, and
+                # the recorder tries again anyway: all writes are idempotent.
+                retryWrites=False,
+            )
+    except (InvalidURI, ConfigurationError, ValueError, OSError, UserWarning) as error:
+        raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
+
+
+def close(opened: MongoClient[dict[str, Any]]) -> None:
+    """Close the connections; a server that is away is not waited for."""
+    call_within(CLOSE_TIMEOUT_S, opened.close)
+
+
+def name_of(uri: str, database: str) -> str:
+    """The collection as logs and errors name it, without credentials."""
+    return f"mongodb:{_hosts(uri)}/{database}.{COLLECTION}"
+
+
+def _hosts(uri: str) -> str:
+    """The hosts of a connection string, without its credentials."""
+    return uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _without(uri: str, error: Exception) -> str:
+    """The error's text, unless it repeats a part of the credentials or of an option's value.
+
+    A password with a slash or a colon in it may be taken apart and named as a host or a port.
+    """
+    credentials = uri.partition("://")[2].rpartition("@")[0]
+    options = re.findall(r"=([^&]*)", uri.rpartition("?")[2])
+    secrets = re.findall(r"\w+", " ".join([credentials, *options]))
+    text = str(error)
+    return "it cannot be parsed" if any(each in text for each in secrets) else text
