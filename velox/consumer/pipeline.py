@@ -14,24 +14,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from queue import Queue, SimpleQueue
-
-import numpy as np
 
 from velox.base.errors import InferenceFailed
 from velox.base.records import DeadLetter, Prediction, Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
-from velox.consumer.stages.batch import END, End, collect
+from velox.consumer.stages.batch import END, Batch, End, collect
 from velox.consumer.stages.breaker import NEVER, Breaker
-from velox.consumer.stages.counts import Outcome
-from velox.consumer.stages.decoder import Decoder, Image
+from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
-from velox.consumer.stages.predictor import BisectingPredictor, Confidences, Indices
-from velox.consumer.stages.recorder import Findings, Recorder
+from velox.consumer.stages.predictor import Confidences, Indices
+from velox.consumer.stages.recorder import Recorder
 from velox.images import known_good
 from velox.monitoring.metrics import Metrics
 
@@ -45,21 +41,6 @@ LOOK_EVERY_S = 0.1
 Predicted = tuple[Indices, Confidences, dict[int, InferenceFailed]]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Batch:
-    """A batch on its way: all records that were polled for it, and what became of them."""
-
-    records: list[Record]
-    predictor: BisectingPredictor
-    classifiable: list[Record] = field(default_factory=list)
-    images: Image = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
-    predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
-    tried: bool = False
-    inferred: threading.Event = field(default_factory=threading.Event)
-    findings: Findings = field(init=False)
 
 
 class Pipeline:
@@ -180,13 +161,13 @@ class Pipeline:
     def _filing(self) -> None:
         while not isinstance(batch := self._to_files.get(), End):
             batch.inferred.wait()
-            if self._through("files", self._write_files, batch):
+            if self._through("files", self._recorder.write_files, batch):
                 self._to_store.put(batch)
         self._to_store.put(END)
 
     def _storing(self) -> None:
         while not isinstance(batch := self._to_store.get(), End):
-            if self._through("store", self._store, batch):
+            if self._through("store", self._recorder.record, batch):
                 self._ledger.finish(batch.records)
 
     def _through(self, stage: str, work: Callable[[Batch], None], batch: Batch) -> bool:
@@ -225,7 +206,7 @@ class Pipeline:
             probe=lambda: self._decoder.refusal(known_good.encoded(), size),
         )
 
-    def _current(self, records: list[Record]) -> list[Record]:
+    def _current(self, records: Sequence[Record]) -> list[Record]:
         return [record for record in records if self._ledger.is_current(record)]
 
     def _infer(self, batch: Batch) -> None:
@@ -237,12 +218,11 @@ class Pipeline:
             told=lambda done: (len(done[0]), list(done[2].values())),
             probe=lambda: self._model_fails(batch),
         )
-        labels = batch.predictor.engine.labels
         for row, record in enumerate(batch.classifiable):
             if (failure := failures.get(row)) is not None:
                 batch.dead.append(DeadLetter(record, "infer", failure))
             else:
-                label = labels[int(indices[row])]
+                label = batch.labels[int(indices[row])]
                 batch.predictions.append((record, Prediction(label, float(confidences[row]))))
 
     def _predict(self, batch: Batch) -> Predicted:
@@ -259,14 +239,6 @@ class Pipeline:
     def _model_fails(self, batch: Batch) -> InferenceFailed | None:
         size = batch.predictor.engine.input_size
         return batch.predictor.predict(known_good.pixels(size))[2].get(0)
-
-    def _write_files(self, batch: Batch) -> None:
-        engine = batch.predictor.engine
-        outcome = Outcome(batch.predictions, batch.dead, engine.digest, engine.labels)
-        batch.findings = self._recorder.write_files(outcome)
-
-    def _store(self, batch: Batch) -> None:
-        self._recorder.record(batch.findings)
 
     def _fail(self, error: BaseException) -> None:
         """Remember the first failure, discard all that is in flight, and stop."""

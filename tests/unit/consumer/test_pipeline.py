@@ -16,11 +16,10 @@ from velox.consumer import pipeline
 from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.stages import breaker
+from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import Breaker
-from velox.consumer.stages.counts import Outcome
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
-from velox.consumer.stages.recorder import Findings
 from velox.monitoring.metrics import Metrics
 
 LIMIT_S = 20.0
@@ -67,7 +66,7 @@ class FakePoller:
 
 
 class FakeRecorder:
-    """Keeps outcomes.
+    """Keeps what batches came to.
 
     Attributes:
         at_files: happens before each is recorded; may raise.
@@ -75,17 +74,16 @@ class FakeRecorder:
     """
 
     def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
-        self.at_files: Callable[[Outcome], None] = lambda _outcome: None
-        self.at_record: Callable[[Outcome], None] = lambda _outcome: None
+        self.batches: list[Batch] = []
+        self.at_files: Callable[[Batch], None] = lambda _batch: None
+        self.at_record: Callable[[Batch], None] = lambda _batch: None
 
-    def write_files(self, outcome: Outcome) -> Findings:
-        self.at_files(outcome)
-        return Findings(outcome, [])
+    def write_files(self, batch: Batch) -> None:
+        self.at_files(batch)
 
-    def record(self, findings: Findings) -> None:
-        self.at_record(findings.outcome)
-        self.outcomes.append(findings.outcome)
+    def record(self, batch: Batch) -> None:
+        self.at_record(batch)
+        self.batches.append(batch)
 
 
 class Parts:
@@ -126,13 +124,13 @@ class Parts:
 
     def predicted(self) -> list[int]:
         """The offsets that were recorded as predictions, in order."""
-        return [one.offset for each in self.recorder.outcomes for one, _ in each.predictions]
+        return [one.offset for each in self.recorder.batches for one, _ in each.predictions]
 
     def dead(self) -> list[tuple[int, str, str]]:
         """Offset, stage and reason of each dead letter, in order."""
         return [
             (letter.record.offset, letter.stage, type(letter.error).__name__)
-            for each in self.recorder.outcomes
+            for each in self.recorder.batches
             for letter in each.dead
         ]
 
@@ -150,7 +148,7 @@ def test_records_pass_all_stages_in_order_and_may_then_be_committed(parts: Parts
     assert parts.ledger.uncommitted() == {0: 30}
     assert parts.ledger.images == 0
     assert parts.poller.drained
-    labels = [each.label for outcome in parts.recorder.outcomes for _, each in outcome.predictions]
+    labels = [each.label for batch in parts.recorder.batches for _, each in batch.predictions]
     assert labels == ["red_circle", "green_square"] * 15
 
 
@@ -174,8 +172,8 @@ def test_what_cannot_be_classified_is_dead_and_its_neighbours_are_not(parts: Par
 def test_a_record_is_not_done_before_it_is_recorded(parts: Parts) -> None:
     seen: list[tuple[int, dict[int, int]]] = []
 
-    def look(outcome: Outcome) -> None:
-        first = min(one.offset for one, _ in outcome.predictions)
+    def look(batch: Batch) -> None:
+        first = min(one.offset for one, _ in batch.predictions)
         seen.append((first, parts.ledger.uncommitted()))
 
     parts.recorder.at_record = look
@@ -187,7 +185,7 @@ def test_a_record_is_not_done_before_it_is_recorded(parts: Parts) -> None:
 
 def test_records_of_a_revoked_partition_are_dropped_and_make_room(parts: Parts) -> None:
     held = threading.Event()
-    parts.recorder.at_record = lambda _outcome: assert_set(held)
+    parts.recorder.at_record = lambda _batch: assert_set(held)
 
     def revoke() -> None:
         parts.ledger.revoke([0])
@@ -231,12 +229,12 @@ def test_a_stage_that_fails_ends_the_pipeline_and_commits_nothing_more(
     assert parts.poller.told_to_stop
     assert parts.poller.drained is False, "what is in flight is given up at once"
     assert parts.ledger.uncommitted() == {}
-    assert parts.recorder.outcomes == []
+    assert parts.recorder.batches == []
 
 
 def test_batches_before_the_failure_stay_done(parts: Parts) -> None:
-    def fail_later(_outcome: Outcome) -> None:
-        if len(parts.recorder.outcomes) == 2:
+    def fail_later(_batch: Batch) -> None:
+        if len(parts.recorder.batches) == 2:
             raise OSError("gone")
 
     parts.recorder.at_record = fail_later
@@ -263,7 +261,7 @@ def test_an_image_without_memory_is_no_dead_letter_and_comes_again(
 
 
 def test_the_first_failure_is_the_one_that_is_told(parts: Parts) -> None:
-    def fail(_outcome: Outcome) -> None:
+    def fail(_batch: Batch) -> None:
         raise OSError("gone")
 
     parts.recorder.at_record = fail
@@ -275,7 +273,7 @@ def test_the_first_failure_is_the_one_that_is_told(parts: Parts) -> None:
 
 
 def test_what_is_in_flight_is_finished_after_the_stop(parts: Parts) -> None:
-    parts.recorder.at_record = lambda _outcome: assert_set(parts.stop)
+    parts.recorder.at_record = lambda _batch: assert_set(parts.stop)
     parts.run(*range(30))
     assert parts.predicted() == list(range(30))
     assert parts.poller.drained
@@ -287,7 +285,7 @@ def test_what_the_poller_has_given_up_is_discarded(
     monkeypatch.setattr(pipeline, "STAGES_END_TIMEOUT_S", 0.05)
     begun, ended = threading.Event(), threading.Event()
 
-    def record(_outcome: Outcome) -> None:
+    def record(_batch: Batch) -> None:
         begun.set()
         assert_set(ended)
 
@@ -296,7 +294,7 @@ def test_what_the_poller_has_given_up_is_discarded(
     parts.run(*range(30))
     ended.set()
     eventually(lambda: not stages(), LIMIT_S, "the end of the stages")
-    assert len(parts.recorder.outcomes) == 1, "that which was under way"
+    assert len(parts.recorder.batches) == 1, "that which was under way"
 
 
 def stages() -> list[str]:
@@ -311,7 +309,7 @@ def test_a_poller_that_fails_ends_the_pipeline(parts: Parts) -> None:
 
 
 def test_a_recorder_told_to_give_up_leaves_its_batch_undone(parts: Parts) -> None:
-    def give_up(_outcome: Outcome) -> None:
+    def give_up(_batch: Batch) -> None:
         parts.ledger.abandon()
         raise Stopped("told to")
 
@@ -327,7 +325,7 @@ def test_a_stage_that_hangs_does_not_hold_up_the_end(
     monkeypatch.setattr(pipeline, "STAGES_END_TIMEOUT_S", 0.05)
     hang = threading.Event()
 
-    def hanging(_outcome: Outcome) -> None:
+    def hanging(_batch: Batch) -> None:
         parts.ledger.abandon()
         hang.wait(LIMIT_S)
 

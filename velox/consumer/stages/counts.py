@@ -1,69 +1,52 @@
-"""What a batch came to, and how that is counted once it is durable."""
+"""What a batch came to, counted once it is durable."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from velox.base.records import DeadLetter, Detection, Prediction, Record, usable_timestamp
+from velox.base.records import DeadLetter, Detection, Record, usable_timestamp
+from velox.consumer.stages.batch import Batch
 from velox.monitoring.metrics import Metrics
 
 NO_TRUTH = ""
 UNKNOWN_TRUTH = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a batch came to.
-
-    Attributes:
-        predictions: in the order of their records.
-        dead: the records that could not be classified.
-        model: the digest of the checkpoint that predicted.
-        labels: that model's labels.
-    """
-
-    predictions: Sequence[tuple[Record, Prediction]]
-    dead: Sequence[DeadLetter]
-    model: str
-    labels: Sequence[str]
-
-
 def count(
     metrics: Metrics,
-    outcome: Outcome,
+    batch: Batch,
     detections: Sequence[Detection],
     dead: Sequence[DeadLetter],
     now: float,
     untold: Sequence[DeadLetter] = (),
 ) -> None:
-    """Count an outcome.
+    """Count what a batch came to.
 
     Args:
         metrics: where.
-        outcome: all that the batch came to.
+        batch: what it came to.
         detections: the matches that are stored.
         dead: all its dead letters.
         now: seconds since the epoch.
         untold: letters of records whose result was refused; what became of the record besides
-            counts as its outcome.
+            counts as its batch.
     """
-    total = len(outcome.predictions) + len(outcome.dead)
+    total = len(batch.predictions) + len(batch.dead)
     metrics.records.labels("match").inc(len(detections))
     metrics.records.labels("dead_letter").inc(len(dead))
     metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
-    truths = Counter((p.label, _truth(record, outcome.labels)) for record, p in outcome.predictions)
+    truths = Counter((p.label, _truth(record, batch.labels)) for record, p in batch.predictions)
     for (label, truth), times in truths.items():
         metrics.predictions.labels(label, truth).inc(times)
     for label, times in Counter(each.predicted_label for each in detections).items():
         metrics.matches.labels(label).inc(times)
     for letter in (*dead, *untold):
         metrics.dead_letters.labels(letter.stage, type(letter.error).__name__).inc()
-    if outcome.predictions:
-        confidences = [prediction.confidence for _, prediction in outcome.predictions]
+    if batch.predictions:
+        confidences = [prediction.confidence for _, prediction in batch.predictions]
         metrics.batch_confidence.set(sum(confidences) / len(confidences))
-    for record, _ in outcome.predictions:
+    for record, _ in batch.predictions:
         if usable_timestamp(record.timestamp_ms):
             metrics.end_to_end.observe(max(0.0, now - record.timestamp_ms / 1000))
 

@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from velox.base.logs import ThinnedLog
 from velox.base.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
 from velox.base.sink_errors import FILES, Verdict, verdict_of
+from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import NEVER, Breaker
-from velox.consumer.stages.counts import Outcome, count
+from velox.consumer.stages.counts import count
 from velox.consumer.stages.results import Result
 from velox.consumer.stages.store_writer import write_patiently
 from velox.consumer.stages.topic_sender import Receiver, TopicSender
@@ -37,27 +37,14 @@ LETTERS_STAGE = "dead_letter"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """An outcome whose image files are written.
-
-    Attributes:
-        outcome: all that the batch came to.
-        matches: its detections with their records, in order.
-    """
-
-    outcome: Outcome
-    matches: Sequence[tuple[Record, Detection]]
-
-
 class Recorder:
-    """Writes outcomes down.
+    """Writes down what batches came to.
 
     Args:
         store: where detections go.
         files: where matched images go.
         dead_letters: where records go that cannot be classified or stored.
-        metrics: updated once an outcome is durable.
+        metrics: updated once it is durable.
         threshold: least confidence of a match, in [0, 1].
         targets: labels that count as a match; empty for all.
         abort: ends retries; what was not durable by then is not committed either.
@@ -102,38 +89,34 @@ class Recorder:
         self._trouble_log = ThinnedLog(log, per_second=0.1)
         self.waiting_for: str | None = None
 
-    def write_files(self, outcome: Outcome) -> Findings:
+    def write_files(self, batch: Batch) -> None:
         """Find the matches and write their images."""
-        return Findings(
-            outcome,
-            [
-                (record, self._detection(record, prediction, outcome.model))
-                for record, prediction in outcome.predictions
-                if self._is_match(prediction)
-            ],
-        )
+        batch.matches = [
+            (record, self._detection(record, prediction, batch.model))
+            for record, prediction in batch.predictions
+            if self._is_match(prediction)
+        ]
 
-    def record(self, findings: Findings) -> None:
+    def record(self, batch: Batch) -> None:
         """Make all else durable.
 
         Raises:
             Stopped: when told to abort before it was durable.
             StoreRefuses: when the store takes nothing until somebody changes something.
         """
-        outcome = findings.outcome
-        detections = [detection for _, detection in findings.matches]
-        refused = self._stored(detections, outcome) if detections else []
-        records = {record.id: record for record, _ in findings.matches}
+        detections = [detection for _, detection in batch.matches]
+        refused = self._stored(detections, batch) if detections else []
+        records = {record.id: record for record, _ in batch.matches}
         dead = [
-            *outcome.dead,
+            *batch.dead,
             *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),
         ]
-        untold = self._send_results(outcome)
+        untold = self._send_results(batch)
         if dead or untold:
             self._send_letters([*dead, *untold])
         lost = {each.id for each, _ in refused}
         kept = [each for each in detections if each.id not in lost]
-        self._count(outcome, kept, dead, untold)
+        self._count(batch, kept, dead, untold)
         if self._latest is not None:
             self._latest.add([(each, records[each.id]) for each in kept])
 
@@ -141,10 +124,10 @@ class Recorder:
         wanted = not self._targets or prediction.label in self._targets
         return wanted and prediction.confidence >= self._threshold
 
-    def _as_results(self, outcome: Outcome) -> list[Result]:
+    def _as_results(self, batch: Batch) -> list[Result]:
         return [
-            Result(record, prediction, self._is_match(prediction), outcome.model)
-            for record, prediction in outcome.predictions
+            Result(record, prediction, self._is_match(prediction), batch.model)
+            for record, prediction in batch.predictions
         ]
 
     def _detection(self, record: Record, prediction: Prediction, model: str) -> Detection:
@@ -178,7 +161,7 @@ class Recorder:
             )
             return None
 
-    def _stored(self, detections: Sequence[Detection], outcome: Outcome) -> Rejected:
+    def _stored(self, detections: Sequence[Detection], batch: Batch) -> Rejected:
         """Write until what is refused is the documents' fault; returns that."""
 
         def told(refused: Rejected) -> tuple[int, list[Exception]]:
@@ -188,7 +171,7 @@ class Recorder:
             STAGE,
             lambda: self._write(detections),
             told=told,
-            probe=lambda: self._store.probe(known_good.detection(outcome.labels, outcome.model)),
+            probe=lambda: self._store.probe(known_good.detection(batch.labels, batch.model)),
         )
 
     def _write(self, detections: Sequence[Detection]) -> Rejected:
@@ -199,11 +182,11 @@ class Recorder:
         with self._waiting(self._store.name):
             return write_patiently(self._store, detections, stop=self._abort, on_failure=again)
 
-    def _send_results(self, outcome: Outcome) -> list[DeadLetter]:
+    def _send_results(self, batch: Batch) -> list[DeadLetter]:
         """Send the results, if they are wanted; returns letters of those that are refused."""
-        if self._results is None or not outcome.predictions:
+        if self._results is None or not batch.predictions:
             return []
-        results, failed = self._as_results(outcome), self._metrics.result_retries.inc
+        results, failed = self._as_results(batch), self._metrics.result_retries.inc
         refused = self._topics.send(RESULTS_STAGE, results, self._results, failed)
         self._metrics.results_refused.inc(len(refused))
         return [DeadLetter(result.record, RESULTS_STAGE, reason) for result, reason in refused]
@@ -230,12 +213,12 @@ class Recorder:
 
     def _count(
         self,
-        outcome: Outcome,
+        batch: Batch,
         detections: Sequence[Detection],
         dead: Sequence[DeadLetter],
         untold: Sequence[DeadLetter],
     ) -> None:
-        count(self._metrics, outcome, detections, dead, self._wall_clock(), untold)
+        count(self._metrics, batch, detections, dead, self._wall_clock(), untold)
         for letter in (*dead, *untold):
             self._trouble_log.warning(
                 "dead letter id=%s stage=%s reason=%s: %s",

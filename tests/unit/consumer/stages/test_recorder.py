@@ -2,6 +2,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from velox.base.errors import (
 from velox.base.records import DeadLetter, Detection, Prediction, Record
 from velox.base.waiting import Stopped
 from velox.consumer.stages import breaker
+from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import Breaker
-from velox.consumer.stages.counts import Outcome
+from velox.consumer.stages.predictor import BisectingPredictor
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Result
 from velox.monitoring.metrics import Metrics
@@ -154,9 +156,10 @@ class Parts:
             **{**usual, **settings},
         )
 
-    def record(self, one: Outcome) -> None:
+    def record(self, one: Batch) -> None:
         """As the last two stages do."""
-        self.recorder.record(self.recorder.write_files(one))
+        self.recorder.write_files(one)
+        self.recorder.record(one)
 
     def count(self, name: str, **labels: str) -> float | None:
         return value(self.metrics, name, **labels)
@@ -195,10 +198,13 @@ def dead(offset: int) -> DeadLetter:
     return DeadLetter(record(offset), "decode", UndecodableImage("cut short"))
 
 
-def outcome(
+def batch_of(
     predictions: Sequence[tuple[Record, Prediction]], letters: Sequence[DeadLetter] = ()
-) -> Outcome:
-    return Outcome(predictions, letters, "0123456789ab", LABELS)
+) -> Batch:
+    engine = SimpleNamespace(digest="0123456789ab", labels=LABELS)
+    batch = Batch([], BisectingPredictor(engine))
+    batch.predictions, batch.dead = list(predictions), list(letters)
+    return batch
 
 
 # What a match is, and what its document says.
@@ -207,7 +213,7 @@ def outcome(
 def test_a_match_is_stored_with_its_file(parts: Parts, tmp_path: Path) -> None:
     headers = (("label", b"green"), ("source", b"camera-1"))
     one = record(7, partition=3, headers=headers)
-    parts.record(outcome(predicted(0.97, of=[one])))
+    parts.record(batch_of(predicted(0.97, of=[one])))
     path = str(tmp_path / f"image_data-3-7-{CAPTURED_MS}.bin")
     assert parts.store.documents[one.id].document() == {
         "_id": f"image_data:3:7:{CAPTURED_MS}",
@@ -224,7 +230,7 @@ def test_a_match_is_stored_with_its_file(parts: Parts, tmp_path: Path) -> None:
 
 
 def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts) -> None:
-    parts.record(outcome(predicted(0.9, 0.899)))
+    parts.record(batch_of(predicted(0.9, 0.899)))
     assert list(parts.store.documents) == [record(0).id]
     assert parts.outcomes() == (1, 1, 0)
 
@@ -232,13 +238,13 @@ def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts
 def test_only_target_labels_are_a_match_where_there_are_some(tmp_path: Path) -> None:
     parts = Parts(tmp_path, targets=frozenset({"green"}))
     both = predicted(1.0, of=[record(0)]) + predicted(1.0, of=[record(1)], label="green")
-    parts.record(outcome(both))
+    parts.record(batch_of(both))
     assert list(parts.store.documents) == [record(1).id]
 
 
 def test_without_matches_nothing_is_written(parts: Parts) -> None:
-    parts.record(outcome(predicted(0.1, 0.2)))
-    parts.record(outcome([]))
+    parts.record(batch_of(predicted(0.1, 0.2)))
+    parts.record(batch_of([]))
     assert parts.journal.lines == []
     assert parts.outcomes() == (0, 2, 0)
 
@@ -257,7 +263,7 @@ def test_odd_timestamps_give_no_negative_latency(
     parts: Parts, timestamp_ms: int, latency_ms: float, text: str
 ) -> None:
     one = record(0, timestamp_ms=timestamp_ms)
-    parts.record(outcome(predicted(1.0, of=[one])))
+    parts.record(batch_of(predicted(1.0, of=[one])))
     (document,) = parts.store.documents.values()
     assert (document.latency_ms, document.timestamp) == (latency_ms, text)
     assert document.id.endswith(f":{timestamp_ms}")
@@ -269,7 +275,7 @@ def test_odd_timestamps_give_no_negative_latency(
 
 def test_files_come_before_documents_before_results_before_dead_letters(tmp_path: Path) -> None:
     parts = Parts(tmp_path, with_results=True)
-    parts.record(outcome(predicted(1.0, 0.2), [dead(5)]))
+    parts.record(batch_of(predicted(1.0, 0.2), [dead(5)]))
     ids = [record(number).id for number in (0, 1, 5)]
     assert parts.journal.lines == [
         ("file", ids[:1]),
@@ -292,7 +298,7 @@ def test_a_store_that_is_away_is_tried_until_it_is_back(
     seen = []
     parts.store.away = 3
     parts.store.at_write = lambda: seen.append(parts.recorder.waiting_for)
-    parts.record(outcome(predicted(1.0)))
+    parts.record(batch_of(predicted(1.0)))
     assert list(parts.store.documents) == [record(0).id]
     assert parts.count("velox_store_retries_total") == 3
     assert seen == ["fake:store"] * 4
@@ -305,7 +311,7 @@ def test_what_is_not_durable_is_neither_finished_nor_counted(parts: Parts) -> No
     parts.store.away = 10**9
     parts.abort.set()
     with pytest.raises(Stopped):
-        parts.record(outcome(predicted(1.0), [dead(5)]))
+        parts.record(batch_of(predicted(1.0), [dead(5)]))
     assert parts.outcomes() == (0, 0, 0)
     assert parts.dead.sent == []
     assert parts.count("velox_end_to_end_seconds_count") == 0
@@ -313,7 +319,7 @@ def test_what_is_not_durable_is_neither_finished_nor_counted(parts: Parts) -> No
 
 def test_a_document_that_is_refused_becomes_a_dead_letter_alone(parts: Parts) -> None:
     parts.store.rejects = {record(1).id}
-    parts.record(outcome(predicted(1.0, 1.0, 1.0)))
+    parts.record(batch_of(predicted(1.0, 1.0, 1.0)))
     assert set(parts.store.documents) == {record(0).id, record(2).id}
     (letter,) = parts.dead.sent
     assert (letter.record, letter.stage, str(letter.error)) == (record(1), "store", "error 121")
@@ -323,8 +329,8 @@ def test_a_document_that_is_refused_becomes_a_dead_letter_alone(parts: Parts) ->
     assert parts.count("target_shapes_found_total", label="red") == 2
 
 
-def many(first: int) -> Outcome:
-    return outcome(predicted(*[1.0] * 100, of=[record(first + each) for each in range(100)]))
+def many(first: int) -> Batch:
+    return batch_of(predicted(*[1.0] * 100, of=[record(first + each) for each in range(100)]))
 
 
 @pytest.fixture
@@ -387,7 +393,7 @@ def test_a_results_topic_that_refuses_everything_makes_no_dead_letters(
 
 def test_a_dead_letter_topic_that_refuses_everything_loses_none(guarded: Parts) -> None:
     seen = mended_at(guarded.dead, 7)
-    guarded.record(outcome([], [dead(number) for number in range(100)]))
+    guarded.record(batch_of([], [dead(number) for number in range(100)]))
     assert seen == [0] * 7
     assert [each.record.offset for each in guarded.dead.sent] == list(range(100))
     assert guarded.count("velox_dead_letters_lost_total") == 0
@@ -407,7 +413,7 @@ def test_results_that_are_refused_for_what_their_senders_chose_stop_nobody(
 
 def test_dead_letters_that_were_acknowledged_are_not_sent_again(parts: Parts) -> None:
     parts.dead.takes = [2, None, 0, 1]
-    parts.record(outcome([], [dead(number) for number in range(4)]))
+    parts.record(batch_of([], [dead(number) for number in range(4)]))
     assert [each.record.offset for each in parts.dead.sent] == [0, 1, 2, 3]
     assert parts.count("velox_dead_letter_retries_total") == 4
     assert parts.outcomes() == (0, 0, 4)
@@ -417,14 +423,14 @@ def test_dead_letters_that_nobody_takes_hold_up_the_batch(parts: Parts) -> None:
     parts.dead.takes = [None] * 1000
     parts.abort.set()
     with pytest.raises(Stopped):
-        parts.record(outcome(predicted(1.0), [dead(5)]))
+        parts.record(batch_of(predicted(1.0), [dead(5)]))
     assert parts.outcomes() == (0, 0, 0)
 
 
 def test_results_that_nobody_takes_hold_up_the_batch(tmp_path: Path) -> None:
     parts = Parts(tmp_path, with_results=True)
     parts.results.takes = [0, None]
-    parts.record(outcome(predicted(1.0, 0.5)))
+    parts.record(batch_of(predicted(1.0, 0.5)))
     assert [each.record.offset for each in parts.results.sent] == [0, 1]
     assert all(isinstance(each, Result) for each in parts.results.sent)
     assert parts.count("velox_result_retries_total") == 2
@@ -433,7 +439,7 @@ def test_results_that_nobody_takes_hold_up_the_batch(tmp_path: Path) -> None:
 def test_a_result_that_is_refused_is_a_dead_letter_and_its_match_stays(tmp_path: Path) -> None:
     parts = Parts(tmp_path, with_results=True)
     parts.results.refuses = {0, 1}
-    parts.record(outcome(predicted(1.0, 0.5, 1.0), [dead(7)]))
+    parts.record(batch_of(predicted(1.0, 0.5, 1.0), [dead(7)]))
     assert list(parts.store.documents) == [record(0).id, record(2).id]
     assert [each.record.offset for each in parts.results.sent] == [2]
     assert [(each.record.offset, each.stage) for each in parts.dead.sent] == [
@@ -451,7 +457,7 @@ def test_a_letter_that_is_lost_is_counted_and_said(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts.dead.refuses = {1}
-    parts.record(outcome([], [dead(0), dead(1), dead(2)]))
+    parts.record(batch_of([], [dead(0), dead(1), dead(2)]))
     assert [each.record.offset for each in parts.dead.sent] == [0, 2]
     assert parts.count("velox_dead_letters_lost_total") == 1
     assert parts.outcomes() == (0, 0, 3)
@@ -463,7 +469,7 @@ def test_a_letter_that_is_lost_is_counted_and_said(
 
 def test_text_of_headers_is_clipped_in_documents(parts: Parts) -> None:
     headers = (("label", b"g" * 5000), ("source", "\N{PILE OF POO}".encode() * 5000))
-    parts.record(outcome(predicted(1.0, of=[record(0, headers=headers)])))
+    parts.record(batch_of(predicted(1.0, of=[record(0, headers=headers)])))
     (document,) = parts.store.documents.values()
     assert document.ground_truth == "g" * 1000
     assert document.source == "\N{PILE OF POO}" * 1000
@@ -473,7 +479,7 @@ def test_without_space_a_document_goes_on_without_its_file(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts.files.full = {1}
-    parts.record(outcome(predicted(1.0, 1.0)))
+    parts.record(batch_of(predicted(1.0, 1.0)))
     paths = {each: found.file_path for each, found in parts.store.documents.items()}
     assert paths[record(1).id] is None
     assert paths[record(0).id] is not None
@@ -487,7 +493,7 @@ def test_a_file_whose_name_is_taken_says_that_others_are_written(
 ) -> None:
     parts = Parts(tmp_path)
     (tmp_path / file_name(record(0))).mkdir()
-    parts.record(outcome(predicted(1.0, 1.0)))
+    parts.record(batch_of(predicted(1.0, 1.0)))
     assert [each.file_path is None for each in parts.store.documents.values()] == [True, False]
     assert "image not written, others are" in caplog.text
 
@@ -498,19 +504,19 @@ def test_a_file_whose_name_is_taken_says_that_others_are_written(
 def test_predictions_are_counted_by_label_and_truth(parts: Parts) -> None:
     truths = [b"red", b"green", b"ufo", None]
     records = [record(number, headers=(("label", each),)) for number, each in enumerate(truths)]
-    parts.record(outcome(predicted(0.1, 0.2, 0.3, 0.4, of=records)))
+    parts.record(batch_of(predicted(0.1, 0.2, 0.3, 0.4, of=records)))
     for truth in ("red", "green", "other", ""):
         assert parts.count("velox_predictions_total", label="red", truth=truth) == 1
 
 
 def test_the_mean_confidence_is_that_of_the_last_batch_with_predictions(parts: Parts) -> None:
-    parts.record(outcome(predicted(0.2, 0.4)))
-    parts.record(outcome([], [dead(1)]))
+    parts.record(batch_of(predicted(0.2, 0.4)))
+    parts.record(batch_of([], [dead(1)]))
     assert parts.count("batch_avg_confidence") == pytest.approx(0.3)
 
 
 def test_latency_is_measured_of_every_prediction_with_a_usable_time(parts: Parts) -> None:
     records = [record(0), replace(record(1), timestamp_ms=0)]
-    parts.record(outcome(predicted(0.1, 1.0, of=records)))
+    parts.record(batch_of(predicted(0.1, 1.0, of=records)))
     assert parts.count("velox_end_to_end_seconds_count") == 1
     assert parts.count("velox_end_to_end_seconds_sum") == pytest.approx(2.5)
