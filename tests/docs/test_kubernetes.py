@@ -41,11 +41,12 @@ def test_there_are_commands() -> None:
 
 
 def test_objects_that_commands_name_exist() -> None:
+    there = names()
     kinds = "deployment|statefulset|job|svc|hpa|configmap|pvc"
     for command in COMMANDS:
         for kind, name in re.findall(rf"\b({kinds})[/ ]([a-z][a-z-]+)", command):
             if name not in OF_THE_CLUSTER:
-                assert (SHORT.get(kind, kind), name) in names(), command
+                assert (SHORT.get(kind, kind), name) in there, command
 
 
 def test_the_node_that_is_needed_holds_what_the_pods_ask_for() -> None:
