@@ -1,10 +1,14 @@
-"""docs/errors.md, made from velox/base/sink_errors.py; run as a module, it writes it."""
+"""docs/errors.md, made from the tables of errors; run as a module, it writes it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from velox.base.sink_errors import FILES, KAFKA, MONGO, SQLITE, Table, Verdict
+from velox.base.sink_errors import Table, Verdict
+from velox.kafka.delivery_errors import KAFKA
+from velox.stores.file_errors import FILES
+from velox.stores.mongo_codes import MONGO
+from velox.stores.sqlite_errors import SQLITE
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 SINKS: dict[str, Table] = {
@@ -34,8 +38,9 @@ that is not listed is treated like *not now*. A process whose folder cannot be u
 HEAD = """# What each error of a store or a topic means
 
 This page says what Velox does when a database, a topic or a disk does not take what it is given.
-The numbers are their own. The tables are those of `velox/base/sink_errors.py`, and a test keeps
-this page equal to them.
+The numbers are their own. The tables are those of `velox/stores/mongo_codes.py`,
+`velox/stores/sqlite_errors.py`, `velox/stores/file_errors.py` and
+`velox/kafka/delivery_errors.py`, and a test keeps this page equal to them.
 
 - **Not now**: Velox tries again for as long as it takes. Nothing is refused and nothing is
   committed. The log, `/healthz` and the counters of retries say so.

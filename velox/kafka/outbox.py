@@ -15,8 +15,9 @@ from confluent_kafka import KafkaError
 
 from velox.base.errors import BrokerUnavailable, MessageRefused, SendFailed
 from velox.base.logs import ThinnedLog
-from velox.base.sink_errors import KAFKA, Verdict, verdict_of
+from velox.base.sink_errors import Verdict, verdict_of
 from velox.kafka.acknowledged import AcknowledgedProducer
+from velox.kafka.delivery_errors import KAFKA
 from velox.kafka.errors import is_refusal
 from velox.kafka.messages import Outgoing
 from velox.kafka.refused_batches import TOO_LARGE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError
 
-from velox.base.sink_errors import KAFKA, Verdict, verdict_of
+from velox.base.sink_errors import Verdict, verdict_of
+from velox.kafka.delivery_errors import KAFKA
 
 # Of a batch for its topic's `max.message.bytes` or `segment.bytes`, and of a message alone.
 TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})

@@ -13,10 +13,11 @@ from pymongo.write_concern import WriteConcern
 
 from velox.base.errors import DocumentRejected, StoreUnavailable
 from velox.base.records import Detection
-from velox.base.sink_errors import MONGO, Verdict, verdict_of
+from velox.base.sink_errors import Verdict, verdict_of
 from velox.stores import mongo_probe
 from velox.stores.interface import Rejected
 from velox.stores.mongo_client import COLLECTION, client, close, name_of
+from velox.stores.mongo_codes import MONGO
 from velox.stores.mongo_errors import (
     DUPLICATE_KEY,
     LOGIN,

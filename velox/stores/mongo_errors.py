@@ -20,7 +20,8 @@ from velox.base.errors import (
     StoreUnclear,
     VeloxError,
 )
-from velox.base.sink_errors import MONGO, Verdict, verdict_of
+from velox.base.sink_errors import Verdict, verdict_of
+from velox.stores.mongo_codes import MONGO
 
 DUPLICATE_KEY = 11000
 UNAUTHORIZED = 13

@@ -11,8 +11,9 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, PyMongoError
 
 from velox.base.errors import DocumentRejected, StoreUnavailable
-from velox.base.sink_errors import MONGO, Verdict, verdict_of
+from velox.base.sink_errors import Verdict, verdict_of
 from velox.images.known_good import ID_PREFIX
+from velox.stores.mongo_codes import MONGO
 from velox.stores.mongo_errors import rejection
 
 Document = Mapping[str, Any]

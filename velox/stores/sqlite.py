@@ -9,14 +9,13 @@ from typing import Any
 
 from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.base.records import Detection
-from velox.base.sink_errors import SQLITE, Verdict, verdict_of
+from velox.base.sink_errors import Verdict
 from velox.stores.interface import HOUR_CHARACTERS, Rejected, Totals, filled
+from velox.stores.sqlite_errors import verdict
 
 BUSY_TIMEOUT_S = 5.0
 TABLE = "shapes_found"
 SQLITE_FILE = "detections.db"
-# A result code of SQLite has its primary code in these bits.
-PRIMARY_CODE = 0xFF
 
 
 class SQLiteStore:
@@ -57,7 +56,7 @@ class SQLiteStore:
                     _UPSERT, [tuple(each.document().values()) for each in detections]
                 )
         except (sqlite3.Error, ValueError, OverflowError) as error:
-            if _verdict(error) is not Verdict.NOT_THIS_ONE:
+            if verdict(error) is not Verdict.NOT_THIS_ONE:
                 raise self._failure(error) from error
             if len(detections) == 1:
                 return [(detections[0], DocumentRejected(f"SQLite: {error}"))]
@@ -71,7 +70,7 @@ class SQLiteStore:
         try:
             self._connection.execute(_UPSERT, tuple(detection.document().values()))
         except sqlite3.Error as error:
-            if _verdict(error) is not Verdict.NOT_THIS_ONE:
+            if verdict(error) is not Verdict.NOT_THIS_ONE:
                 raise self._failure(error) from error
             return DocumentRejected(f"SQLite: {error}")
         finally:
@@ -81,7 +80,7 @@ class SQLiteStore:
     def _failure(self, error: Exception) -> Exception:
         """What is raised for an error that says nothing of a document."""
         text = f"{self.name}: {error}"
-        match _verdict(error):
+        match verdict(error):
             case Verdict.NOT_AT_ALL:
                 return StoreRefuses(
                     f"{text}; mend the file, or move it away and a new one is made"
@@ -165,16 +164,6 @@ class SQLiteReader:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self.name}: {error}") from error
-
-
-def _verdict(error: Exception) -> Verdict | None:
-    """What an error of a write means; one of Python's own is of a value in a document."""
-    if not isinstance(error, sqlite3.Error):
-        return Verdict.NOT_THIS_ONE
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return None
-    return verdict_of(SQLITE, code) or verdict_of(SQLITE, code & PRIMARY_CODE)
 
 
 _SCHEMA = f"""

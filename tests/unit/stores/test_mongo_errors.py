@@ -5,7 +5,8 @@ from pymongo import errors
 
 from tests.unit.fakes import detection
 from velox.base.errors import StoreRefuses, StoreUnavailable, StoreUnclear
-from velox.base.sink_errors import MONGO, Verdict
+from velox.base.sink_errors import Verdict
+from velox.stores.mongo_codes import MONGO
 from velox.stores.mongo_errors import (
     LONGEST_REASON,
     command_failure,

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from velox.base.logs import ThinnedLog
 from velox.base.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
-from velox.base.sink_errors import FILES, Verdict, verdict_of
+from velox.base.sink_errors import Verdict, verdict_of
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.counts import count
@@ -27,6 +27,7 @@ from velox.consumer.stages.topic_sender import Receiver, TopicSender
 from velox.images import known_good
 from velox.monitoring.live.matches import LatestMatches
 from velox.monitoring.metrics import Metrics
+from velox.stores.file_errors import FILES
 from velox.stores.image_files import ImageFiles
 from velox.stores.interface import Rejected, Store
 
