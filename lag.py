@@ -18,7 +18,7 @@ from contextlib import closing
 from velox.base import script
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.group_lag import GroupLag
-from velox.monitoring.health import Health
+from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.metrics import GroupMetrics
 from velox.monitoring.server import answers, serving
 from velox.monitoring.watchdog import Watchdog
@@ -44,7 +44,8 @@ def expose(settings: LagSettings, stop: threading.Event) -> int:
     )
     metrics = GroupMetrics()
     measured = time.monotonic()
-    health = Health(poll_age=lambda: time.monotonic() - measured, idle=lambda: 0.0)
+    health = Health()
+    health.look_at(VitalSigns(poll_age=lambda: time.monotonic() - measured, joined=lambda: True))
     routes = answers(metrics.registry, health)
     serve = serving(routes, address=settings.metrics_address, port=settings.metrics_port)
     with closing(lag), serve as address, closing(Watchdog(health)) as watchdog:

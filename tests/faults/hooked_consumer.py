@@ -107,6 +107,7 @@ def main() -> int:
     stand_in("velox.consumer.stages.acceptance", accept=lambda *_: None)
 
     import consumer
+    from velox.consumer import monitoring
     from velox.consumer.polling.ledger import Ledger
     from velox.consumer.polling.topic_identity import TopicWatch
     from velox.consumer.stages.dead_letters import DeadLetters
@@ -115,7 +116,7 @@ def main() -> int:
     from velox.stores.mongo import MongoStore
 
     if every := HOOKS.get("watchdog_s"):
-        vars(consumer)["Watchdog"] = partial(Watchdog, every=every)
+        vars(monitoring)["Watchdog"] = partial(Watchdog, every=every)
     if HOOKS.get("blind"):
         TopicWatch.start = TopicWatch.look  # type: ignore[method-assign]
     points: dict[str, tuple[type, str]] = {

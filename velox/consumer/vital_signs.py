@@ -9,37 +9,41 @@ from velox.consumer.polling.poller import Poller
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.consumer.stages.recorder import Recorder
-from velox.monitoring.health import Health
+from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.metrics import Metrics
 
+# Longer than the poll loop may take for one turn, whatever it waits for in it.
+LONGEST_TURN_S = 60.0
 
-def watch(
+
+def vital_signs(
     *,
-    health: Health,
-    metrics: Metrics,
     poller: Poller,
     ledger: Ledger,
     recorder: Recorder,
-    models: ModelSlot,
+    breaker: Breaker,
     max_poll_interval: float,
-    breaker: Breaker | None = None,
-) -> None:
-    """Let health and metrics look at the parts of the pipeline.
+    stall_timeout: float,
+) -> VitalSigns:
+    """What the parts of the pipeline tell the probes.
 
     A database, dead-letter topic or broker that is away, or a fault for which the breaker holds
-    records, excuses a standstill: a restart of this
-    process would not bring it back. The broker is no excuse while records are in flight, because
-    nothing that becomes of them waits for the topic they came from. Commits that a broker refuses,
-    and goes on refusing, are no outage: what is done now would be done again.
+    records, excuses a standstill: a restart of this process would not bring it back. The broker is
+    no excuse while records are in flight, because nothing that becomes of them waits for the topic
+    they came from. Commits that a broker refuses, and goes on refusing, are no outage: what is done
+    now would be done again.
 
-    `max_poll_interval` is in seconds: after that the broker evicts a consumer that does not poll.
+    Args:
+        poller: asked for its loop, the broker and commits.
+        ledger: asked for what is in flight.
+        recorder: asked whom it waits for.
+        breaker: asked whether it holds records.
+        max_poll_interval: seconds after which the broker evicts a consumer that does not poll.
+        stall_timeout: seconds for which commits may be refused.
     """
 
-    def paused() -> str | None:
-        return breaker.paused() if breaker is not None else None
-
     def excuse() -> str | None:
-        if (reason := paused()) is not None:
+        if (reason := breaker.paused()) is not None:
             return reason
         if recorder.waiting_for is not None:
             return f"waiting for {recorder.waiting_for}"
@@ -48,15 +52,27 @@ def watch(
             return f"waiting for the broker: {reason}" if reason else "waiting for the broker"
         return None
 
-    health.poll_age = poller.poll_age
-    health.poll_age_limit = min(health.poll_age_limit, max_poll_interval)
-    health.idle = ledger.idle_seconds
-    health.work = lambda: max(ledger.images, poller.known_lag)
-    health.refusal = lambda: poller.commit_refusal(health.stall_timeout)
-    health.excuse = excuse
-    health.paused = paused
-    health.joined = lambda: poller.joined
-    health.starting = None
+    return VitalSigns(
+        poll_age=poller.poll_age,
+        poll_age_limit=min(LONGEST_TURN_S, max_poll_interval),
+        idle=ledger.idle_seconds,
+        work=lambda: max(ledger.images, poller.known_lag),
+        refusal=lambda: poller.commit_refusal(stall_timeout),
+        excuse=excuse,
+        paused=breaker.paused,
+        joined=lambda: poller.joined,
+    )
+
+
+def show(
+    metrics: Metrics,
+    *,
+    health: Health,
+    poller: Poller,
+    models: ModelSlot,
+    max_poll_interval: float,
+) -> None:
+    """Let the gauges of age, readiness and device memory look at the parts of the pipeline."""
     metrics.max_poll_interval.set(max_poll_interval)
     metrics.poll_age.set_function(poller.poll_age)
     metrics.commit_age.set_function(poller.commit_age)

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.fakes import Clock, FakeEngine, record, value
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.stages.model_slot import ModelSlot
-from velox.consumer.vital_signs import watch
+from velox.consumer.vital_signs import show, vital_signs
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 
@@ -38,13 +38,19 @@ class Parts:
             "recorder": self.recorder,
             "breaker": self.breaker,
         }
-        watch(
-            health=self.health,
-            metrics=self.metrics,
+        self.signs = vital_signs(
             ledger=self.ledger,
+            max_poll_interval=max_poll_interval,
+            stall_timeout=120,
+            **parts,
+        )
+        self.health.look_at(self.signs)
+        show(
+            self.metrics,
+            health=self.health,
+            poller=parts["poller"],
             models=ModelSlot(self.engine, self.metrics),
             max_poll_interval=max_poll_interval,
-            **parts,
         )
 
     def stall(self) -> None:
@@ -117,7 +123,7 @@ def test_a_poll_loop_is_stuck_no_later_than_the_broker_thinks_so(
     max_poll_interval: float, limit: float
 ) -> None:
     parts = Parts(max_poll_interval)
-    assert parts.health.poll_age_limit == limit
+    assert parts.signs.poll_age_limit == limit
     assert value(parts.metrics, "velox_max_poll_interval_seconds") == max_poll_interval
 
 

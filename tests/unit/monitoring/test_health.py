@@ -2,21 +2,19 @@ from typing import Any
 
 import pytest
 
-from velox.monitoring.health import Health
+from velox.monitoring.health import Health, VitalSigns
 
 
 def health(**parts: Any) -> Health:
     """The health of a pipeline that runs, has joined and has work; `parts` differ."""
     usual: dict[str, Any] = {
-        "starting": None,
         "poll_age": lambda: 0.1,
-        "poll_age_limit": 60.0,
-        "idle": lambda: 0.0,
-        "stall_timeout": 120.0,
         "work": lambda: 5,
         "joined": lambda: True,
     }
-    return Health(**{**usual, **parts})
+    working = Health(stall_timeout=120.0)
+    working.look_at(VitalSigns(**{**usual, **parts}))
+    return working
 
 
 def test_while_it_starts_it_lives_and_is_not_ready() -> None:

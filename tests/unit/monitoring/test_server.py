@@ -15,7 +15,7 @@ from tests.rig.http import get
 from tests.rig.waiting import eventually
 from velox.base.errors import SettingError
 from velox.monitoring import server
-from velox.monitoring.health import Health
+from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import MOST_CONNECTIONS, TEXT, Answer, answers, serving
 
@@ -27,8 +27,7 @@ def test_metrics_and_probes_are_served() -> None:
     with serving(answers(metrics.registry, health), address="127.0.0.1", port=0) as address:
         assert get(f"{address}/healthz") == (200, "starting\n")
         assert get(f"{address}/readyz") == (503, "starting\n")
-        health.starting = None
-        health.joined = lambda: True
+        health.look_at(VitalSigns(poll_age=lambda: 0.0, joined=lambda: True))
         assert get(f"{address}/readyz") == (200, "ok\n")
         status, text = get(f"{address}/metrics?name[]=x")
         assert status == 200
@@ -39,7 +38,8 @@ def test_metrics_and_probes_are_served() -> None:
 
 
 def test_a_probe_that_is_red_says_why() -> None:
-    health = Health(poll_age=lambda: 99.0, idle=lambda: 0.0)
+    health = Health()
+    health.look_at(VitalSigns(poll_age=lambda: 99.0))
     with serving(answers(Metrics().registry, health), address="127.0.0.1", port=0) as address:
         assert get(f"{address}/healthz") == (503, "poll loop has not turned for 99 s\n")
 
@@ -58,7 +58,8 @@ def test_a_route_gives_status_type_body_and_headers() -> None:
 
 
 def test_head_is_answered_as_get_without_a_body() -> None:
-    health = Health(poll_age=lambda: 99.0, idle=lambda: 0.0)
+    health = Health()
+    health.look_at(VitalSigns(poll_age=lambda: 99.0))
     with serving(answers(Metrics().registry, health), address="127.0.0.1", port=0) as address:
         host, _, port = address.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), LIMIT_S) as client:

@@ -7,19 +7,21 @@ import sys
 
 from tests.rig.manifests import pods
 from tests.rig.waiting import eventually
-from velox.monitoring.health import Health
+from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.watchdog import EVERY_S, TIMES, Watchdog
 
 LIMIT_S = 60
 HANGS = """
 import threading
-from velox.monitoring.health import Health
+from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.watchdog import Watchdog
 
 def a_call_that_hangs():
     threading.Event().wait()
 
-Watchdog(Health(poll_age=lambda: 1e9, idle=lambda: 0.0), every=0.01).start()
+health = Health()
+health.look_at(VitalSigns(poll_age=lambda: 1e9))
+Watchdog(health, every=0.01).start()
 a_call_that_hangs()
 """
 
@@ -30,7 +32,8 @@ class Watched:
     def __init__(self) -> None:
         self.age = 0.0
         self.ended = 0
-        health = Health(poll_age=lambda: self.age, idle=lambda: 0.0)
+        health = Health()
+        health.look_at(VitalSigns(poll_age=lambda: self.age))
         self.watchdog = Watchdog(health, end=self.end)
 
     def end(self) -> None:
@@ -77,7 +80,9 @@ def test_it_looks_by_itself_until_it_is_closed() -> None:
         looks.append(1)
         return 0.0
 
-    watchdog = Watchdog(Health(poll_age=age, idle=lambda: 0.0), every=0.01)
+    health = Health()
+    health.look_at(VitalSigns(poll_age=age))
+    watchdog = Watchdog(health, every=0.01)
     watchdog.start()
     eventually(lambda: len(looks) > 3, LIMIT_S, "looks", every=0.01)
     watchdog.close()

@@ -136,7 +136,7 @@ def _state(health: Health) -> dict[str, str]:
     ready, ready_reason = health.ready()
     if not live:
         return {"word": "stuck", "reason": live_reason}
-    if live_reason != "ok" and health.idle is not None and health.idle() > WAITING_AFTER_S:
+    if live_reason != "ok" and health.idle() > WAITING_AFTER_S:
         return {"word": "waiting", "reason": live_reason}
     if not ready:
         return {"word": "starting", "reason": ready_reason}

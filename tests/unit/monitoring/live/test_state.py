@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import Clock, detection, record
-from velox.monitoring.health import Health
+from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.live.matches import LatestMatches
 from velox.monitoring.live.state import CURVE_S, LONGEST_TEXT, MOST_ROWS, WINDOW_S, LiveState
 from velox.monitoring.metrics import Metrics
@@ -104,10 +104,13 @@ def test_the_state_in_a_word(
     poll_age: float, idle: float, excuse: str | None, joined: bool, expected: tuple[str, str]
 ) -> None:
     page = Page()
-    page.health.starting = None
-    page.health.poll_age = lambda: poll_age
-    page.health.idle = lambda: idle
-    page.health.excuse = lambda: excuse
-    page.health.joined = lambda: joined
+    page.health.look_at(
+        VitalSigns(
+            poll_age=lambda: poll_age,
+            idle=lambda: idle,
+            excuse=lambda: excuse,
+            joined=lambda: joined,
+        )
+    )
     state = page.after(1)["state"]
     assert (state["word"], state["reason"]) == expected

@@ -1,0 +1,254 @@
+"""What the settings of `consumer.py` ask for, made and joined; whoever opened it closes it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+
+from velox.consumer.monitoring import Monitoring
+from velox.consumer.pipeline import Pipeline
+from velox.consumer.polling.ledger import Ledger
+from velox.consumer.polling.poller import Poller
+from velox.consumer.polling.topic_identity import TopicWatch
+from velox.consumer.stages.acceptance import accept
+from velox.consumer.stages.breaker import NEVER, Breaker
+from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
+from velox.consumer.stages.decoder import Decoder
+from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
+from velox.consumer.stages.recorder import Recorder
+from velox.consumer.stages.results import Results
+from velox.consumer.startup import Waiting
+from velox.consumer.vital_signs import show, vital_signs
+from velox.images import known_good
+from velox.images.pixels import decode
+from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
+from velox.kafka.topics import Topics
+from velox.models.checkpoint import Checkpoint, load
+from velox.models.device import select_device
+from velox.models.engine.torch_engine import Engine, TorchEngine
+from velox.monitoring.health import Health
+from velox.monitoring.metrics import Metrics
+from velox.settings.consumer import ConsumerSettings
+from velox.stores.choice import make_store, open_image_files
+from velox.stores.image_files import ImageFiles
+from velox.stores.interface import Store
+
+DEAD_LETTER_PARTITIONS = 1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a start waits for."""
+
+    engine: Engine
+    store: Store
+    files: ImageFiles
+    topics: Topics
+
+
+def open_parts(
+    settings: ConsumerSettings, stop: threading.Event, health: Health, opened: ExitStack
+) -> Parts:
+    """Refuse settings that cannot work, then wait for model, store and topics.
+
+    Raises:
+        Stopped: when told to stop before all are there.
+    """
+    select_device(settings.device)
+    files = opened.enter_context(
+        closing(open_image_files(settings.storage_path, keep=settings.max_stored_files))
+    )
+    store = opened.enter_context(
+        closing(
+            make_store(
+                mongo_uri=settings.mongo_uri,
+                database=settings.db_name,
+                storage_path=settings.storage_path,
+            )
+        )
+    )
+    topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
+    waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
+    engine = waiting.for_model(
+        settings.model_path, settings.classes_path, partial(engine_of, settings)
+    )
+    waiting.for_store(store)
+    waiting.for_topic(
+        topics, settings.kafka_topic, partitions=settings.kafka_partitions, config=IMAGE_TOPIC
+    )
+    for topic, partitions, config in own_topics(settings):
+        waiting.for_own_topic(
+            topics,
+            topic,
+            partitions=partitions,
+            replication=settings.kafka_replication_factor,
+            config=config,
+        )
+    return Parts(engine, store, files, topics)
+
+
+def engine_of(settings: ConsumerSettings, checkpoint: Checkpoint) -> Engine:
+    """A warm engine of a checkpoint that is fit to decide."""
+    engine = TorchEngine(
+        checkpoint,
+        device=select_device(settings.device),
+        precision=settings.precision,
+        memory_fraction=settings.gpu_memory_fraction,
+        batch_size=settings.batch_size,
+        threshold=settings.confidence_threshold,
+    )
+    try:
+        accept(engine, checkpoint, settings.model_path)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def own_topics(settings: ConsumerSettings) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """The topics that the consumer writes to: name, partitions and configuration."""
+    large_enough = {"max.message.bytes": str(DEAD_LETTER_BYTES)}
+    yield settings.kafka_topic + SUFFIX, DEAD_LETTER_PARTITIONS, large_enough
+    if settings.kafka_results_topic:
+        yield settings.kafka_results_topic, settings.kafka_partitions, {}
+
+
+def join_stages(
+    settings: ConsumerSettings, monitoring: Monitoring, parts: Parts, opened: ExitStack
+) -> Pipeline:
+    """Make the stages and join them."""
+    metrics, abort = monitoring.metrics, threading.Event()
+    breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
+    ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
+    recorder = _recorder(settings, monitoring, parts, breaker, abort, opened)
+    models = _models(settings, metrics, parts.engine, opened)
+    decoder = opened.enter_context(
+        closing(
+            Decoder(decode, max_pixels=settings.max_image_pixels, threads=settings.decode_threads)
+        )
+    )
+    _say_what_the_breaker_cannot_judge(settings)
+    poller = _poller(settings, metrics, parts.topics, ledger, opened)
+    monitoring.health.look_at(
+        vital_signs(
+            poller=poller,
+            ledger=ledger,
+            recorder=recorder,
+            breaker=breaker,
+            max_poll_interval=settings.max_poll_interval,
+            stall_timeout=settings.stall_timeout,
+        )
+    )
+    show(
+        metrics,
+        health=monitoring.health,
+        poller=poller,
+        models=models,
+        max_poll_interval=settings.max_poll_interval,
+    )
+    return Pipeline(
+        poller=poller,
+        ledger=ledger,
+        decoder=decoder,
+        models=models,
+        recorder=recorder,
+        metrics=metrics,
+        batch_size=settings.batch_size,
+        batch_timeout=settings.batch_timeout_ms / 1000,
+        abort=abort,
+        breaker=breaker,
+    )
+
+
+def _recorder(
+    settings: ConsumerSettings,
+    monitoring: Monitoring,
+    parts: Parts,
+    breaker: Breaker,
+    abort: threading.Event,
+    opened: ExitStack,
+) -> Recorder:
+    bootstrap, extra = settings.kafka_bootstrap_server, settings.kafka_config
+    dead_letters = opened.enter_context(
+        closing(DeadLetters(topic=settings.kafka_topic, bootstrap=bootstrap, extra=extra))
+    )
+    results = None
+    if settings.kafka_results_topic:
+        results = opened.enter_context(
+            closing(Results(topic=settings.kafka_results_topic, bootstrap=bootstrap, extra=extra))
+        )
+    return Recorder(
+        store=parts.store,
+        files=parts.files,
+        dead_letters=dead_letters,
+        metrics=monitoring.metrics,
+        threshold=settings.confidence_threshold,
+        targets=settings.target_labels,
+        abort=abort,
+        results=results,
+        latest=monitoring.latest,
+        breaker=breaker,
+    )
+
+
+def _models(
+    settings: ConsumerSettings, metrics: Metrics, engine: Engine, opened: ExitStack
+) -> ModelSlot:
+    models = opened.enter_context(closing(ModelSlot(engine, metrics)))
+    if settings.model_reload > 0:
+        watch = ModelWatch(
+            models,
+            model_path=settings.model_path,
+            classes_path=settings.classes_path,
+            load=lambda: load(settings.model_path, settings.classes_path),
+            engine_of=partial(engine_of, settings),
+            metrics=metrics,
+            interval=settings.model_reload,
+        )
+        opened.enter_context(closing(watch)).start()
+    return models
+
+
+def _poller(
+    settings: ConsumerSettings, metrics: Metrics, topics: Topics, ledger: Ledger, opened: ExitStack
+) -> Poller:
+    topic = settings.kafka_topic
+    topic_watch = opened.enter_context(
+        closing(
+            TopicWatch(lambda: topics.identity(topic), partitions=lambda: topics.partitions(topic))
+        )
+    )
+    topic_watch.start()
+    return Poller(
+        consumer_config(
+            bootstrap=settings.kafka_bootstrap_server,
+            group=settings.kafka_consumer_group,
+            protocol=settings.kafka_group_protocol,
+            max_poll_interval=settings.max_poll_interval,
+            extra=settings.kafka_config,
+        ),
+        topic=topic,
+        ledger=ledger,
+        metrics=metrics,
+        topic_watch=topic_watch,
+        cluster=lambda: topics.cluster_id,
+        # The broker evicts a consumer whose callback waits longer than the poll interval.
+        drain_timeout=min(settings.drain_timeout, settings.max_poll_interval / 2),
+    )
+
+
+def _say_what_the_breaker_cannot_judge(settings: ConsumerSettings) -> None:
+    if settings.breaker_share < NEVER and settings.max_image_pixels < known_good.SIDE**2:
+        log.warning(
+            "MAX_IMAGE_PIXELS=%d refuses the image of %d x %d pixels by which the breaker judges: "
+            "images too large could pause this consumer; BREAKER_SHARE=1 switches the breaker off",
+            settings.max_image_pixels,
+            known_good.SIDE,
+            known_good.SIDE,
+        )
