@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def kafka_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """One Kafka node for the whole run; tests take `kafka`."""
+    """One Kafka node for a process; tests take `kafka`."""
     node = Kafka(tmp_path_factory.mktemp("kafka"))
     node.start()
     yield node
@@ -52,7 +54,7 @@ def kafka(kafka_node: Kafka) -> Iterator[Kafka]:
 
 @pytest.fixture(scope="session")
 def mongod_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    """One mongod for the whole run; tests take `mongod`."""
+    """One mongod for a process; tests take `mongod`."""
     node = Mongod(tmp_path_factory.mktemp("mongod"))
     node.start()
     yield node
@@ -70,5 +72,22 @@ def mongod(mongod_node: Mongod) -> Iterator[Mongod]:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A checkpoint trained once for the whole run."""
-    return train(tmp_path_factory.mktemp("model"))
+    """A checkpoint trained once for the whole run: the first process that needs it trains."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "model.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        model = Model.within(folder / "trained")
+        if not model.path.exists():
+            train(model)
+    return model
+
+
+@pytest.fixture(scope="session")
+def anything(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A checkpoint with random weights."""
+    # PyTorch with it, which most folders of tests do without.
+    from tests.rig.untrained import untrained
+
+    return untrained(tmp_path_factory.mktemp("untrained"))

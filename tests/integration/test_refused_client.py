@@ -21,7 +21,6 @@ from tests.rig import settings
 from tests.rig.model import Model
 from tests.rig.processes import Child, script
 from tests.rig.secured import ONLY_WHAT_IS_ALLOWED, USER, SecuredKafka
-from tests.rig.untrained import untrained
 from tests.rig.waiting import eventually
 
 LIMIT_S = 120
@@ -36,11 +35,6 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     node.start()
     yield node
     node.stop()
-
-
-@pytest.fixture(scope="module")
-def anything(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return untrained(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

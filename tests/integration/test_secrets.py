@@ -10,15 +10,9 @@ from tests.rig import settings
 from tests.rig.model import Model
 from tests.rig.ports import HOST, free_port
 from tests.rig.processes import script
-from tests.rig.untrained import untrained
 
 LIMIT_S = 120
 SASL = "security.protocol=SASL_PLAINTEXT,sasl.mechanism=PLAIN,sasl.username=me,sasl.password="
-
-
-@pytest.fixture(scope="module")
-def anything(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return untrained(tmp_path_factory.mktemp("model"))
 
 
 @pytest.mark.parametrize(

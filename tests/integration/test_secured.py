@@ -14,7 +14,6 @@ from tests.rig.http import get
 from tests.rig.model import Model
 from tests.rig.processes import Child, script
 from tests.rig.secured import SecuredKafka, SecuredMongod
-from tests.rig.untrained import untrained
 from tests.rig.waiting import eventually
 from velox.stores.mongo_client import COLLECTION
 
@@ -24,11 +23,6 @@ KAFKA_PASSWORD = "hunter2-of-kafka"  # noqa: S105 - of servers that live for a t
 MONGO_PASSWORD = "hunter2-of-mongo"  # noqa: S105
 WRONG = "hunter2-wrong"
 SECRET = "hunter2"  # noqa: S105
-
-
-@pytest.fixture(scope="module")
-def anything(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return untrained(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -26,10 +26,10 @@ def create(kafka: Kafka, topic: str) -> None:
 
 
 def test_it_waits_for_model_database_broker_and_topic(
-    kafka: Kafka, mongod: Mongod, checkpoint: Model, tmp_path: Path
+    kafka: Kafka, mongod: Mongod, anything: Model, tmp_path: Path
 ) -> None:
     topic = f"late-{uuid.uuid4().hex[:8]}"
-    later = Model(tmp_path / "model.pth", tmp_path / "classes.json")
+    later = Model.within(tmp_path)
     kafka.stop()
     mongod.stop()
     consumer = script(
@@ -51,8 +51,8 @@ def test_it_waits_for_model_database_broker_and_topic(
         assert get(f"{address}/healthz")[0] == 200
 
     waits_for(f"model {later.path}")
-    shutil.copy(checkpoint.classes, later.classes)
-    shutil.copy(checkpoint.path, later.path)
+    shutil.copy(anything.classes, later.classes)
+    shutil.copy(anything.path, later.path)
     waits_for("store mongodb:")
     mongod.start()
     waits_for(f"topic {topic}: ")
@@ -67,16 +67,16 @@ def test_it_waits_for_model_database_broker_and_topic(
 
 @pytest.mark.parametrize("missing", ["model", "store", "broker", "topic"])
 def test_each_wait_has_a_limit(
-    missing: str, kafka: Kafka, mongod: Mongod, checkpoint: Model, tmp_path: Path
+    missing: str, kafka: Kafka, mongod: Mongod, anything: Model, tmp_path: Path
 ) -> None:
     topic = f"never-{uuid.uuid4().hex[:8]}"
     if missing == "store":
         mongod.stop()
     if missing == "broker":
         kafka.stop()
-    more = checkpoint.settings()
+    more = anything.settings()
     if missing == "model":
-        more = Model(tmp_path / "nowhere.pth", tmp_path / "nowhere.json").settings()
+        more = Model.within(tmp_path / "nowhere").settings()
     consumer = script(
         "consumer.py",
         env=settings.consumer(
@@ -97,9 +97,9 @@ def test_each_wait_has_a_limit(
 
 
 @pytest.mark.parametrize("name", ["consumer.py", "producer.py"])
-def test_a_signal_ends_the_wait(name: str, kafka: Kafka, checkpoint: Model, tmp_path: Path) -> None:
+def test_a_signal_ends_the_wait(name: str, kafka: Kafka, anything: Model, tmp_path: Path) -> None:
     kafka.stop()
-    env = settings.consumer(kafka.bootstrap, "any", tmp_path / "images", **checkpoint.settings())
+    env = settings.consumer(kafka.bootstrap, "any", tmp_path / "images", **anything.settings())
     waiting = script(name, env=env, log=tmp_path / "log")
     waiting.wait_for_line("waiting for='topic any'", LIMIT_S)
     assert waiting.terminate(10) == 0, str(waiting)

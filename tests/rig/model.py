@@ -18,14 +18,17 @@ class Model:
     path: Path
     classes: Path
 
+    @classmethod
+    def within(cls, folder: Path) -> Model:
+        """With the usual names, in a folder."""
+        return cls(folder / "model.pth", folder / "classes.json")
+
     def settings(self) -> dict[str, str]:
         """The variables that name them."""
         return {"MODEL_PATH": str(self.path), "CLASSES_PATH": str(self.classes)}
 
 
-def train(folder: Path) -> Model:
+def train(model: Model) -> None:
     """Run `train.py` with its defaults."""
-    model = Model(folder / "model.pth", folder / "classes.json")
-    training = script("train.py", env=model.settings(), log=folder / "train.log")
+    training = script("train.py", env=model.settings(), log=model.path.with_name("train.log"))
     assert training.wait(TRAIN_LIMIT_S) == 0, str(training)
-    return model

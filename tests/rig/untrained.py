@@ -11,7 +11,7 @@ from velox.models.architectures import build
 
 def untrained(folder: Path) -> Model:
     """Write one; it takes a second, where training takes a minute."""
-    made = Model(folder / "model.pth", folder / "classes.json")
+    made = Model.within(folder)
     weights = build("mobilenet_v2", len(LABELS)).state_dict()
     checkpoint = model.Checkpoint(
         architecture="mobilenet_v2", labels=LABELS, input_size=96, state_dict=weights
