@@ -22,5 +22,5 @@ def stand_in_for_the_engine(engine: type, model: Callable[[], object] = object) 
         model: makes what stands for a checkpoint.
     """
     stand_in("velox.models.device", select_device=lambda _device: None)
-    stand_in("velox.models.engine.torch_engine", Engine=engine, TorchEngine=engine)
+    stand_in("velox.models.engine.torch_engine", TorchEngine=engine)
     stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: model())

@@ -29,7 +29,8 @@ from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.topics import Topics
 from velox.models.checkpoint import Checkpoint, load
 from velox.models.device import select_device
-from velox.models.engine.torch_engine import Engine, TorchEngine
+from velox.models.engine.interface import Engine
+from velox.models.engine.torch_engine import TorchEngine
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings

@@ -26,9 +26,9 @@ from velox.consumer.stages.batch import END, Batch, End, collect
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
-from velox.consumer.stages.predictor import Confidences, Indices
 from velox.consumer.stages.recorder import Recorder
 from velox.images import known_good
+from velox.models.engine.interface import Confidences, Indices
 from velox.monitoring.metrics import Metrics
 
 BATCHES_BETWEEN_STAGES = 2

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from velox.base.errors import CheckpointError, EngineBroken, EngineOutOfMemory
 from velox.consumer.stages.predictor import BisectingPredictor
+from velox.models.engine.interface import Engine
 from velox.models.samples import NO_SAMPLES, Samples
 
 if TYPE_CHECKING:
     from velox.models.checkpoint import Checkpoint
-    from velox.models.engine.torch_engine import Engine
 
 # Points of accuracy that another device, other kernels and fewer bits may take.
 TOLERANCE = 0.02

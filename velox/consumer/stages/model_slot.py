@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from velox.base.errors import CheckpointError
 from velox.base.waiting import Periodic
 from velox.consumer.stages.predictor import BisectingPredictor
+from velox.models.engine.interface import Engine
 from velox.models.files import ModelFiles
 from velox.monitoring.metrics import Metrics
 
 if TYPE_CHECKING:
     from velox.models.checkpoint import Checkpoint
-    from velox.models.engine.torch_engine import Engine
 
 log = logging.getLogger(__name__)
 

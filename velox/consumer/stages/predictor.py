@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velox.base.errors import EngineBroken, EngineOutOfMemory, InferenceFailed
 from velox.base.logs import ThinnedLog
-
-if TYPE_CHECKING:
-    from velox.models.engine.torch_engine import Engine
-
-Images = NDArray[np.uint8]
-Indices = NDArray[np.int64]
-Confidences = NDArray[np.float32]
+from velox.models.engine.interface import Confidences, Engine, Images, Indices
 
 log = logging.getLogger(__name__)
 

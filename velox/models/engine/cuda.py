@@ -14,29 +14,13 @@ import threading
 from queue import SimpleQueue
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from velox.base.errors import SettingError
-from velox.models.checkpoint import Checkpoint, restore
-from velox.models.engine.check import (
-    THRESHOLD,
-    Answer,
-    Refused,
-    require_enough,
-    require_same_decisions,
-)
-from velox.models.engine.classifier import Classifier
-from velox.models.engine.engine_ladder import ladder, pieces
-from velox.models.engine.fold import folded
-from velox.models.engine.lanes import Lane
-
-# What each precision tries, in this order, until one is not refused.
-DTYPES = {
-    "auto": (torch.float16, torch.bfloat16, torch.float32),
-    "bf16": (torch.bfloat16,),
-    "fp32": (torch.float32,),
-}
-NAMES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}
+from velox.models.checkpoint import Checkpoint
+from velox.models.engine.check import THRESHOLD
+from velox.models.engine.lanes import Lane, ladder, pieces
+from velox.models.engine.trial import DTYPES, NAMES, Trial
 
 # Runs before a recording: libraries choose their algorithms in the first ones.
 _WARM_UPS = 3
@@ -87,7 +71,7 @@ class CudaBackend:
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            trial = _Trial(checkpoint, device, batch_size, threshold)
+            trial = Trial(checkpoint, device, batch_size, threshold)
             self._classifier, dtype = trial.best(precision)
             self._buffers = _Buffers(batch_size, checkpoint.input_size, device)
             self._lanes: SimpleQueue[Lane] = SimpleQueue()
@@ -160,7 +144,7 @@ class CudaBackend:
             lane.fetch(buffers.index[:count], buffers.confidence[:count], self._stream)
 
     def memory(self) -> dict[str, int]:
-        """Bytes by kind; see `velox.models.engine.torch_engine.Engine.memory`."""
+        """Bytes by kind; see `velox.models.engine.interface.Engine.memory`."""
         return {
             "allocated": torch.cuda.memory_allocated(self._device),
             "reserved": torch.cuda.memory_reserved(self._device),
@@ -182,80 +166,3 @@ class _Buffers:
         self.pixels = torch.zeros((count, size, size, 3), dtype=torch.uint8, device=device)
         self.index = torch.zeros(count, dtype=torch.int64, device=device)
         self.confidence = torch.zeros(count, dtype=torch.float32, device=device)
-
-
-class _Trial:
-    """Makes a checkpoint's classifier in half precision, and sees that it decides as float32 does.
-
-    Args:
-        checkpoint: what to run.
-        device: where.
-        batch_size: images that are tried at once.
-        threshold: the confidence at which an image is a match.
-    """
-
-    def __init__(
-        self, checkpoint: Checkpoint, device: torch.device, batch_size: int, threshold: float
-    ) -> None:
-        self._checkpoint = checkpoint
-        self._device = device
-        self._batch_size = batch_size
-        self._threshold = threshold
-
-    def best(self, precision: str) -> tuple[nn.Module, torch.dtype]:
-        """The classifier in the first type of a precision that is not refused, else in float32."""
-        full = self._classifier(torch.float32)
-        expected: Answer | None = None
-        level = logging.INFO if precision == "auto" else logging.WARNING
-        for dtype in DTYPES[precision]:
-            if dtype is torch.float32:
-                break
-            try:
-                require_enough(len(self._checkpoint.samples))
-                narrow = self._classifier(dtype)
-                expected = expected or self._on_samples(full)
-                self._check(self._on_samples(narrow), expected)
-            except Refused as reason:
-                log.log(level, "precision=%s is refused: %s", NAMES[dtype], reason)
-            else:
-                return narrow, dtype
-        return full, torch.float32
-
-    def _classifier(self, dtype: torch.dtype) -> nn.Module:
-        network = _folded(restore(self._checkpoint)).to(dtype)
-        network = network.to(memory_format=torch.channels_last)
-        return Classifier(network, self._checkpoint, dtype).to(self._device)
-
-    def _check(self, found: Answer, expected: Answer) -> None:
-        # float16 ends at 65504: activations of a few networks go beyond.
-        if not torch.isfinite(found[1]).all():
-            raise Refused("the model is not finite in it")
-        targets = torch.tensor(self._checkpoint.samples.targets)
-        require_same_decisions(found, expected, targets, threshold=self._threshold)
-
-    def _on_samples(self, classifier: nn.Module) -> Answer:
-        """What a classifier makes of the samples: int64 [N] and float32 [N], on the CPU."""
-        pixels = torch.from_numpy(self._checkpoint.samples.pixels())
-        answers: list[Answer] = []
-        size, start = self._batch_size, 0
-        while start < len(pixels):
-            batch = pixels[start : start + size].to(self._device)
-            try:
-                answers.append(classifier(batch.permute(0, 3, 1, 2)))
-                start += size
-            except torch.OutOfMemoryError:
-                if size == 1:
-                    raise
-                size = size // 2
-        indices, confidences = zip(*answers, strict=True)
-        return torch.cat(indices).cpu(), torch.cat(confidences).cpu()
-
-
-def _folded(network: nn.Module) -> nn.Module:
-    """The network with batch normalisations folded into convolutions, if it can be traced."""
-    try:
-        return folded(network)
-    except Exception as error:
-        # Tracing runs the model's own code on stand-ins, so anything may come out.
-        log.debug("not folded: %s", error)
-        return network

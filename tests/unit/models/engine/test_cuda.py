@@ -9,7 +9,7 @@ from velox.base.errors import SettingError
 from velox.models.checkpoint import Checkpoint
 from velox.models.device import select_device
 from velox.models.engine.cuda import CudaBackend
-from velox.models.engine.engine_ladder import ladder, pieces
+from velox.models.engine.lanes import ladder, pieces
 from velox.models.engine.torch_engine import TorchEngine
 
 BATCH = 12
