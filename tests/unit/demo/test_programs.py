@@ -1,4 +1,5 @@
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from velox.demo import programs
-from velox.demo.programs import Child
+from velox.demo.programs import Child, environment_of_parts, free_port
 
 ECHO = "import sys; print('out of', sys.argv[1], file=sys.stderr); sys.exit(3)"
 STUBBORN = (
@@ -73,3 +74,24 @@ def test_it_runs_under_the_same_interpreter(script: Path) -> None:
     with Child("script.py", os.environ, on_line=lines.append) as child:
         assert child.wait(20)
     assert lines == [sys.executable]
+
+
+def test_a_port_that_is_taken_is_left_to_its_owner() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as owner:
+        taken = owner.getsockname()[1]
+        assert free_port(taken) != taken
+    assert free_port(taken) == taken
+
+
+def test_the_parts_keep_to_the_demos_own_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGO_URI", "mongodb://elsewhere")
+    monkeypatch.setenv("SHAPES", "star")
+    found = environment_of_parts(
+        folder=tmp_path, bootstrap="127.0.0.1:1", port=8000, interval=0.5, images=7
+    )
+    assert (found["MONGO_URI"], found["SHAPES"]) == ("", "star")
+    assert found["KAFKA_BOOTSTRAP_SERVER"] == "127.0.0.1:1"
+    assert found["STORAGE_PATH"] == str(tmp_path / "discoveries")
+    assert (found["PRODUCER_INTERVAL"], found["PRODUCER_IMAGES"]) == ("0.5", "7")
