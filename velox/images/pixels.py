@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import cache
 
 import cv2
 import numpy as np
@@ -37,7 +38,11 @@ _NO_MEMORY = -4
 
 gate = Gate()
 
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+@cache
+def quieten() -> None:
+    """Let OpenCV print nothing of its own in this process: it has a line for every odd image."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def one_core_an_image() -> None:
@@ -65,6 +70,7 @@ def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint
             than most formats do at so many.
         OutOfMemory: when the process has no memory for it, not even with nothing else decoding.
     """
+    quieten()
     if not data:
         raise UndecodableImage("the record has no value" if data is None else "the value is empty")
     header = image_header.read(data)

@@ -8,7 +8,7 @@ import numpy as np
 from velox.base.errors import UndecodableImage
 from velox.images import header as image_header
 from velox.images.memory import needed
-from velox.images.pixels import check_size, gate, reduced
+from velox.images.pixels import check_size, gate, quieten, reduced
 
 QUALITY = 80
 
@@ -27,6 +27,7 @@ def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> 
         UndecodableImage: when the bytes are no image, or not all of one.
         ImageTooLarge: when the image claims more than that.
     """
+    quieten()
     header = image_header.read(data)
     if header is None or not header.complete:
         raise UndecodableImage("no image, or not all of one")

@@ -15,11 +15,8 @@ from numpy.typing import NDArray
 
 from velox.base.logs import ThinnedLog
 from velox.base.waiting import delays
+from velox.images.pixels import quieten
 from velox.producer.sources.capture import JPEG, Capture, Item, Unreadable
-
-# FFmpeg names addresses in what it prints, with their credentials. Who sets this wants to see it.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 5.0
@@ -61,6 +58,9 @@ def encoded(frame: NDArray[np.uint8], quality: int) -> bytes:
 @contextmanager
 def opened(location: str | int, api: int) -> Iterator[cv2.VideoCapture | None]:
     """OpenCV's reader of a file, device or address; None if it cannot be opened."""
+    quieten()
+    # FFmpeg names addresses in what it prints, with their credentials. Who sets this wants to see.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
         int(OPEN_TIMEOUT_S * 1000),
