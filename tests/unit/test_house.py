@@ -1,6 +1,7 @@
 """The house: which room may import which, and which room may know which package."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -144,3 +145,13 @@ def test_no_module_imports_a_script(module: str) -> None:
 
 def test_there_is_no_cycle() -> None:
     TopologicalSorter({module: of_the_project(module) for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS | {each: set() for pair in INNER for each in pair}))
+def test_a_room_holds_its_map_and_nothing_else(room: str) -> None:
+    place = ROOT / "velox" / room
+    (only,) = ast.parse((place / "__init__.py").read_text()).body
+    text = ast.literal_eval(only.value) if isinstance(only, ast.Expr) else ""
+    named = set(re.findall(r"^(\w+\.py|\w+/) ", text, re.MULTILINE))
+    there = {each.name for each in place.glob("*.py")} - {"__init__.py"}
+    assert named == there | {f"{each.parent.name}/" for each in place.glob("*/__init__.py")}

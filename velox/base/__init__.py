@@ -1,1 +1,15 @@
-"""What every room stands on: errors, records, logs, how a script begins and ends, waiting."""
+"""What every room stands on.
+
+aside.py        Work that holds up no exit: what runs in a library cannot be told to stop
+ending.py       The end of a process, whatever its threads are doing
+errors.py       Named errors: each says which part failed and whether trying again can help
+files.py        Files that appear whole or not at all
+logs.py         Logging: one line an event on standard error, whatever the C libraries print
+machine.py      What the machine lets this process use: cores, and memory by the C allocator
+native_log.py   What C libraries print on file descriptor 2: a small process of its own reads it
+records.py      What flows through the pipeline: plain, frozen values
+script.py       How a script begins: `--help`, settings, logging, the stop event
+sink_errors.py  Which errors of a sink mean what: not now, not this one, not at all
+terminal.py     Lines that stay, one that lives, and a bar that grows, on a terminal or in a file
+waiting.py      Waiting for what is away, what may hang, the next event, the next look
+"""

@@ -1,1 +1,10 @@
-"""The consumer: from the topic to the stores, committed when it is durable."""
+"""The consumer: from the topic to the stores, committed when it is durable.
+
+assembly.py     What the settings of `consumer.py` ask for, made and joined
+monitoring.py   What tells the world how the consumer is: metrics, probes, the live page
+pipeline.py     The pipeline: one direction, in order
+polling/        Polling: records in, offsets out, through rebalances
+stages/         What happens to a batch between poll and commit
+startup.py      The start of the consumer: it waits for what it needs
+vital_signs.py  What the probes and the gauges look at while the pipeline runs
+"""

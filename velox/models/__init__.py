@@ -1,1 +1,9 @@
-"""Models: the file, the network, the device, the samples that travel with it."""
+"""Models: the file, the network, the device.
+
+architectures.py  The networks that can be trained and run: the classifiers of torchvision
+checkpoint.py     The checkpoint: one file that carries all that rebuilds the model
+device.py         The device that a model runs on, and why a card that is there cannot be used
+engine/           The engine: a model at work, in the form that is fastest and decides the same
+files.py          The files of a model: when there is reason to read them
+samples.py        Images that travel with a checkpoint
+"""

@@ -1,1 +1,9 @@
-"""The settings: what they are, what they may be, and where they come from."""
+"""The settings: what they are, what they may be, and where they come from.
+
+consumer.py          What the consumer reads
+declare.py           Declaring settings: every environment variable that Velox reads, defined once
+kafka_properties.py  Properties of KAFKA_CONFIG that Velox's guarantees rest on: what they may say
+parsers.py           Parsers of settings: what a variable's text must look like
+programs.py          What each program reads; the consumer's settings have a module of their own
+shared.py            Settings that several programs read, and what their values may be
+"""

@@ -1,1 +1,18 @@
-"""Where detections and their images are kept, and how they are read again."""
+"""Where detections and their images are kept, and how they are read again.
+
+choice.py          Which store and which folder of images the settings ask for
+file_errors.py     What each error of the operating system means for an image's file
+folder_listing.py  One look at a large folder, in a thread of its own that leaves the others room
+image_files.py     The matched images on disk: the bytes that came in, the newest so many of them
+image_names.py     The names of the matched images' files: made of a record's id
+interface.py       What a store of detections does, and what reads one: the two interfaces
+mongo.py           Detections in MongoDB: idempotent bulk writes
+mongo_client.py    The client of MongoDB, for the store and the reader alike
+mongo_codes.py     What each error code of MongoDB means
+mongo_errors.py    What MongoDB's errors mean, as Velox's own: by the server's number
+mongo_indexes.py   The indexes of the usual queries: made where the server lets us
+mongo_probe.py     Whether a MongoDB collection would take a document
+mongo_reader.py    Reading the detections in MongoDB, summed up by the server
+sqlite.py          Detections in one SQLite file, the embedded default: written
+sqlite_errors.py   What each error of SQLite means
+"""

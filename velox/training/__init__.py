@@ -1,1 +1,15 @@
-"""Training: from images to a checkpoint that is judged."""
+"""Training: from images to a checkpoint that is judged.
+
+assembly.py          What the settings of `train.py` ask for: the data, the network, the recipe
+calibration.py       Confidences that mean what they say: the temperature of a softmax
+data/                The images that are trained on
+evaluation.py        What a network makes of images that it does not learn from
+fit.py               The epochs of a training: each judged by the validation images
+heads.py             Small classifiers on a network's inner maps
+judgement.py         What a trained network is worth, in figures
+judgement_report.py  A judgement for people: a report as text, and the confusion matrix as a PNG
+model_files.py       What lies beside MODEL_PATH: the lock of who trains
+resume.py            The state of a training between two epochs
+start_weights.py     Weights to start from: a local file's, all but the last layer's
+trainer.py           Training: passes over a data set that fit a network to it
+"""

@@ -1,1 +1,16 @@
-"""The stages between poll and commit: decode, infer, record."""
+"""What happens to a batch between poll and commit.
+
+acceptance.py    A model is accepted before it decides anything, at the start and at every swap
+batch.py         A batch: when it closes, and what it carries from stage to stage
+breaker.py       The breaker: a stage that refuses everything is not the records' fault
+counts.py        What a batch came to, counted once it is durable
+dead_letters.py  Dead letters: records that cannot be classified, stored or told of
+decoder.py       The decode stage: a batch of records to an array of images, on several cores
+model_slot.py    The model in use, and its replacement by a newer one between two batches
+predictor.py     One batch through the engine: a failure is narrowed down to its image
+recorder.py      Making all that a batch came to durable, in the order that loses nothing
+refusals.py      How many of a stage's last records were refused, counted batch by batch
+results.py       Results for other systems: every prediction, match or not, as JSON on a topic
+store_writer.py  Writing to a store until every detection is durable or refused
+topic_sender.py  Sending to a topic of ours, until what it refuses is the fault of the records
+"""

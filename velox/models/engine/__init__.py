@@ -1,1 +1,17 @@
-"""The engine: a model at work on CPU or CUDA, in the form that is fastest and decides the same."""
+"""The engine: a model at work, in the form that is fastest and decides the same.
+
+check.py         Whether a model in fewer bits decides as it does in float32
+classifier.py    The whole way from pixels to the most likely label
+cpu.py           The engine on the CPU: a model in its best form, run in parts on all cores
+cuda.py          The engine on CUDA: one recorded graph for each size of batch
+deprecated.py    The one door to what PyTorch has deprecated: TorchScript and `torch.ao`
+fold.py          Batch normalisations folded into the convolutions before them
+forms.py         The forms of a model on the CPU
+int8.py          A network in 8-bit integers: calibrated after training, weights per channel
+interface.py     The engine as the consumer sees it: a batch of images in
+lanes.py         How a batch reaches a CUDA device: cut to the sizes that are prepared
+onednn.py        A network with each convolution
+torch_engine.py  The engine that runs a checkpoint with PyTorch, on the CPU or on CUDA
+trial.py         Half precision on CUDA: taken where the model decides in it as it does in float32
+workers.py       Threads that run a batch in parts, each part on one core
+"""

@@ -1,1 +1,10 @@
-"""Where images come from: folders, archives, videos, cameras, drawn shapes."""
+"""Where images come from.
+
+capture.py     Where images come from: what a source gives, and what can be asked of every source
+folder.py      A folder as a source: every image in it and below it, the bytes as they are
+image_file.py  Image files, wherever they lie: which file is one
+place.py       One entry of SOURCE: what kind of source it names, what it is known by
+synthetic.py   The synthetic source: drawn shapes without end
+tar.py         A tar archive as a source, read as a stream: from standard input or from a file
+video.py       Video files, and cameras and streams: frames, thinned and encoded
+"""
