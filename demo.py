@@ -23,7 +23,7 @@ from velox.base import script
 from velox.base.errors import SettingError, VeloxError
 from velox.base.terminal import Display
 from velox.base.waiting import Stopped
-from velox.demo import broker as embedded_broker
+from velox.demo import broker
 from velox.demo.programs import (
     STORAGE,
     Child,
@@ -64,7 +64,7 @@ def run(settings: DemoSettings, stop: threading.Event) -> int:
     display.line(f"live page   {address}/")
     try:
         with ExitStack() as opened:
-            bootstrap = opened.enter_context(embedded_broker.running())
+            bootstrap = opened.enter_context(broker.running())
             display.line(f"broker      {bootstrap} (embedded)")
             environment = environment_of_parts(
                 folder=settings.demo_path,

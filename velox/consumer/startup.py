@@ -12,7 +12,7 @@ from velox.base.aside import aside
 from velox.base.errors import CheckpointError, SettingError, StoreRefuses, VeloxError
 from velox.base.waiting import Stopped, until_there
 from velox.kafka.topics import Topics
-from velox.models import checkpoint as model
+from velox.models.checkpoint import Checkpoint, load
 from velox.models.files import Signatures, may_pass, signatures
 from velox.monitoring.health import Health
 from velox.stores.interface import Store
@@ -45,7 +45,7 @@ class Waiting:
         self,
         model_path: Path,
         classes_path: Path,
-        use: Callable[[model.Checkpoint], M] = _itself,
+        use: Callable[[Checkpoint], M] = _itself,
     ) -> M:
         """What is made of the checkpoint, once a usable one lies there.
 
@@ -61,7 +61,7 @@ class Waiting:
             if found in refused:
                 raise refused[found]
             try:
-                return use(model.load(model_path, classes_path))
+                return use(load(model_path, classes_path))
             except CheckpointError as error:
                 if None not in found and not may_pass(error):
                     # To try a model takes seconds: once, as long as its files stay what they are.

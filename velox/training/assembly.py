@@ -15,7 +15,7 @@ from torch import nn
 
 from velox.base.files import write_whole
 from velox.base.terminal import Progress
-from velox.models import checkpoint as model
+from velox.models import checkpoint
 from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
 from velox.models.samples import Samples
@@ -129,7 +129,7 @@ def save(
 ) -> None:
     """Write the report, the confusion matrix, and last the checkpoint."""
     samples = samples_of(splits, settings.seed)
-    checkpoint = Checkpoint(
+    written = Checkpoint(
         architecture=settings.model_arch,
         labels=found.labels,
         input_size=settings.input_size,
@@ -142,7 +142,7 @@ def save(
         temperature=found.temperature,
         samples=samples,
     )
-    saved = model.save(checkpoint, settings.model_path, settings.classes_path)
+    saved = checkpoint.save(written, settings.model_path, settings.classes_path)
     head = {"model": f"{settings.model_path} ({saved.digest})", **facts}
     report = settings.model_path.with_suffix(".report.txt")
     write_whole(report, as_text(found, facts=head, skipped=skipped).encode())
