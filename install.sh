@@ -11,7 +11,8 @@ Installs what Velox runs on into the Python of the image: the packages of requir
 PyTorch is the locked one, with its CUDA libraries, unless the environment says otherwise; the index
 of either holds builds of torch and torchvision, and both come from there.
 
-TORCH_BACKEND     cpu, or one of CUDA such as cu126: uv knows the index
+TORCH_BACKEND     cpu, or one of CUDA such as cu126: uv knows the index. Where that of cpu cannot be
+                  reached it is the locked one, which runs on CPUs as well and is 5 GB larger
 TORCH_INDEX_URL   an index of your own; it wins over TORCH_BACKEND
 PIP_INDEX_URL     where everything else comes from, other than pip's default
 USAGE
@@ -41,9 +42,10 @@ install_torch() {
   grep -oE '^torch(vision)?==[^ ]+' requirements.lock >"$work/locked.txt"
   grep -E '^torch' requirements.txt >"$work/ranges.txt"
   from_index "$work/locked.txt" || from_index "$work/ranges.txt" || {
-    echo "no PyTorch from the index of ${TORCH_INDEX_URL:-$TORCH_BACKEND}. Where pip's index alone can" \
-      "be reached, build with TORCH_BACKEND= (empty): the locked one, with CUDA" >&2
-    return 1
+    echo "no PyTorch from the index of ${TORCH_INDEX_URL:-$TORCH_BACKEND}" >&2
+    if [[ -n "${TORCH_INDEX_URL:-}" || "$TORCH_BACKEND" != cpu ]]; then return 1; fi
+    echo "taking the locked PyTorch: it brings CUDA, and runs on CPUs as well" >&2
+    pip install --require-hashes --requirement requirements.lock
   }
 }
 
