@@ -145,8 +145,9 @@ class _Stream(io.RawIOBase):
     """
 
     def __init__(self, path: str | None, stop: threading.Event) -> None:
-        self._own = path is not None
+        self._own = False  # what could not be opened is closed as well, when it is forgotten
         self._descriptor = STDIN if path is None else os.open(path, os.O_RDONLY)
+        self._own = path is not None
         self._stop = stop
         self._read = 0
         self._size = os.fstat(self._descriptor).st_size

@@ -1,6 +1,7 @@
 import gc
 import io
 import os
+import sys
 import tarfile
 import threading
 import tracemalloc
@@ -10,6 +11,7 @@ import pytest
 
 from tests.rig.pictures import encoded
 from tests.rig.waiting import eventually
+from velox.producer.sources import tar
 from velox.producer.sources.capture import Capture, Item, Unreadable
 from velox.producer.sources.tar import MAX_HEADER_BYTES, Tar
 
@@ -242,3 +244,14 @@ def test_how_far_it_is(tmp_path: Path) -> None:
     assert len(done) == 40
     assert done == sorted(done)
     assert done[0] < 0.5 < done[-1] <= 1.0
+
+
+def test_an_archive_that_is_not_there_is_forgotten_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    with pytest.raises(FileNotFoundError):
+        tar._Stream(str(tmp_path / "none.tar"), threading.Event())
+    gc.collect()
+    assert said == []
