@@ -18,6 +18,9 @@ from confluent_kafka import (
 from tests.rig.waiting import eventually
 
 ANSWER_TIMEOUT_S = 5.0
+ENDS_LIMIT_S = 30.0
+# The client has not heard of the partition, or the broker, frozen for a while, leads it again soon.
+NOT_YET = (KafkaError._UNKNOWN_PARTITION, KafkaError.NOT_LEADER_FOR_PARTITION)
 
 Place = tuple[int, int]
 
@@ -84,17 +87,17 @@ class Tail:
         return [self._end(number) for number in range(self.partitions)]
 
     def _end(self, partition: int) -> int:
-        return eventually(lambda: self._watermarks(partition), ANSWER_TIMEOUT_S, "its ends")[1]
+        return eventually(lambda: self._watermarks(partition), ENDS_LIMIT_S, "its ends")[1]
 
     def _watermarks(self, partition: int) -> tuple[int, int] | None:
-        """The ends of a partition, None while the broker has not told the client of it."""
+        """The ends of a partition, None while no broker tells them."""
         asked = TopicPartition(self.topic, partition)
         try:
             return self._consumer.get_watermark_offsets(
                 asked, timeout=ANSWER_TIMEOUT_S, cached=False
             )
         except KafkaException as error:
-            if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
+            if error.args[0].code() not in NOT_YET:
                 raise
             return None
 
