@@ -20,9 +20,7 @@ from velox.training import fit as train_fit
 from velox.training.data.dataset import Dataset, Held
 from velox.training.evaluation import outputs
 from velox.training.fit import fit
-from velox.training.heads import Heads
 from velox.training.resume import State, StateFile
-from velox.training.start_weights import start_from
 from velox.training.trainer import (
     Recipe,
     Trainer,
@@ -209,24 +207,6 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path: Path, kill_af
     assert equal(weights(resumed), weights(fitted(None)))
 
 
-def test_the_state_of_another_training_is_not_used(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    StateFile(tmp_path / "state", "one").save(
-        State(epochs=1, trainer={}, best={}, best_epoch=0, best_loss=0.1)
-    )
-    assert StateFile(tmp_path / "state", "other").load() is None
-    assert "it belongs to other data or settings" in caplog.text
-    assert StateFile(tmp_path / "state", "one").load() is not None
-
-
-@pytest.mark.parametrize("content", [b"", b"no state", b"PK\x03\x04cut short"])
-def test_a_broken_state_is_not_used(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "state").write_bytes(content)
-    assert StateFile(tmp_path / "state", "one").load() is None
-    assert StateFile(tmp_path / "missing", "one").load() is None
-
-
 class Scripted:
     """A trainer whose epochs have losses on the validation images that are set beforehand."""
 
@@ -271,84 +251,3 @@ def test_it_ends_when_patience_does_and_keeps_the_best(
     )
     assert (found, scripted.done) == (best, done)
     assert scripted.network.bias.tolist() == [best - 1, best - 1]
-
-
-ARCHITECTURE = "shufflenet_v2_x0_5"
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_all_weights_but_the_last_layers_are_taken(tmp_path: Path, wrapped: bool) -> None:
-    given = build(ARCHITECTURE, 1000).state_dict()
-    torch.save({"state_dict": given} if wrapped else given, tmp_path / "weights.pth")
-    started = build(ARCHITECTURE, 3)
-    head = started.state_dict()["fc.weight"].clone()
-    taken = start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
-    own = started.state_dict()
-    assert taken == len(own) - 2
-    assert all(torch.equal(own[name], given[name]) for name in own if not name.startswith("fc."))
-    assert torch.equal(own["fc.weight"], head)
-
-
-def test_the_last_layer_is_not_taken_even_where_it_would_fit(tmp_path: Path) -> None:
-    torch.save(build(ARCHITECTURE, 3).state_dict(), tmp_path / "weights.pth")
-    started = build(ARCHITECTURE, 3)
-    head = started.state_dict()["fc.weight"].clone()
-    start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
-    assert torch.equal(started.state_dict()["fc.weight"], head)
-
-
-def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    torch.save(build("squeezenet1_1", 1000).state_dict(), tmp_path / "weights.pth")
-    with pytest.raises(
-        SettingError, match=rf"^INIT_WEIGHTS=.*does not fit MODEL_ARCH='{ARCHITECTURE}': \d+ of"
-    ):
-        start_from(
-            build(ARCHITECTURE, 3),
-            tmp_path / "weights.pth",
-            architecture=ARCHITECTURE,
-            classes=3,
-        )
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [(None, "No such file"), (b"text", "it is no file of weights"), (b"", "it is no file")],
-)
-def test_a_file_that_holds_no_weights_is_named(
-    tmp_path: Path, content: bytes | None, reason: str
-) -> None:
-    path = tmp_path / "weights.pth"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(SettingError, match=rf"^INIT_WEIGHTS=.*weights\.pth.*{reason}"):
-        start_from(build(ARCHITECTURE, 3), path, architecture=ARCHITECTURE, classes=3)
-
-
-@pytest.mark.parametrize("architecture", ["inception_v3", "googlenet"])
-def test_the_auxiliary_outputs_of_a_file_are_passed_over(tmp_path: Path, architecture: str) -> None:
-    from torchvision import models
-
-    with torch.device("meta"):
-        full = models.get_model(architecture, weights=None, aux_logits=True, init_weights=False)
-    given = {name: torch.zeros(value.shape) for name, value in full.state_dict().items()}
-    torch.save(given, tmp_path / "weights.pth")
-    started = build(architecture, 3)
-    taken = start_from(started, tmp_path / "weights.pth", architecture=architecture, classes=3)
-    assert taken == len(started.state_dict()) - 2
-
-
-def test_inner_maps_are_taught_once_each_and_leave_no_mark_on_the_network() -> None:
-    plain, taught = (build(ARCHITECTURE, 2) for _ in range(2))
-    heads = Heads(taught, size=64, classes=2)
-    taught.train()(torch.rand(2, 3, 64, 64))
-    assert [each.shape for each in heads()] == [(2, 2)] * 3, "maps of 16, 8 and 4 pixels"
-    assert taught.state_dict().keys() == plain.state_dict().keys()
-    with torch.inference_mode():
-        restored = build(ARCHITECTURE, 2)
-        restored.load_state_dict(taught.state_dict())
-        batch = torch.rand(1, 3, 64, 64)
-        assert torch.equal(taught.eval()(batch), restored.eval()(batch))
-
-
-def test_a_network_without_maps_has_no_heads() -> None:
-    assert Heads(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), size=8, classes=2)() == []
