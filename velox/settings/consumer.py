@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from velox.base.errors import SettingError
 from velox.base.records import DEAD_LETTERS
 from velox.settings.declare import setting
-from velox.settings.parsers import SWITCH, Parser, choice, integer, number, text
+from velox.settings.parsers import SWITCH, Parser, choice, integer, number, parts, text
 from velox.settings.shared import GroupSettings, KafkaSettings, ModelSettings, StorageSettings
 
 
 def _labels(value: str) -> frozenset[str]:
-    parts = [part.strip() for part in value.split(",")] if value else []
-    if any(not part for part in parts):
+    r"""`a,b,c` without empty parts; a comma inside a label is written `\,`."""
+    labels = [part.strip() for part in parts(value)] if value else []
+    if not all(labels):
         raise ValueError
-    return frozenset(parts)
+    return frozenset(labels)
 
 
-LABELS = Parser(_labels, "a comma-separated list of labels, or empty for all")
+LABELS = Parser(_labels, r"a comma-separated list of labels (a comma in one: \,), or empty for all")
 OPTIONAL_TOPIC = text(
     r"|(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "1 to 249 of a-z A-Z 0-9 . _ -, or empty"
 )

@@ -7,6 +7,8 @@ allowed, and its meaning; `--help` and the documents' table are made from these 
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from dotenv import dotenv_values
 
-from velox.base.errors import SettingError
+from velox.base.errors import CANNOT_BE_READ, SettingError
 from velox.settings.parsers import NotAllowed, Parser, choice
 
 
@@ -98,7 +100,29 @@ def environment(directory: Path | None = None) -> dict[str, str]:
 
     Args:
         directory: where `.env` is looked for; the working directory by default.
+
+    Raises:
+        SettingError: when there is a `.env` that cannot be read or is not in UTF-8.
     """
     file = (directory or Path.cwd()) / ".env"
-    from_file = {name: value for name, value in dotenv_values(file).items() if value is not None}
-    return {**from_file, **os.environ}
+    text = _text(file) if file.is_file() else ""
+    from_file = dotenv_values(stream=io.StringIO(text)).items()
+    return {**{name: value for name, value in from_file if value is not None}, **os.environ}
+
+
+def _text(file: Path) -> str:
+    """A file's text; editors on Windows mark UTF-8 with three bytes of their own."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise SettingError(f"{file} {CANNOT_BE_READ}: {error.strerror}") from None
+    # Text in UTF-16 is as good as never without them, and may pass for UTF-8 with them.
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content
+    try:
+        if not wide:
+            return content.decode("utf-8-sig")
+        encoding = "UTF-16, as PowerShell's > writes it"
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        encoding = f"another encoding: see its line {line}"
+    raise SettingError(f"{file} is not in UTF-8 but in {encoding}; save it as UTF-8")

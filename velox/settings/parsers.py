@@ -52,6 +52,11 @@ def _require(condition: bool) -> None:
         raise ValueError
 
 
+def parts(value: str) -> list[str]:
+    r"""What commas separate, as it stands; `\,` is a comma inside a part."""
+    return [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", value)]
+
+
 def text(pattern: str, allowed: str) -> Parser:
     """Text that matches a whole regular expression."""
 

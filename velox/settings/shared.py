@@ -16,6 +16,7 @@ from velox.settings.parsers import (
     choices,
     integer,
     number,
+    parts,
     text,
 )
 
@@ -23,15 +24,11 @@ SHAPE_NAMES = ("circle", "square", "triangle", "pentagon", "hexagon", "star", "c
 COLOR_NAMES = ("red", "green", "blue", "yellow", "cyan", "magenta", "orange", "white")
 
 
-def _split(value: str) -> list[str]:
-    return re.split(r"(?<!\\),", value)
-
-
 def _kafka_config(value: str) -> dict[str, str]:
     r"""`name=value,name=value`; a comma inside a value is written `\,`."""
     properties: dict[str, str] = {}
-    for part in _split(value) if value else ():
-        name, equals, content = part.replace("\\,", ",").partition("=")
+    for part in parts(value) if value else ():
+        name, equals, content = part.partition("=")
         name = name.strip()
         if not equals or not re.fullmatch(r"[a-z][a-z0-9._]*", name):
             raise ValueError
@@ -43,10 +40,10 @@ def _kafka_config(value: str) -> dict[str, str]:
 
 def _entries(value: str) -> tuple[str, ...]:
     r"""`a,b,c` without empty parts; a comma inside a part is written `\,`."""
-    parts = tuple(part.strip().replace("\\,", ",") for part in _split(value))
-    if not all(parts) or "\0" in value:
+    entries = tuple(part.strip() for part in parts(value))
+    if not all(entries) or "\0" in value:
         raise ValueError
-    return parts
+    return entries
 
 
 SERVERS = text(r"[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*", "host:port, separated by commas")

@@ -39,3 +39,25 @@ def test_results_need_a_topic_of_their_own(results: str, words: str) -> None:
     assert f"KAFKA_RESULTS_TOPIC='{results}' {words} (KAFKA_TOPIC='mine')" in str(refused.value)
     others = {"KAFKA_TOPIC": "mine", "KAFKA_RESULTS_TOPIC": "mine-results"}
     assert ConsumerSettings.load(others).kafka_results_topic == "mine-results"
+
+
+@pytest.mark.parametrize(
+    ("given", "labels"),
+    [
+        ("", set()),
+        ("red", {"red"}),
+        (" red , green ", {"red", "green"}),
+        (r"tench\, Tinca tinca,goldfish", {"tench, Tinca tinca", "goldfish"}),
+        (r"a\,b\,c", {"a,b,c"}),
+        (r"back\slash", {r"back\slash"}),
+        ('["red"]', {'["red"]'}),
+    ],
+)
+def test_labels_may_hold_commas(given: str, labels: set[str]) -> None:
+    assert ConsumerSettings.load({"TARGET_LABELS": given}).target_labels == labels
+
+
+@pytest.mark.parametrize("given", [",", "red,", "red,,green", " "])
+def test_a_label_is_not_empty(given: str) -> None:
+    with pytest.raises(SettingError, match=r"TARGET_LABELS=.*a comma in one: \\,"):
+        ConsumerSettings.load({"TARGET_LABELS": given})

@@ -54,3 +54,39 @@ def test_settings_are_read_from_the_environment(
     monkeypatch.delenv("BATCH_SIZE", raising=False)
     settings = ConsumerSettings.from_environment()
     assert (settings.kafka_topic, settings.batch_size) == ("of-the-environment", 16)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("BATCH_SIZE=16\r\n".encode("utf-16"), "UTF-16, as PowerShell's > writes it"),
+        ("BATCH_SIZE=16\r\n".encode("utf-16-be"), "UTF-16, as PowerShell's > writes it"),
+        ("BATCH_SIZE=16\n# f\u00fcr\n".encode("latin-1"), "another encoding: see its line 2"),
+    ],
+)
+def test_a_file_in_another_encoding_is_named(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SettingError) as refused:
+        environment(tmp_path)
+    expected = f"{tmp_path / '.env'} is not in UTF-8 but in {words}; save it as UTF-8"
+    assert str(refused.value) == expected
+
+
+def test_the_first_line_counts_where_an_editor_marked_the_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BATCH_SIZE", raising=False)
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfBATCH_SIZE=16\r\nQUEUE_SIZE=64\r\n")
+    assert environment(tmp_path)["BATCH_SIZE"] == "16"
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / ".env").write_text("BATCH_SIZE=16\n")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(SettingError, match=r"\.env cannot be read: Permission denied$"):
+        environment(tmp_path)
