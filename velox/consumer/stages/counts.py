@@ -36,7 +36,10 @@ def count(
     metrics.records.labels("match").inc(len(detections))
     metrics.records.labels("dead_letter").inc(len(dead))
     metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
-    truths = Counter((p.label, _truth(record, batch.labels)) for record, p in batch.predictions)
+    unknown = _unknown_truth(batch.labels)
+    truths = Counter(
+        (p.label, _truth(record, batch.labels, unknown)) for record, p in batch.predictions
+    )
     for (label, truth), times in truths.items():
         metrics.predictions.labels(label, truth).inc(times)
     for label, times in Counter(each.predicted_label for each in detections).items():
@@ -51,9 +54,17 @@ def count(
             metrics.end_to_end.observe(max(0.0, now - record.timestamp_ms / 1000))
 
 
-def _truth(record: Record, labels: Sequence[str]) -> str:
+def _truth(record: Record, labels: Sequence[str], unknown: str) -> str:
     """The record's ground truth as a metric's label; those the model does not know are one."""
     truth = record.header("label")
     if truth is None:
         return NO_TRUTH
-    return truth if truth in labels else UNKNOWN_TRUTH
+    return truth if truth in labels else unknown
+
+
+def _unknown_truth(labels: Sequence[str]) -> str:
+    """Stands for truths that the model does not know; never one of its own labels."""
+    name = UNKNOWN_TRUTH
+    while name in labels:
+        name = f"({name})"
+    return name

@@ -24,6 +24,7 @@ from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.predictor import BisectingPredictor
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Result
+from velox.monitoring import snapshot
 from velox.monitoring.metrics import Metrics
 from velox.stores.image_files import ImageFiles
 from velox.stores.image_names import file_name
@@ -199,9 +200,11 @@ def dead(offset: int) -> DeadLetter:
 
 
 def batch_of(
-    predictions: Sequence[tuple[Record, Prediction]], letters: Sequence[DeadLetter] = ()
+    predictions: Sequence[tuple[Record, Prediction]],
+    letters: Sequence[DeadLetter] = (),
+    labels: tuple[str, ...] = LABELS,
 ) -> Batch:
-    engine = SimpleNamespace(digest="0123456789ab", labels=LABELS)
+    engine = SimpleNamespace(digest="0123456789ab", labels=labels)
     batch = Batch([], BisectingPredictor(engine))
     batch.predictions, batch.dead = list(predictions), list(letters)
     return batch
@@ -507,6 +510,17 @@ def test_predictions_are_counted_by_label_and_truth(parts: Parts) -> None:
     parts.record(batch_of(predicted(0.1, 0.2, 0.3, 0.4, of=records)))
     for truth in ("red", "green", "other", ""):
         assert parts.count("velox_predictions_total", label="red", truth=truth) == 1
+
+
+def test_a_label_named_as_unknown_truths_are_is_not_right_by_that(parts: Parts) -> None:
+    """Ten elephants that the model calls `other`: none is right, whatever its label is called."""
+    elephants = [record(number, headers=(("label", b"elephant"),)) for number in range(10)]
+    others = [record(10, headers=(("label", b"other"),))]
+    called = [(each, Prediction("other", 0.9)) for each in elephants + others]
+    parts.record(batch_of(called, labels=("cat", "other")))
+    figures = snapshot.of(parts.metrics.registry.collect())
+    assert (figures.correct, figures.labelled) == (1, 11)
+    assert parts.count("velox_predictions_total", label="other", truth="(other)") == 10
 
 
 def test_the_mean_confidence_is_that_of_the_last_batch_with_predictions(parts: Parts) -> None:
