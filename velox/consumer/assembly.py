@@ -201,7 +201,7 @@ def _recorder(
 def _models(
     settings: ConsumerSettings, metrics: Metrics, engine: Engine, opened: ExitStack
 ) -> ModelSlot:
-    models = opened.enter_context(closing(ModelSlot(engine, metrics)))
+    models = opened.enter_context(closing(ModelSlot(engine, metrics, settings.target_labels)))
     if settings.model_reload > 0:
         watch = ModelWatch(
             models,

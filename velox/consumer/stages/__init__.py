@@ -12,5 +12,6 @@ recorder.py      Making all that a batch came to durable, in the order that lose
 refusals.py      How many of a stage's last records were refused, counted batch by batch
 results.py       Results for other systems: every prediction, match or not, as JSON on a topic
 store_writer.py  Writing to a store until every detection is durable or refused
+targets.py       Targets that are no labels of the model: they never match
 topic_sender.py  Sending to a topic of ours, until what it refuses is the fault of the records
 """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from velox.base.errors import CheckpointError
 from velox.base.waiting import Periodic
 from velox.consumer.stages.predictor import BisectingPredictor
+from velox.consumer.stages.targets import unknown_targets
 from velox.models.engine.interface import Engine
 from velox.models.files import ModelFiles
 from velox.monitoring.metrics import Metrics
@@ -31,13 +32,17 @@ class ModelSlot:
     Args:
         engine: the first one.
         metrics: shows which model is in use.
+        targets: labels that count as a match; those that a model does not have are logged.
 
     Attributes:
         current: what the next batch is to use.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+    def __init__(
+        self, engine: Engine, metrics: Metrics, targets: frozenset[str] = frozenset()
+    ) -> None:
         self._metrics = metrics
+        self._targets = targets
         self._lock = threading.Lock()
         self._users: Counter[BisectingPredictor] = Counter()
         self._closed = False
@@ -93,6 +98,9 @@ class ModelSlot:
         ).set(1)
         for label in engine.labels:
             self._metrics.matches.labels(label)
+        unknown = unknown_targets(self._targets, engine.labels)
+        if unknown is not None:
+            log.warning("TARGET_LABELS: %s model=%s", unknown, engine.digest)
 
 
 def _close(engine: Engine) -> None:

@@ -105,6 +105,16 @@ def test_the_model_that_is_in_use_already_is_not_made_again(parts: Parts) -> Non
     assert value(metrics, "velox_model_swaps_total") == 0
 
 
+def test_targets_that_the_model_lacks_are_said_at_the_start_and_at_each_swap(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    models = ModelSlot(FakeEngine("old"), Metrics(), frozenset({"a", "A"}))  # type: ignore[arg-type]
+    models.swap(FakeEngine("new"))  # type: ignore[arg-type]
+    said = [each.getMessage() for each in caplog.records if "TARGET_LABELS" in each.getMessage()]
+    words = "TARGET_LABELS: the model has no label 'A' (the nearest is 'a') model="
+    assert said == [f"{words}old", f"{words}new"]
+
+
 def test_an_unchanged_file_is_not_read_again(parts: Parts) -> None:
     files, _, _ = parts
     for _ in range(5):
