@@ -53,7 +53,7 @@ def paused(consumer: Child, stage: str) -> str:
     )
     status, reason = http.get(f"{address(consumer)}/readyz")
     assert status == 503
-    assert reason.startswith(f"paused: {stage} refuses what is known to be good: ")
+    assert reason.startswith(f"paused: {stage} refuses even what is known to be good: ")
     assert health(consumer) == (200, reason)
     return reason
 
@@ -172,7 +172,7 @@ def test_a_model_that_fails_on_any_image_costs_none(scenario: Scenario, tmp_path
     consumer = scenario.joined_consumer({"raise_while": str(fault)})
     fault.touch()
     scenario.send([picture(number) for number in range(RECORDS)])
-    assert "the model fails on any image" in paused(consumer, "infer")
+    assert "the model fails on every image" in paused(consumer, "infer")
     fault.unlink()
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     assert scenario.oracle.check() == {DOCUMENT: RECORDS, DEAD_LETTER: 0, EITHER: 0}

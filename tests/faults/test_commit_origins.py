@@ -89,7 +89,9 @@ def test_a_slow_coordinator_hides_no_commit_of_a_topic_that_is_gone(
         commit(scenario, 30, ANOTHER_TOPIC)
         slow_broker.seconds = SLOW_S
         consumer = scenario.consumer()
-        consumer.wait_for_line("commits unknown partitions=.0. commits=held_back", LIMIT_S)
+        consumer.wait_for_line(
+            "last commits unknown, committing waits for them partitions=.0.", LIMIT_S
+        )
         consumer.wait_for_line("commits known partitions=.0.", LIMIT_S)
         eventually(
             lambda: len(scenario.stored.documents()) == IMAGES,

@@ -39,7 +39,7 @@ def test_a_model_too_slow_to_drain_does_not_hold_up_the_exit(scenario: Scenario)
     slow = scenario.joined_consumer({"seconds_a_batch": 4.0})
     eventually(lambda: metric(slow, "velox_in_flight_images") >= 50, 30, "images in flight")
     scenario.stop(slow)
-    assert "stopped before done" in slow.log
+    assert "stopped with unfinished records" in slow.log
     scenario.consumer()
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()

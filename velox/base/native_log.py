@@ -90,7 +90,7 @@ class Reader:
             self._events.clear()
         self._events[level] += 1
         if self._events[level] == MOST_EVENTS + 1:
-            self._event(level, f"library prints more, not shown for {WINDOW_S:g} s")
+            self._event(level, f"the library prints more, which is hidden for {WINDOW_S:g} s")
         return self._events[level] <= MOST_EVENTS
 
     def _event(self, level: str, text: str) -> None:

@@ -73,7 +73,10 @@ def run(
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILURE
     except MemoryError as error:
-        print(f"error: no memory left, raise the limit of the process: {error}", file=sys.stderr)
+        print(
+            f"error: out of memory, raise the memory limit of this process: {error}",
+            file=sys.stderr,
+        )
         return EXIT_FAILURE
 
 

@@ -178,7 +178,7 @@ class Steady:
             text = f"{type(error).__name__}: {error}"
             if text != self._said:
                 self._said = text
-                self._log.warning("failed=%s, goes on error=%r", self._what, text)
+                self._log.warning("could not %s, trying again later error=%r", self._what, text)
 
 
 class Periodic:

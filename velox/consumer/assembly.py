@@ -247,8 +247,9 @@ def _poller(
 def _say_what_the_breaker_cannot_judge(settings: ConsumerSettings) -> None:
     if settings.breaker_share < NEVER and settings.max_image_pixels < known_good.SIDE**2:
         log.warning(
-            "MAX_IMAGE_PIXELS=%d refuses the image of %d x %d pixels by which the breaker judges: "
-            "images too large could pause this consumer; BREAKER_SHARE=1 switches the breaker off",
+            "MAX_IMAGE_PIXELS=%d is too small for the breaker's own test image of %d x %d pixels: "
+            "many images that are too large could pause this consumer; BREAKER_SHARE=1 switches "
+            "the breaker off",
             settings.max_image_pixels,
             known_good.SIDE,
             known_good.SIDE,

@@ -17,7 +17,7 @@ KAFKA: Table = {
             -194: "_CRIT_SYS_RESOURCE",
             -193: "_RESOLVE",
             -192: "_MSG_TIMED_OUT",
-            -190: "_UNKNOWN_PARTITION: the topic was deleted, or made anew with fewer",
+            -190: "_UNKNOWN_PARTITION: the topic was deleted, or created again with fewer",
             -188: "_UNKNOWN_TOPIC: deleted",
             -187: "_ALL_BROKERS_DOWN",
             -185: "_TIMED_OUT",

@@ -19,13 +19,13 @@ _NO_SUCH_PROTOCOL = (
     "KAFKA_GROUP_PROTOCOL=classic works with every broker"
 )
 _INSTANCE = (
-    "group.instance.id of KAFKA_CONFIG is in use twice: give every process its own, or leave it out"
+    "group.instance.id of KAFKA_CONFIG is in use twice: give every process its own, or remove it"
 )
-_TRANSACTIONAL = "transactional.id of KAFKA_CONFIG is in use twice: leave it out"
+_TRANSACTIONAL = "transactional.id of KAFKA_CONFIG is in use twice: remove it"
 _ADVICE = {
     KafkaError.FENCED_INSTANCE_ID: _INSTANCE,
     KafkaError.UNRELEASED_INSTANCE_ID: (
-        f"{_INSTANCE}; that of a process that was killed is free once its session is over"
+        f"{_INSTANCE}; the id of a killed process is free again once its session has ended"
     ),
     KafkaError.UNSUPPORTED_VERSION: _NO_SUCH_PROTOCOL,
     KafkaError._UNSUPPORTED_FEATURE: _NO_SUCH_PROTOCOL,
@@ -36,9 +36,9 @@ _ADVICE = {
         "the members of KAFKA_CONSUMER_GROUP must agree on KAFKA_GROUP_PROTOCOL and on "
         "partition.assignment.strategy in KAFKA_CONFIG"
     ),
-    KafkaError.INVALID_GROUP_ID: "the broker does not take this KAFKA_CONSUMER_GROUP",
+    KafkaError.INVALID_GROUP_ID: "the broker does not accept this KAFKA_CONSUMER_GROUP",
     KafkaError.GROUP_MAX_SIZE_REACHED: (
-        "KAFKA_CONSUMER_GROUP has as many members as the broker's group.max.size allows"
+        "KAFKA_CONSUMER_GROUP is full: the broker's group.max.size allows no more members"
     ),
     KafkaError.INVALID_SESSION_TIMEOUT: (
         "session.timeout.ms in KAFKA_CONFIG must be within the broker's "
@@ -52,12 +52,12 @@ _ADVICE = {
         "KAFKA_TOPIC, and to WRITE its dead letters and KAFKA_RESULTS_TOPIC"
     ),
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: (
-        "allow the user of KAFKA_CONFIG IDEMPOTENT_WRITE on the cluster, or WRITE on the topic"
+        "allow the user of KAFKA_CONFIG IDEMPOTENT_WRITE on the cluster or WRITE on the topic"
     ),
     KafkaError.OFFSET_METADATA_TOO_LARGE: (
-        "the broker's offset.metadata.max.bytes must allow 256, and has 4096 by default"
+        "set the broker's offset.metadata.max.bytes to 256 or more; its default is 4096"
     ),
-    KafkaError.TOPIC_EXCEPTION: "the broker does not take this name: check KAFKA_TOPIC",
+    KafkaError.TOPIC_EXCEPTION: "the broker does not accept this name: check KAFKA_TOPIC",
     KafkaError._AUTHENTICATION: _CREDENTIALS,
     KafkaError.SASL_AUTHENTICATION_FAILED: _CREDENTIALS,
     KafkaError.UNSUPPORTED_SASL_MECHANISM: _CREDENTIALS,

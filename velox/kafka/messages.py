@@ -78,7 +78,7 @@ def _headers(message: Message) -> Headers:
         return cast(Headers, tuple(_read_headers(message) or ()))
     except (SystemError, UnicodeDecodeError):
         trouble.warning(
-            "headers dropped partition=%s offset=%s reason='a name is not UTF-8'",
+            "headers dropped partition=%s offset=%s reason='a header name is not UTF-8'",
             message.partition(),
             message.offset(),
         )

@@ -27,10 +27,10 @@ from velox.kafka.refused_batches import TOO_LARGE
 UNKNOWN_TRIES = 10
 REMEDIES: Mapping[int, str] = {
     KafkaError.UNSUPPORTED_COMPRESSION_TYPE: (
-        "take compression.type out of KAFKA_CONFIG, this broker does not know it"
+        "remove compression.type from KAFKA_CONFIG: this broker does not know that compression"
     ),
     KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT: (
-        "raise its message.format.version to 0.11 or newer, which has headers"
+        "raise the topic's message.format.version to 0.11 or newer, which has headers"
     ),
 }
 
@@ -137,12 +137,15 @@ class Outbox(Generic[T]):
     def _smaller(self, item: T, message: Outgoing, error: KafkaError) -> bool:
         """Go on with an item's next form; False where there is none, and it is given up."""
         name = self._identity(item)
-        reason = f"{self._name} refuses its {message.size} bytes: {error.str()} ({error.name()})"
+        why = f"{error.str()} ({error.name()})"
+        reason = f"{self._name} refuses a message of {message.size} bytes: {why}"
         self._tries.pop(name, None)
         form = self._form.get(name, 0) + 1
         if form < len(self._forms):
             self._form[name] = form
-            self._trouble.warning("sending less of id=%s reason=%r", name, reason)
+            self._trouble.warning(
+                "message refused, sending it again with less in it id=%s reason=%r", name, reason
+            )
             return True
         self._forget(item)
         self._refused.append((item, MessageRefused(reason)))

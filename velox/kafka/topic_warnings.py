@@ -21,14 +21,14 @@ def why(refusal: KafkaError) -> str:
 
 def say_refused(topic: str, what: str, refusal: KafkaError) -> None:
     """That the broker does not do what it was asked for."""
-    log.warning("topic=%s cannot=%r reason=%r", topic, what, why(refusal))
+    log.warning("could not %s topic=%s reason=%r", what, topic, why(refusal))
 
 
 def say_partitions(topic: str, there: int, wanted: int, reason: str) -> None:
     """That there are fewer partitions than asked for."""
     log.warning(
-        "topic=%s partitions=%d wanted=%d (KAFKA_PARTITIONS): no more consumers than partitions "
-        "have work; %s",
+        "topic=%s partitions=%d wanted=%d (KAFKA_PARTITIONS): further consumers than there are "
+        "partitions have no work; %s",
         topic,
         there,
         wanted,
@@ -39,7 +39,7 @@ def say_partitions(topic: str, there: int, wanted: int, reason: str) -> None:
 def say_limit(topic: str, name: str, there: str | None, wanted: int, reason: str) -> None:
     """That a limit is lower than asked for."""
     log.warning(
-        "topic=%s %s=%s wanted=%d: the broker refuses what is larger; %s",
+        "topic=%s %s=%s wanted=%d: the broker refuses larger messages; %s",
         topic,
         name,
         there,

@@ -110,7 +110,7 @@ class Topics:
         """
         cluster = self._metadata(topic)
         if not _has_controller(cluster):
-            raise BrokerUnavailable(f"the cluster has no controller {cluster.controller_id} now")
+            raise BrokerUnavailable("the cluster has no controller at the moment")
         asked = self._admin.describe_topics(
             TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
         )
@@ -121,7 +121,9 @@ class Topics:
             raise BrokerUnavailable(f"topic {topic}: {told(error.args[0], self._log)}") from None
         except TimeoutError:
             # The client has limits of its own, but may not have run meanwhile.
-            raise BrokerUnavailable(f"topic {topic}: no answer to its description") from None
+            raise BrokerUnavailable(
+                f"topic {topic}: the broker did not answer in time what it is"
+            ) from None
         self.cluster_id = cluster.cluster_id or self.cluster_id
         return found
 
@@ -151,7 +153,13 @@ class Topics:
             there = self.partitions(topic)
         for name, (limit, least) in self._too_small(topic, config).items():
             if ConfigSource(limit.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG:
-                say_limit(topic, name, limit.value, least, "it was set on the topic itself")
+                say_limit(
+                    topic,
+                    name,
+                    limit.value,
+                    least,
+                    "it was set on the topic itself",
+                )
             elif refusal := self._set(topic, name, least):
                 say_limit(topic, name, limit.value, least, why(refusal))
         return there
@@ -202,7 +210,7 @@ class Topics:
         try:
             return dict(asked[resource].result(timeout=2 * REQUEST_TIMEOUT_S))
         except (KafkaException, TimeoutError) as error:
-            log.info("topic=%s limits=unknown reason=%r", topic, str(error))
+            log.info("topic=%s limits could not be read reason=%r", topic, str(error))
             return {}
 
     def _set(self, topic: str, name: str, number: int) -> KafkaError | None:

@@ -115,7 +115,7 @@ class Metrics:
         )
         self.breaker_open = gauge(
             "velox_breaker_open",
-            "1 while batches are held because the stage refuses what is known to be good.",
+            "1 while batches are held because the stage refuses even what is known to be good.",
             "stage",
         )
         self.breaker_probes = counter(

@@ -42,7 +42,7 @@ def test_a_library_that_repeats_itself_does_not_fill_the_log() -> None:
     read = Read()
     events = read.take(*[b"again\n"] * 1000)
     assert len(events) == MOST_EVENTS + 1
-    assert events[-1] == "WARNING library prints more, not shown for 60 s"
+    assert events[-1] == "WARNING the library prints more, which is hidden for 60 s"
     odd = b"Corrupt JPEG data: bad Huffman code\n"
     events = read.take(LEVEL + b"DEBUG\n", *[odd] * 1000)
     assert len(events) == MOST_EVENTS + 1, "the one crowds out the other in neither direction"

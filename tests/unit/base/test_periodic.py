@@ -17,7 +17,7 @@ def periodic(step: object, **more: object) -> Periodic:
         step,  # type: ignore[arg-type]
         name="periodic",
         log=logging.getLogger("test"),
-        what="a step",
+        what="take a step",
         **{"every": 0.01, **more},  # type: ignore[arg-type]
     )
 
@@ -40,7 +40,7 @@ def test_steps_go_on_after_one_that_failed_and_the_same_error_is_said_once(
     looking.close(LIMIT_S)
     assert not looking._thread.is_alive()
     assert [record.getMessage() for record in caplog.records] == [
-        "failed=a step, goes on error='ValueError: odd'"
+        "could not take a step, trying again later error='ValueError: odd'"
     ]
 
 

@@ -73,7 +73,7 @@ def test_a_lack_of_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> Non
 
     assert run(body) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: no memory left, raise the limit")
+    assert line.startswith("error: out of memory, raise the memory limit")
 
 
 def test_a_bug_is_not_hidden() -> None:

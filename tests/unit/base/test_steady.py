@@ -18,4 +18,6 @@ def test_an_error_is_logged_once_until_it_is_another_one_or_all_is_well(
     for text in ("a", "a", "b", "", "b", "b"):
         steady.do(lambda text=text: fails(text) if text else None)  # type: ignore[misc]
     said = [each.getMessage() for each in caplog.records]
-    assert said == [f"failed=look, goes on error='ValueError: {text}'" for text in "abb"]
+    assert said == [
+        f"could not look, trying again later error='ValueError: {text}'" for text in "abb"
+    ]

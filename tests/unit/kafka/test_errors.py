@@ -62,7 +62,7 @@ def test_a_fenced_member_is_told_once_and_what_to_do() -> None:
     assert explained(FENCED) == (
         "Broker: Static consumer fenced by other consumer with same group.instance.id: "
         "group.instance.id of KAFKA_CONFIG is in use twice: give every process its own, "
-        "or leave it out"
+        "or remove it"
     )
 
 

@@ -74,7 +74,7 @@ def test_of_a_batch_that_is_refused_only_the_guilty_is_blamed(code: int) -> None
         left = retried(box, left)
     ((item, reason),) = box.refused()
     assert item == "b"
-    assert str(reason).startswith("topic t (T) refuses its 3 bytes: ")
+    assert str(reason).startswith("topic t (T) refuses a message of 3 bytes: ")
     assert KafkaError(code).name() in str(reason)
     assert box.refused() == [], "said once"
 
@@ -154,8 +154,11 @@ def test_after_a_batch_with_a_guilty_one_there_are_more() -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (KafkaError.UNSUPPORTED_COMPRESSION_TYPE, "; take compression.type out of KAFKA_CONFIG"),
-        (KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT, "; raise its message.format.version to 0.11"),
+        (KafkaError.UNSUPPORTED_COMPRESSION_TYPE, "; remove compression.type from KAFKA_CONFIG"),
+        (
+            KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+            "; raise the topic's message.format.version to 0.11",
+        ),
         (KafkaError.INVALID_REQUIRED_ACKS, "required acks value$"),
     ],
 )

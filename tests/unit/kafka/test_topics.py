@@ -174,7 +174,7 @@ def test_an_identity_that_is_never_told_is_not_waited_for(
         admin, "describe_topics", lambda *_, **__: {"images": Future()}, raising=False
     )
     admin.there["images"] = 3
-    with pytest.raises(BrokerUnavailable, match="topic images: no answer"):
+    with pytest.raises(BrokerUnavailable, match="topic images: the broker did not answer in time"):
         made.identity("images")
 
 
@@ -183,7 +183,7 @@ def test_no_identity_is_waited_for_where_there_is_no_controller(
 ) -> None:
     admin.there = {"t": 1}
     admin.controller = 0
-    with pytest.raises(BrokerUnavailable, match="no controller 0"):
+    with pytest.raises(BrokerUnavailable, match="no controller at the moment"):
         made.identity("t")
 
 
@@ -215,7 +215,7 @@ def test_a_refusal_is_logged_and_what_there_is_counts(
     assert "topic=t partitions=3 wanted=8 (KAFKA_PARTITIONS): " in caplog.text
     del admin.there["t"]
     assert ensure(made) == 0
-    assert "topic=t cannot='create'" in caplog.text
+    assert "could not create topic=t reason=" in caplog.text
 
 
 def test_a_limit_that_the_cluster_does_not_allow_does_not_stop_the_creation(

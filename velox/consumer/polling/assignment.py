@@ -97,7 +97,9 @@ class Assignment:
         call_within(LOOK_TIMEOUT_S, self._topic_watch.look)
         self.origins.assign(told, _metadata(told))
         if unknown := numbers - told.keys():
-            log.warning("commits unknown partitions=%s commits=held_back", sorted(unknown))
+            log.warning(
+                "last commits unknown, committing waits for them partitions=%s", sorted(unknown)
+            )
             self.origins.ask(unknown)
             self._lookup.want({number: self._ledger.epoch(number) for number in unknown})
         log.info("partitions assigned=%s now=%s", sorted(numbers), sorted(self.numbers))
@@ -144,7 +146,7 @@ class Assignment:
         """Take commits that were not told when their partitions were taken."""
         if not (told := self._lookup.told()):
             return
-        log.info("commits known partitions=%s", sorted(told))
+        log.info("last commits known, committing again partitions=%s", sorted(told))
         self.origins.assign(told, _metadata(told))
         foreign = self.origins.foreign()
         for number, offset in _offsets(told).items():
@@ -169,7 +171,7 @@ class Assignment:
         if not self._gone.overdue(self.numbers):
             return False
         gone = sorted(self.numbers - self.present)
-        log.warning("partitions gone=%s group=joined_anew", gone)
+        log.warning("partitions deleted, joining the group again partitions=%s", gone)
         return True
 
     def _seek(self, number: int, offset: int) -> None:

@@ -135,7 +135,7 @@ class Commits:
                 self._failed(error.args[0])
 
         if not call_within(LAST_TIMEOUT_S, commit):
-            log.warning("commit unanswered timeout_s=%g", LAST_TIMEOUT_S)
+            log.warning("commit not answered in time timeout_s=%g", LAST_TIMEOUT_S)
 
     def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """What the broker answered to a commit."""

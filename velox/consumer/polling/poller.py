@@ -206,12 +206,12 @@ class Poller:
         """Fetch no more than there is room for."""
         if self._assignment.paused and self._ledger.half_empty():
             self._assignment.resume()
-            log.info("polling=resumed in_flight=%d", self._ledger.images)
+            log.info("polling resumed in_flight=%d", self._ledger.images)
         elif not self._assignment.paused and not self._ledger.wait_for_room(PATIENCE_S):
             self._assignment.pause()
             self._metrics.pauses.inc()
             log.info(
-                "polling=paused in_flight=%d bytes=%d", self._ledger.images, self._ledger.bytes
+                "polling paused in_flight=%d bytes=%d", self._ledger.images, self._ledger.bytes
             )
         else:
             self._assignment.settle()
@@ -233,7 +233,10 @@ class Poller:
 
     def _on_revoke(self, numbers: set[int]) -> None:
         if not self._ledger.wait_until_done(numbers, self._drain_timeout):
-            log.warning("revoked before done partitions=%s", sorted(numbers))
+            log.warning(
+                "revoked with unfinished records partitions=%s",
+                sorted(numbers),
+            )
         self._commits.commit(numbers)
         self._assignment.give_up(numbers, "revoked")
 
@@ -245,9 +248,12 @@ class Poller:
             self._turned = self._clock()
             self._ledger.wait_until_done(self._assignment.numbers, POLL_TIMEOUT_S)
             if (message := self._consumer.poll(0)) is not None and message.error() is None:
-                log.debug("left unread offset=%d", message.offset())
+                log.debug(
+                    "not taken while stopping offset=%d",
+                    message.offset(),
+                )
         if self._ledger.images:
-            log.warning("stopped before done in_flight=%d", self._ledger.images)
+            log.warning("stopped with unfinished records in_flight=%d", self._ledger.images)
         # Leaving the group revokes the partitions, which is not to wait a second time.
         self._ledger.abandon()
         self._commits.commit_now(self._assignment.numbers)

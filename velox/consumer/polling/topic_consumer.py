@@ -70,7 +70,7 @@ class TopicConsumer:
     def close(self) -> None:
         """Leave the group for good, within a bound."""
         if not call_within(CLOSE_TIMEOUT_S, self.client.close):
-            log.warning("group not left in time timeout_s=%g", CLOSE_TIMEOUT_S)
+            log.warning("could not leave the group in time timeout_s=%g", CLOSE_TIMEOUT_S)
 
     def poll(self, timeout: float) -> Message | None:
         """The next message or error, waiting for it at most so many seconds.
@@ -97,7 +97,7 @@ class TopicConsumer:
         try:
             self.client.seek(TopicPartition(self._topic, number, offset))
         except KafkaException as error:
-            log.debug("no seek partition=%d reason=%r", number, error.args[0].str())
+            log.debug("could not seek partition=%d reason=%r", number, error.args[0].str())
             return False
         return True
 
@@ -111,7 +111,7 @@ class TopicConsumer:
             asked = self._partitions(numbers)
             return told_of(self.client.committed(asked, timeout=COMMITTED_TIMEOUT_S))
         except KafkaException as error:
-            log.warning("committed offsets unknown reason=%r", error.args[0].str())
+            log.warning("committed offsets could not be read reason=%r", error.args[0].str())
             return {}
 
     def positions(self, numbers: Iterable[int]) -> dict[int, int]:

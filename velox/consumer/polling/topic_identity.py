@@ -55,7 +55,7 @@ class TopicWatch:
             every=interval,
             name="topic-watch",
             log=log,
-            what="look at the topic's identity",
+            what="look up the topic's identity",
             at_once=True,
         )
 
@@ -76,7 +76,7 @@ class TopicWatch:
             self.count = self._count()
             self.known = self._identity()
         except BrokerUnavailable as error:
-            log.debug("topic identity unknown reason=%r", str(error))
+            log.debug("topic identity could not be looked up reason=%r", str(error))
 
     def _count(self) -> int | None:
         try:

@@ -82,7 +82,9 @@ def _answers(predictor: BisectingPredictor, images: Pixels) -> NDArray[np.int64]
         raise ValueError(str(failure))
     least, most = float(confidences.min()), float(confidences.max())
     if least < 0 or most > 1 + 1e-3:
-        raise ValueError(f"its confidences are no probabilities: from {least:g} to {most:g}")
+        raise ValueError(
+            f"its confidences are not probabilities: they go from {least:g} to {most:g}"
+        )
     return indices
 
 
@@ -91,19 +93,21 @@ def _judge(predictor: BisectingPredictor, samples: Samples, checkpoint: Checkpoi
     pixels, targets = samples.pixels(), np.asarray(samples.targets)
     expected_size = (predictor.engine.input_size,) * 2
     if pixels.shape[1:3] != expected_size:
-        raise ValueError(f"its samples have {pixels.shape[1:3]} pixels, its input {expected_size}")
+        raise ValueError(
+            f"its samples have {pixels.shape[1:3]} pixels, but its input has {expected_size}"
+        )
     started, right, tried = time.monotonic(), 0, 0
     while tried < len(pixels) and (not tried or time.monotonic() - started < LONGEST_S):
         rows = slice(tried, tried + _BATCH)
         right += int((_answers(predictor, pixels[rows]) == targets[rows]).sum())
         tried = min(len(pixels), rows.stop)
     accuracy = right / tried
-    log.info("samples=%d of=%d accuracy=%.4f", tried, len(pixels), accuracy)
+    log.info("model tried on samples=%d of=%d accuracy=%.4f", tried, len(pixels), accuracy)
     floor = least_accuracy(checkpoint.metrics, tried, of=len(pixels))
     if floor is not None and accuracy < floor:
         raise ValueError(
-            f"of {tried} samples it gets {accuracy:.4f} right, which after its training must not "
-            f"be below {floor:.4f}"
+            f"its accuracy on {tried} samples is {accuracy:.4f}, but its training metrics demand "
+            f"at least {floor:.4f}"
         )
 
 

@@ -95,7 +95,7 @@ class Breaker:
         """Why batches are held, None if none is."""
         for stage in self._stages.values():
             if stage.held:
-                return f"paused: {stage.name} refuses what is known to be good: {stage.reason}"
+                return f"paused: {stage.name} refuses even what is known to be good: {stage.reason}"
         return None
 
     def until_taken(self, name: str, attempt: Callable[[], T], *, told: Told[T], probe: Probe) -> T:
@@ -165,8 +165,8 @@ class Breaker:
             ended = self._clock()
             stage.trusted_until = ended + TIMES_AS_LONG * (ended - began)
             self._log.warning(
-                "records are refused, and what is known to be good is not: "
-                "they are dead-lettered stage=%s share=%.2f",
+                "many records are refused, but what is known to be good is not: "
+                "the refused records are dead-lettered stage=%s share=%.2f",
                 stage.name,
                 share,
             )
@@ -195,7 +195,7 @@ class Breaker:
         began = self._clock()
         stage.reason = _text(fault)
         log.error(
-            "breaker open: nothing is dead-lettered or committed until the fault is mended "
+            "breaker open: nothing is dead-lettered or committed until the fault is fixed "
             "stage=%s reason=%r",
             stage.name,
             stage.reason,
@@ -227,7 +227,7 @@ class Breaker:
                 stage.reason,
             )
         if self._abort.wait(LONGEST_PAUSE_S * (0.5 + 0.5 * random.random())):
-            raise Stopped(f"stopped while {stage.name} refuses what is known to be good")
+            raise Stopped(f"stopped while {stage.name} refuses even what is known to be good")
 
 
 def _text(fault: Exception) -> str:

@@ -46,7 +46,7 @@ class DeadLetters:
             AcknowledgedProducer(
                 topic=self.topic, bootstrap=bootstrap, extra=extra, role="dead-letters"
             ),
-            name=f"dead-letter topic {self.topic} (KAFKA_TOPIC's)",
+            name=f"dead-letter topic {self.topic} (of KAFKA_TOPIC)",
             identity=lambda letter: f"{letter.record.id}:{letter.stage}",
             forms=(_whole, _without_value, _place_and_reason),
         )

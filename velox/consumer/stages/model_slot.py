@@ -108,7 +108,7 @@ def _close(engine: Engine) -> None:
     try:
         engine.close()
     except Exception as error:
-        log.warning("model not closed digest=%s reason=%r", engine.digest, str(error))
+        log.warning("old model could not be closed digest=%s reason=%r", engine.digest, str(error))
 
 
 class ModelWatch:
@@ -174,10 +174,10 @@ class ModelWatch:
         if first:
             self._metrics.model_refusals.inc()
         if again is None:
-            log.error("model refused, the old one stays reason=%r", str(error))
+            log.error("new model refused, keeping the old one reason=%r", str(error))
         else:
             log.warning(
-                "model not taken, the old one stays, next_try_s=%g error=%s reason=%r",
+                "new model not loaded, keeping the old one next_try_s=%g error=%s reason=%r",
                 again * self._interval,
                 type(error).__name__,
                 str(error),

@@ -77,7 +77,9 @@ class BisectingPredictor:
                 "inference failed images=%d error=%s: %s", count, type(error).__name__, error
             )
             if count == 1 and isinstance(error, EngineOutOfMemory):
-                raise EngineBroken("the device has no memory for a single image") from error
+                raise EngineBroken(
+                    "the device does not have enough memory for a single image"
+                ) from error
             if count == 1:
                 failures[rows.start] = InferenceFailed(f"{type(error).__name__}: {error}")
                 return
@@ -102,7 +104,7 @@ class BisectingPredictor:
                 self._fill(images, slice(row, row + 1), indices, confidences, failures)
                 continue
             failures[int(row)] = InferenceFailed(
-                f"the model's answer is no label with a probability: label {indices[row]}, "
+                f"the model's answer is not a label with a probability: label {indices[row]}, "
                 f"confidence {confidences[row]}"
             )
             indices[row], confidences[row] = -1, 0
@@ -116,6 +118,6 @@ class BisectingPredictor:
         try:
             answer = self.engine.predict(np.zeros((1, size, size, 3), np.uint8))
         except Exception as error:
-            raise EngineBroken(f"the model fails on any image: {failure}") from error
+            raise EngineBroken(f"the model fails on every image: {failure}") from error
         if not self._sensible(*answer).all():
-            raise EngineBroken(f"the model fails on any image: {failure}")
+            raise EngineBroken(f"the model fails on every image: {failure}")

@@ -154,9 +154,9 @@ class Recorder:
             self._metrics.image_write_errors.inc()
             alone = verdict_of(FILES, error.errno) is Verdict.NOT_THIS_ONE
             self._trouble_log.warning(
-                "image not written, others are: id=%s reason=%r"
+                "image not written, only this one fails id=%s reason=%r"
                 if alone
-                else "image not written, nor others while this lasts: id=%s reason=%r",
+                else "image not written, and none will be while this lasts id=%s reason=%r",
                 record.id,
                 str(error),
             )

@@ -102,7 +102,7 @@ class TopicSender:
             nonlocal left
             left = to.send(left)
             if left:
-                raise BrokerUnavailable(f"{len(left)} messages to {to.topic} not acknowledged")
+                raise BrokerUnavailable(f"{len(left)} messages to {to.topic} were not acknowledged")
 
         def again(error: Exception) -> None:
             failed()

@@ -58,7 +58,7 @@ class LiveState:
         self.read()
         # A page that stands still is better than a pipeline that does.
         self._reading = Periodic(
-            self.read, every=EVERY_S, name="live-page", log=log, what="update of the live page"
+            self.read, every=EVERY_S, name="live-page", log=log, what="update the live page"
         )
 
     def start(self) -> None:

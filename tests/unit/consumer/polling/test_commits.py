@@ -266,7 +266,7 @@ def test_the_last_commit_is_waited_for_within_a_bound(
     parts.finish(4)
     parts.commits.commit_now({0})
     assert limits == [commits.LAST_TIMEOUT_S]
-    assert "commit unanswered" in caplog.text
+    assert "commit not answered in time" in caplog.text
     assert parts.ledger.uncommitted() == {0: 5}
 
 

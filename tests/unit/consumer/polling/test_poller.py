@@ -391,7 +391,7 @@ def test_a_revocation_that_cannot_wait_commits_nothing_of_it(
     parts.run(
         parts.rebalance("assign", 0), found(5), parts.rebalance("revoke", 0), parts.finish, nothing
     )
-    assert "revoked before done partitions=[0]" in caplog.text
+    assert "revoked with unfinished records partitions=[0]" in caplog.text
     assert parts.consumer.told("commit") == []
 
 
@@ -487,7 +487,7 @@ def test_while_a_commit_is_not_known_its_partition_is_read_and_not_committed(
     )
     assert parts.consumer.told("commit")[0] == {0: 6}
     assert parts.consumer.told("seek") == []
-    assert "commits unknown partitions=[0]" in caplog.text
+    assert "last commits unknown, committing waits for them partitions=[0]" in caplog.text
 
 
 def test_a_commit_that_is_told_late_and_of_another_topic_is_no_place_to_go_on_from(
@@ -602,7 +602,7 @@ def test_partitions_that_are_gone_are_not_read_nor_lag_and_the_group_is_joined_a
     assert parts.consumer.told("seek") == [(0, OFFSET_BEGINNING)]
     assert [call[0] for call in parts.consumer.calls].count("unsubscribe") == 1
     assert parts.consumer.told("subscribe") == [["image_data"]] * 2
-    assert "partitions gone=[1] group=joined_anew" in caplog.text
+    assert "partitions deleted, joining the group again partitions=[1]" in caplog.text
 
 
 # Backpressure.
@@ -678,7 +678,7 @@ def test_the_end_has_a_bound_and_leaving_does_not_wait_again(
     parts.run(parts.rebalance("assign", 0), found(5))
     assert parts.clock.now - began == pytest.approx(DRAIN_S, abs=0.2)
     assert parts.ledger.abandoned
-    assert "stopped before done in_flight=1" in caplog.text
+    assert "stopped with unfinished records in_flight=1" in caplog.text
     assert parts.consumer.told("commit") == []
     assert parts.consumer.calls[-1] == ("close",)
 

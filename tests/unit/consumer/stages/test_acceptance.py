@@ -59,7 +59,9 @@ def test_a_model_that_is_as_right_as_in_training_is_accepted() -> None:
 
 
 def test_a_model_that_became_worse_is_refused_by_the_name_of_its_file() -> None:
-    with pytest.raises(CheckpointError, match=r"models/model\.pth is not accepted: of 400 samples"):
+    with pytest.raises(
+        CheckpointError, match=r"models/model\.pth is not accepted: its accuracy on 400 samples"
+    ):
         accept(Telling(0.05), checkpoint(sample_accuracy=1.0), PATH)
 
 
@@ -86,7 +88,7 @@ def test_what_is_no_probability_is_refused(confidence: float) -> None:
 def test_a_model_that_fails_is_refused() -> None:
     engine = Telling()
     engine.broken = True
-    with pytest.raises(CheckpointError, match="fails on any image: RuntimeError: device lost"):
+    with pytest.raises(CheckpointError, match="fails on every image: RuntimeError: device lost"):
         accept(engine, checkpoint(), PATH)
 
 

@@ -29,7 +29,7 @@ class Stage:
     """A stage that records come to, and a breaker before its dead letters.
 
     Attributes:
-        refuses: why it refuses what is known to be good, None if it takes it.
+        refuses: why it refuses even what is known to be good, None if it takes it.
         asked: how often that was tried.
         at_probe: happens each time.
     """
@@ -172,7 +172,7 @@ def test_the_batch_is_tried_again_until_ours_passes(
     stage.at_probe = at_probe
     assert stage.batch(0, *[LARGE] * 8) == 8, "they are the records' fault by then"
     assert seen[0] == (None, 0)
-    why = "paused: decode refuses what is known to be good: ImageTooLarge: too many pixels"
+    why = "paused: decode refuses even what is known to be good: ImageTooLarge: too many pixels"
     assert seen[1:] == [(why, 1)] * 4
     assert (stage.breaker.paused(), stage.count("velox_breaker_open")) == (None, 0)
     assert stage.count("velox_breaker_probes_total", outcome="refused") == 4

@@ -105,7 +105,7 @@ def test_those_not_acknowledged_come_back(topic: DeadLetters) -> None:
 
 def test_none_acknowledged_is_a_broker_that_is_away(topic: DeadLetters) -> None:
     with pytest.raises(
-        BrokerUnavailable, match=r"dead-letter topic image_data-dlt \(KAFKA_TOPIC's\): "
+        BrokerUnavailable, match=r"dead-letter topic image_data-dlt \(of KAFKA_TOPIC\): "
     ):
         topic.send([letter(1, b"away"), letter(2, b"away")])
 
@@ -176,7 +176,7 @@ def test_one_that_is_refused_even_so_is_told_of(topic: DeadLetters) -> None:
     assert topic.send([bad]) == []
     ((refused, reason),) = topic.refused()
     assert refused is bad
-    assert "dead-letter topic image_data-dlt (KAFKA_TOPIC's) refuses its" in str(reason)
+    assert "dead-letter topic image_data-dlt (of KAFKA_TOPIC) refuses a message of" in str(reason)
 
 
 def test_a_reason_that_is_no_text_is_written_all_the_same(topic: DeadLetters) -> None:

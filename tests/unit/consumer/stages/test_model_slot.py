@@ -232,7 +232,7 @@ def test_a_model_that_cannot_be_closed_is_let_go_of(caplog: pytest.LogCaptureFix
     models.current.engine.close = None  # type: ignore[assignment, method-assign]
     models.swap(FakeEngine("new"))  # type: ignore[arg-type]
     assert models.current.engine.digest == "new"
-    assert "model not closed digest=old" in caplog.text
+    assert "old model could not be closed digest=old" in caplog.text
 
 
 PASSING = [

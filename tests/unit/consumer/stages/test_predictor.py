@@ -66,7 +66,7 @@ def test_images_that_all_fail_are_guilty_if_a_blank_one_passes() -> None:
 
 def test_an_engine_that_fails_on_a_blank_image_is_broken() -> None:
     predictor, _ = made(broken=True)
-    with pytest.raises(EngineBroken, match="fails on any image: RuntimeError: device lost"):
+    with pytest.raises(EngineBroken, match="fails on every image: RuntimeError: device lost"):
         predictor.predict(images(1, 2))
 
 
@@ -107,7 +107,7 @@ def test_later_batches_start_no_larger_than_what_fit_and_grow_back() -> None:
 
 def test_no_memory_for_one_image_is_no_fault_of_the_image() -> None:
     predictor, engine = made(capacity=0)
-    with pytest.raises(EngineBroken, match="no memory for a single image"):
+    with pytest.raises(EngineBroken, match="enough memory for a single image"):
         predictor.predict(images(1, 2))
     assert engine.batches == [2, 1]
 
@@ -157,7 +157,7 @@ def test_a_label_that_is_not_there_is_the_failure_of_its_image() -> None:
 
 def test_a_model_whose_answers_are_never_numbers_is_broken() -> None:
     predictor, _ = made(no_number=set(range(256)))
-    with pytest.raises(EngineBroken, match=r"fails on any image: .* confidence nan"):
+    with pytest.raises(EngineBroken, match=r"fails on every image: .* confidence nan"):
         predictor.predict(images(1, 2))
 
 

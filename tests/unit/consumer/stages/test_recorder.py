@@ -487,7 +487,7 @@ def test_without_space_a_document_goes_on_without_its_file(
     assert paths[record(1).id] is None
     assert paths[record(0).id] is not None
     assert parts.count("velox_image_write_errors_total") == 1
-    assert "image not written, nor others while this lasts" in caplog.text
+    assert "image not written, and none will be while this lasts" in caplog.text
     assert "No space left on device" in caplog.text
 
 
@@ -498,7 +498,7 @@ def test_a_file_whose_name_is_taken_says_that_others_are_written(
     (tmp_path / file_name(record(0))).mkdir()
     parts.record(batch_of(predicted(1.0, 1.0)))
     assert [each.file_path is None for each in parts.store.documents.values()] == [True, False]
-    assert "image not written, others are" in caplog.text
+    assert "image not written, only this one fails" in caplog.text
 
 
 # What is counted.

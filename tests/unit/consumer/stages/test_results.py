@@ -82,7 +82,7 @@ def test_one_that_is_refused_for_good_is_told_of(topic: Results) -> None:
     assert topic.send([result(1)]) == []
     ((refused, reason),) = topic.refused()
     assert refused == result(1)
-    assert "results topic results (KAFKA_RESULTS_TOPIC) refuses its" in str(reason)
+    assert "results topic results (KAFKA_RESULTS_TOPIC) refuses a message of" in str(reason)
 
 
 def test_text_of_headers_is_clipped() -> None:
