@@ -1,10 +1,12 @@
 """Where images come from.
 
+camera.py      Cameras and streams: frames as they come, one connection after another
 capture.py     Where images come from: what a source gives, and what can be asked of every source
+container.py   Whether a video file is all there: what its container says of its own length
 folder.py      A folder as a source: every image in it and below it, the bytes as they are
 image_file.py  Image files, wherever they lie: which file is one
 place.py       One entry of SOURCE: what kind of source it names, what it is known by
 synthetic.py   The synthetic source: drawn shapes without end
 tar.py         A tar archive as a source, read as a stream: from standard input or from a file
-video.py       Video files, and cameras and streams: frames, thinned and encoded
+video.py       Video files: frames, thinned and encoded
 """

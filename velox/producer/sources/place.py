@@ -13,12 +13,13 @@ import cv2
 
 from velox.base.errors import SettingError
 from velox.images import header
+from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Source
 from velox.producer.sources.folder import Folder
 from velox.producer.sources.image_file import named_like_an_image, shown
 from velox.producer.sources.synthetic import EncodedShapes, Synthetic
 from velox.producer.sources.tar import Tar
-from velox.producer.sources.video import Camera, VideoFile
+from velox.producer.sources.video import VideoFile
 
 SYNTHETIC = "synthetic"
 STDIN = "-"

@@ -1,30 +1,28 @@
-"""Video files, and cameras and streams: frames, thinned and encoded."""
+"""Video files: frames, thinned and encoded."""
 
 from __future__ import annotations
 
-import logging
+import math
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from velox.base.logs import ThinnedLog
-from velox.base.waiting import delays
 from velox.images.pixels import quieten
 from velox.producer.sources.capture import JPEG, Capture, Item, Unreadable
+from velox.producer.sources.container import missing_bytes
 
 OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 5.0
-# The number of frames that a container claims is an estimate in some formats.
-CUT_SHORT_BELOW = 0.9
 CLOCK_RESOLUTION_S = 0.001
-
-log = logging.getLogger(__name__)
+# FFmpeg's own for a stream that does not say; a rate outside of these is a wrong guess.
+USUAL_FPS, LOWEST_FPS, HIGHEST_FPS = 25.0, 1.0, 1000.0
+NO_VIDEO = "neither an image nor a video that OpenCV reads"
 
 
 class Thinning:
@@ -40,6 +38,8 @@ class Thinning:
 
     def due(self, seconds: float) -> bool:
         """Whether the frame of this time goes through; times must not decrease."""
+        if not self._interval:
+            return True
         if self._due is None:
             self._due = seconds
         if seconds + CLOCK_RESOLUTION_S < self._due:
@@ -49,6 +49,30 @@ class Thinning:
         return True
 
 
+class FrameTime:
+    """The time of each frame in its video, which always goes on.
+
+    Raw streams of H.264 and HEVC know no times at all, and where recordings were joined the time
+    goes back: such a frame comes as long after the one before as the frame rate says.
+
+    Args:
+        fps: frames a second, as the container says; anything where it does not.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._step = 1 / (fps if LOWEST_FPS <= fps <= HIGHEST_FPS else USUAL_FPS)
+        self._last: float | None = None
+        self._now = 0.0
+
+    def of(self, seconds: float) -> float:
+        """The time of the next frame, which says this of itself."""
+        if self._last is not None:
+            step = seconds - self._last
+            self._now += step if 0 < step < math.inf else self._step
+        self._last = seconds
+        return self._now
+
+
 def encoded(frame: NDArray[np.uint8], quality: int) -> bytes:
     """A frame, uint8 BGR [height, width, 3], as JPEG."""
     _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -56,8 +80,8 @@ def encoded(frame: NDArray[np.uint8], quality: int) -> bytes:
 
 
 @contextmanager
-def opened(location: str | int, api: int) -> Iterator[cv2.VideoCapture | None]:
-    """OpenCV's reader of a file, device or address; None if it cannot be opened."""
+def opened(location: Any, api: int) -> Iterator[cv2.VideoCapture | None]:
+    """OpenCV's reader of a path, device, address or `io.BufferedReader`; None if it opens none."""
     quieten()
     # FFmpeg names addresses in what it prints, with their credentials. Who sets this wants to see.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -110,89 +134,29 @@ class VideoFile:
         """
         self._read = 0
         with opened(self._path, cv2.CAP_FFMPEG) as video:
-            if video is None:
-                yield Unreadable(self.id, "neither an image nor a video that OpenCV reads")
-                return
-            self._total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-            yield from self._frames(video, stop)
-            if not stop.is_set() and self._read < CUT_SHORT_BELOW * self._total:
-                reason = f"the video ends after {self._read} of {self._total} frames"
+            if video is not None:
+                self._total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+                yield from self._frames(video, stop)
+            if not stop.is_set() and (reason := self._why_not_whole(opened=video is not None)):
                 yield Unreadable(self.id, reason)
 
+    def _why_not_whole(self, *, opened: bool) -> str:
+        try:
+            missing = missing_bytes(self._path)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        if missing:
+            return f"the video is cut short by {missing} bytes, after {self._read} frames"
+        return "" if opened else NO_VIDEO
+
     def _frames(self, video: cv2.VideoCapture, stop: threading.Event) -> Iterator[Item]:
-        thinning = Thinning(self._max_fps)
+        thinning, time = Thinning(self._max_fps), FrameTime(video.get(cv2.CAP_PROP_FPS))
         while not stop.is_set() and video.grab():
             self._read += 1
-            if not thinning.due(video.get(cv2.CAP_PROP_POS_MSEC) / 1000):
+            if not thinning.due(time.of(video.get(cv2.CAP_PROP_POS_MSEC) / 1000)):
                 continue
             there, frame = video.retrieve()
             if there:
                 yield Capture(encoded(np.asarray(frame, np.uint8), self._quality), self.id, JPEG)
             else:
                 yield Unreadable(f"{self.id} frame {self._read}", "cannot be decoded")
-
-
-class Camera:
-    """Reads a camera's or a stream's frames as they come, and connects again whenever it drops.
-
-    Args:
-        source_id: the name of every frame's source, and in logs.
-        location: a device's path or number, or an address; it never reaches a log.
-        api: which of OpenCV's readers, a `cv2.CAP_` constant.
-        quality: of the JPEGs, 1 to 100.
-        max_fps: frames a second; 0 for all.
-        clock: monotonic seconds.
-        wall_clock: seconds since the epoch.
-    """
-
-    live = True
-    done = None
-
-    def __init__(
-        self,
-        source_id: str,
-        location: str | int,
-        *,
-        api: int,
-        quality: int,
-        max_fps: float,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.id = source_id
-        self._location = location
-        self._api = api
-        self._quality = quality
-        self._max_fps = max_fps
-        self._clock = clock
-        self._wall_clock = wall_clock
-        self._log = ThinnedLog(log, per_second=0.1)
-
-    def items(self, stop: threading.Event) -> Iterator[Capture]:
-        """Frames until told to stop; the waits between attempts grow until a frame comes."""
-        waits = delays()
-        while not stop.is_set():
-            before = waits
-            for frame in self._frames(stop):
-                if waits is before:
-                    waits = delays()
-                    self._log.info("camera connected source=%s", self.id)
-                yield frame
-            if stop.is_set():
-                return
-            wait = next(waits)
-            self._log.warning("camera lost source=%s retry_s=%.1f", self.id, wait)
-            stop.wait(wait)
-
-    def _frames(self, stop: threading.Event) -> Iterator[Capture]:
-        """Frames of one connection. Those between are read too, so that none grows old."""
-        thinning = Thinning(self._max_fps)
-        with opened(self._location, self._api) as video:
-            while video is not None and not stop.is_set() and video.grab():
-                if not thinning.due(self._clock()):
-                    continue
-                captured_ms = int(self._wall_clock() * 1000)
-                there, frame = video.retrieve()
-                if there:
-                    value = encoded(np.asarray(frame, np.uint8), self._quality)
-                    yield Capture(value, self.id, JPEG, captured_ms=captured_ms)

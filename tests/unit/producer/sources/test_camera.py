@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from velox.producer.sources import video
+from velox.producer.sources import camera as camera_source
+from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Capture
-from velox.producer.sources.video import Camera
 
 FRAME = np.zeros((8, 8, 3), np.uint8)
 ADDRESS = "rtsp://user:secret@camera/live"
@@ -75,7 +75,7 @@ def camera(
             made.append(Connection(clock, frames))
             yield made[-1]
 
-    monkeypatch.setattr(video, "opened", opened)
+    monkeypatch.setattr(camera_source, "opened", opened)
     source = Camera(
         "door",
         ADDRESS,

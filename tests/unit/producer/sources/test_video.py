@@ -10,7 +10,7 @@ import pytest
 from tests.rig import video
 from tests.rig.pictures import COLOURS, colour
 from velox.producer.sources.capture import Capture, Item, Unreadable
-from velox.producer.sources.video import Thinning, VideoFile
+from velox.producer.sources.video import FrameTime, Thinning, VideoFile
 
 GO_ON = threading.Event()
 
@@ -54,13 +54,55 @@ def test_frames_are_encoded_at_the_quality(tmp_path: Path) -> None:
     assert 2 * sizes[0] < sizes[1]
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize(("max_fps", "frames"), [(0, 30), (12.5, 15), (5, 6)])
+def test_a_stream_without_times_goes_at_its_frame_rate(
+    codec: str, max_fps: float, frames: int, tmp_path: Path
+) -> None:
+    path = tmp_path / f"clip.{codec}"
+    path.write_bytes(video.raw(codec))
+    found = read(path, max_fps=max_fps)
+    assert len(found) == frames
+    assert all(isinstance(each, Capture) for each in found)
+
+
+def test_times_that_go_back_cost_no_frame(tmp_path: Path) -> None:
+    code = cv2.VideoWriter.fourcc(*"mp4v")
+    written = cv2.VideoWriter(str(tmp_path / "part.ts"), code, 10, (64, 64))
+    for number in range(20):
+        written.write(np.full((64, 64, 3), 10 * number, np.uint8))
+    written.release()
+    part = (tmp_path / "part.ts").read_bytes()
+    (tmp_path / "clip.ts").write_bytes(part + part)
+    assert len(read(tmp_path / "clip.ts")) == 40
+    assert len(read(tmp_path / "clip.ts", max_fps=5)) == 20
+
+
+def test_an_edit_list_is_not_a_cut(tmp_path: Path) -> None:
+    found = read(video.write_trimmed(tmp_path / "clip.mp4", frames=40, shown=15))
+    assert 15 <= len(found) < 20
+    assert all(isinstance(each, Capture) for each in found)
+
+
 def test_a_video_that_is_cut_short_is_named(tmp_path: Path) -> None:
     path = video.write(tmp_path / "clip.avi", frames=40)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     *frames, end = read(path)
     assert 10 < len(frames) < 30
-    assert end == Unreadable("clip", f"the video ends after {len(frames)} of 40 frames")
+    missing = len(data) - len(data) // 2
+    assert end == Unreadable(
+        "clip", f"the video is cut short by {missing} bytes, after {len(frames)} frames"
+    )
+
+
+def test_a_cut_video_that_does_not_even_open_is_named_so(tmp_path: Path) -> None:
+    path = video.write_trimmed(tmp_path / "clip.mp4", frames=40, shown=40)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"moov") - 100])
+    (end,) = read(path)
+    assert isinstance(end, Unreadable)
+    assert end.reason.startswith("the video is cut short by ")
 
 
 @pytest.mark.parametrize("data", [b"", b"no video" * 1000])
@@ -125,3 +167,22 @@ def test_thinning_is_even_and_catches_up_on_nothing() -> None:
 def test_thinning_lets_all_through() -> None:
     thinning = Thinning(0)
     assert all(thinning.due(0.0) for _ in range(10))
+
+
+@pytest.mark.parametrize(
+    ("fps", "said", "times"),
+    [
+        (10, [0, 0.1, 0.2, 0.3], [0, 0.1, 0.2, 0.3]),
+        (10, [0, 0, 0, 0], [0, 0.1, 0.2, 0.3]),
+        (10, [0, 5, 5.1, 0.3, 0.4], [0, 5, 5.1, 5.2, 5.3]),
+        (10, [7, 7.1, float("nan"), 9], [0, 0.1, 0.2, 0.3]),
+        (0, [0, 0, 0], [0, 0.04, 0.08]),
+        (float("nan"), [0, 0], [0, 0.04]),
+        (90_000, [0, 0], [0, 0.04]),
+    ],
+)
+def test_the_time_of_frames_always_goes_on(
+    fps: float, said: list[float], times: list[float]
+) -> None:
+    time = FrameTime(fps)
+    assert [time.of(seconds) for seconds in said] == pytest.approx(times)

@@ -1,0 +1,83 @@
+"""Cameras and streams: frames as they come, one connection after another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from velox.base.logs import ThinnedLog
+from velox.base.waiting import delays
+from velox.producer.sources.capture import JPEG, Capture
+from velox.producer.sources.video import Thinning, encoded, opened
+
+log = logging.getLogger(__name__)
+
+
+class Camera:
+    """Reads a camera's or a stream's frames as they come, and connects again whenever it drops.
+
+    Args:
+        source_id: the name of every frame's source, and in logs.
+        location: a device's path or number, or an address; it never reaches a log.
+        api: which of OpenCV's readers, a `cv2.CAP_` constant.
+        quality: of the JPEGs, 1 to 100.
+        max_fps: frames a second; 0 for all.
+        clock: monotonic seconds.
+        wall_clock: seconds since the epoch.
+    """
+
+    live = True
+    done = None
+
+    def __init__(
+        self,
+        source_id: str,
+        location: str | int,
+        *,
+        api: int,
+        quality: int,
+        max_fps: float,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.id = source_id
+        self._location = location
+        self._api = api
+        self._quality = quality
+        self._max_fps = max_fps
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._log = ThinnedLog(log, per_second=0.1)
+
+    def items(self, stop: threading.Event) -> Iterator[Capture]:
+        """Frames until told to stop; the waits between attempts grow until a frame comes."""
+        waits = delays()
+        while not stop.is_set():
+            before = waits
+            for frame in self._frames(stop):
+                if waits is before:
+                    waits = delays()
+                    self._log.info("camera connected source=%s", self.id)
+                yield frame
+            if stop.is_set():
+                return
+            wait = next(waits)
+            self._log.warning("camera lost source=%s retry_s=%.1f", self.id, wait)
+            stop.wait(wait)
+
+    def _frames(self, stop: threading.Event) -> Iterator[Capture]:
+        """Frames of one connection. Those between are read too, so that none grows old."""
+        thinning = Thinning(self._max_fps)
+        with opened(self._location, self._api) as video:
+            while video is not None and not stop.is_set() and video.grab():
+                if not thinning.due(self._clock()):
+                    continue
+                captured_ms = int(self._wall_clock() * 1000)
+                there, frame = video.retrieve()
+                if there:
+                    value = encoded(np.asarray(frame, np.uint8), self._quality)
+                    yield Capture(value, self.id, JPEG, captured_ms=captured_ms)
