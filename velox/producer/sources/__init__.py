@@ -1,5 +1,6 @@
 """Where images come from.
 
+address.py     Addresses of cameras and streams: what can be one, what is shown, why nothing comes
 camera.py      Cameras and streams: frames as they come, one connection after another
 capture.py     Where images come from: what a source gives, and what can be asked of every source
 container.py   Whether a video file is all there: what its container says of its own length

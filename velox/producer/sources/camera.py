@@ -26,6 +26,7 @@ class Camera:
         api: which of OpenCV's readers, a `cv2.CAP_` constant.
         quality: of the JPEGs, 1 to 100.
         max_fps: frames a second; 0 for all.
+        why_nothing_comes: asked for a reason where a connection gives no frame.
         clock: monotonic seconds.
         wall_clock: seconds since the epoch.
     """
@@ -41,6 +42,7 @@ class Camera:
         api: int,
         quality: int,
         max_fps: float,
+        why_nothing_comes: Callable[[], str] = lambda: "nothing comes",
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -49,6 +51,7 @@ class Camera:
         self._api = api
         self._quality = quality
         self._max_fps = max_fps
+        self._why_nothing_comes = why_nothing_comes
         self._clock = clock
         self._wall_clock = wall_clock
         self._log = ThinnedLog(log, per_second=0.1)
@@ -65,8 +68,9 @@ class Camera:
                 yield frame
             if stop.is_set():
                 return
+            reason = self._why_nothing_comes() if waits is before else "the connection ended"
             wait = next(waits)
-            self._log.warning("camera lost source=%s retry_s=%.1f", self.id, wait)
+            self._log.warning("camera lost source=%s retry_s=%.1f reason=%r", self.id, wait, reason)
             stop.wait(wait)
 
     def _frames(self, stop: threading.Event) -> Iterator[Capture]:

@@ -13,6 +13,7 @@ import cv2
 
 from velox.base.errors import SettingError
 from velox.images import header
+from velox.producer.sources.address import usable, why_nothing_comes, without_credentials
 from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Source
 from velox.producer.sources.folder import Folder
@@ -25,6 +26,7 @@ SYNTHETIC = "synthetic"
 STDIN = "-"
 TAR_NAME = re.compile(r".*\.(tar(\.\w+)?|t[gbx]z2?)", re.IGNORECASE)
 VIDEO4LINUX = 81  # the major number of its devices (Linux, Documentation/admin-guide/devices.txt)
+MOST_CAMERAS = 256  # of one machine (Linux, drivers/media/v4l2-core/v4l2-dev.c: VIDEO_NUM_DEVICES)
 _NAMED = re.compile(r"([A-Za-z0-9._-]+)=(.+)", re.DOTALL)
 _HEADER_BYTES = 65_536
 
@@ -109,10 +111,23 @@ def open_source(
             return VideoFile(place.id, location, quality=quality, max_fps=max_fps)
         case Kind.DEVICE:
             device = int(location) if location.isdigit() else location
-            api = cv2.CAP_ANY if isinstance(device, int) else cv2.CAP_V4L2
-            return Camera(place.id, device, api=api, quality=quality, max_fps=max_fps)
+            return Camera(
+                place.id,
+                device,
+                api=cv2.CAP_ANY if isinstance(device, int) else cv2.CAP_V4L2,
+                quality=quality,
+                max_fps=max_fps,
+                why_nothing_comes=lambda: _why_no_device(device),
+            )
         case Kind.STREAM:
-            return Camera(place.id, location, api=cv2.CAP_FFMPEG, quality=quality, max_fps=max_fps)
+            return Camera(
+                place.id,
+                location,
+                api=cv2.CAP_FFMPEG,
+                quality=quality,
+                max_fps=max_fps,
+                why_nothing_comes=lambda: why_nothing_comes(location),
+            )
 
 
 def _locate(entry: str) -> Place:
@@ -124,23 +139,26 @@ def _locate(entry: str) -> Place:
         if sys.stdin is not None and sys.stdin.isatty():
             raise SettingError("SOURCE=- reads a tar archive, but standard input is a terminal")
         return Place(name or STDIN, Kind.TAR, "")
-    if location.isascii() and location.isdigit():
+    if _is_camera(location):
         return Place(name or f"camera-{location}", Kind.DEVICE, location)
     if "://" in location:
-        public = without_credentials(location)
-        if public.endswith("://"):
-            raise SettingError(f"SOURCE names an address without a host: {public!r}")
-        return Place(name or public, Kind.STREAM, location)
+        return Place(name or without_credentials(location), Kind.STREAM, usable(location))
     return Place(name or shown(os.path.normpath(location)), _kind_of_path(location), location)
 
 
-def without_credentials(address: str) -> str:
-    """An address without what may be secret: user, password, query and fragment.
+def _is_camera(location: str) -> bool:
+    """Whether it is the number of a camera, and not a file or a folder of that name."""
+    digits = location.isascii() and location.isdigit()
+    return digits and int(location) < MOST_CAMERAS and not os.path.lexists(location)
 
-    An `@` ends the password wherever it stands: passwords hold characters that they should not.
-    """
-    scheme, _, rest = address.partition("://")
-    return f"{scheme}://" + re.split(r"[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+
+def _why_no_device(device: str | int) -> str:
+    path = f"/dev/video{device}" if isinstance(device, int) else device
+    if not os.path.exists(path):
+        return f"there is no {path}"
+    if not os.access(path, os.R_OK | os.W_OK):
+        return f"{path} may not be used: its group must be one of this process's"
+    return f"{path} gives no picture"
 
 
 def _kind_of_path(path: str) -> Kind:

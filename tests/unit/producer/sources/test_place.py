@@ -6,7 +6,7 @@ import pytest
 from tests.rig import video
 from tests.rig.pictures import encoded
 from velox.base.errors import SettingError
-from velox.producer.sources.place import Kind, Place, locate, without_credentials
+from velox.producer.sources.place import Kind, Place, locate
 from velox.settings.programs import ProducerSettings
 
 
@@ -14,7 +14,8 @@ from velox.settings.programs import ProducerSettings
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one of each, as the working directory."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "photos").mkdir()
+    for name in ("photos", "2024", "7"):
+        (tmp_path / name).mkdir()
     (tmp_path / "a=b").mkdir()
     (tmp_path / "one.jpg").write_bytes(encoded(1))
     (tmp_path / "bad.jpg").write_bytes(b"text")
@@ -50,6 +51,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("clip", Place("clip", Kind.VIDEO, "clip")),
         ("0", Place("camera-0", Kind.DEVICE, "0")),
         ("door=2", Place("door", Kind.DEVICE, "2")),
+        ("2024", Place("2024", Kind.FILES, "2024")),
+        ("year=2024", Place("year", Kind.FILES, "2024")),
+        ("7", Place("7", Kind.FILES, "7")),
         (
             "rtsp://u:p@10.0.0.7:554/live?token=t#x",
             Place(
@@ -68,29 +72,11 @@ def test_an_entry_says_what_it_is(entry: str, place: Place, here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "address",
-    [
-        "rtsp://user:secret@host/live",
-        "rtsp://user:se/secret@host/live",
-        "rtsp://user:se?secret@host/live",
-        "rtsp://user:se#secret@host/live",
-        "rtsp://user:se@secret@host/live",
-        "rtsp://secret@host/live",
-        "rtsp://host/live?user=a&password=secret",
-        "rtsp://host/live#secret",
-    ],
-)
-def test_no_credentials_in_the_name(address: str) -> None:
-    assert without_credentials(address) == "rtsp://host/live"
-    (place,) = locate((address,), loop=False)
-    assert "secret" not in repr(place)
-    assert place.location == address
-
-
-@pytest.mark.parametrize(
     ("entries", "reason"),
     [
         (("gone",), r"SOURCE names 'gone': No such file or directory"),
+        (("2023",), r"SOURCE names '2023': No such file or directory"),
+        (("s3://bucket/photos",), r"SOURCE has an address s3://, which is none of ftp, "),
         (("pipe",), r"SOURCE names 'pipe': no folder, file or camera"),
         (("/dev/null",), r"SOURCE names '/dev/null': no folder, file or camera"),
         (("photos", "photos/"), r"SOURCE has two entries 'photos': write NAME=LOCATION"),
