@@ -53,9 +53,9 @@ class Feed:
         self.source = source
         self.images = self.unreadable = self.dropped = 0
         self._out = out
-        self._loop = loop and not source.live
+        self._loop = loop
         self._stop = stop
-        self._pace = Pace(0 if source.live else interval, stop)
+        self._pace = Pace(interval, stop)
         self._slots = threading.Semaphore(SLOTS)
         self.thread = threading.Thread(target=self._run, name=source.id, daemon=True)
 
@@ -76,7 +76,7 @@ class Feed:
             for item in self.source.items(self._stop):
                 if isinstance(item, Capture):
                     images += 1
-                    if not self._pace.wait():
+                    if not (self.source.live or self._pace.wait()):
                         return
                 elif number > 0 and item.name in named:
                     continue
@@ -85,7 +85,7 @@ class Feed:
                 yield item
             if not (images or named or self._stop.is_set()):
                 yield Unreadable(self.source.id, "it gave no image")
-            if not (images and self._loop) or self._stop.is_set():
+            if not (images and self._loop) or self.source.live or self._stop.is_set():
                 return
 
     def _put(self, item: Item) -> None:

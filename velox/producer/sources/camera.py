@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 
 from velox.base.logs import ThinnedLog
 from velox.base.waiting import delays
-from velox.producer.sources.capture import JPEG, Capture
+from velox.producer.sources.capture import JPEG, Capture, Item
 from velox.producer.sources.video import Thinning, encoded, opened
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,6 @@ class Camera:
         clock: monotonic seconds.
         wall_clock: seconds since the epoch.
     """
-
-    live = True
-    done = None
 
     def __init__(
         self,
@@ -56,32 +54,50 @@ class Camera:
         self._wall_clock = wall_clock
         self._log = ThinnedLog(log, per_second=0.1)
 
-    def items(self, stop: threading.Event) -> Iterator[Capture]:
+    @property
+    def live(self) -> bool:
+        """See `Source`."""
+        return True
+
+    @property
+    def done(self) -> float | None:
+        """See `Source`."""
+        return None
+
+    def items(self, stop: threading.Event) -> Iterator[Item]:
         """Frames until told to stop; the waits between attempts grow until a frame comes."""
         waits = delays()
         while not stop.is_set():
             before = waits
-            for frame in self._frames(stop):
+            for frame in self._connection(stop):
                 if waits is before:
                     waits = delays()
-                    self._log.info("camera connected source=%s", self.id)
+                    if self.live:
+                        self._log.info("camera connected source=%s", self.id)
                 yield frame
-            if stop.is_set():
+            if stop.is_set() or self._ended():
                 return
             reason = self._why_nothing_comes() if waits is before else "the connection ended"
             wait = next(waits)
             self._log.warning("camera lost source=%s retry_s=%.1f reason=%r", self.id, wait, reason)
             stop.wait(wait)
 
-    def _frames(self, stop: threading.Event) -> Iterator[Capture]:
+    def _connection(self, stop: threading.Event) -> Iterator[Item]:
+        with opened(self._location, self._api) as video:
+            yield from self._frames(video, stop)
+
+    def _ended(self) -> bool:
+        """Whether there is an end, and it was reached."""
+        return False
+
+    def _frames(self, video: cv2.VideoCapture | None, stop: threading.Event) -> Iterator[Capture]:
         """Frames of one connection. Those between are read too, so that none grows old."""
         thinning = Thinning(self._max_fps)
-        with opened(self._location, self._api) as video:
-            while video is not None and not stop.is_set() and video.grab():
-                if not thinning.due(self._clock()):
-                    continue
-                captured_ms = int(self._wall_clock() * 1000)
-                there, frame = video.retrieve()
-                if there:
-                    value = encoded(np.asarray(frame, np.uint8), self._quality)
-                    yield Capture(value, self.id, JPEG, captured_ms=captured_ms)
+        while video is not None and not stop.is_set() and video.grab():
+            if not thinning.due(self._clock()):
+                continue
+            captured_ms = int(self._wall_clock() * 1000)
+            there, frame = video.retrieve()
+            if there:
+                value = encoded(np.asarray(frame, np.uint8), self._quality)
+                yield Capture(value, self.id, JPEG, captured_ms=captured_ms)

@@ -20,6 +20,15 @@ _RIFF_SLACK = 16
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
+def why_not_whole(path: str) -> str:
+    """Why the file cannot be read to its end, in words; empty if nothing says so."""
+    try:
+        missing = missing_bytes(path)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return f"the video is cut short by {missing} bytes" if missing else ""
+
+
 def missing_bytes(path: str) -> int:
     """How many bytes the file should have after its end; 0 if none, or if nothing says so.
 

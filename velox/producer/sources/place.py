@@ -16,11 +16,13 @@ from velox.images import header
 from velox.producer.sources.address import usable, why_nothing_comes, without_credentials
 from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Source
+from velox.producer.sources.container import why_not_whole
 from velox.producer.sources.folder import Folder
 from velox.producer.sources.image_file import named_like_an_image, shown
 from velox.producer.sources.synthetic import EncodedShapes, Synthetic
 from velox.producer.sources.tar import Tar
 from velox.producer.sources.video import VideoFile
+from velox.producer.sources.web import Web
 
 SYNTHETIC = "synthetic"
 STDIN = "-"
@@ -40,6 +42,7 @@ class Kind(Enum):
     VIDEO = auto()
     DEVICE = auto()
     STREAM = auto()
+    WEB = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,13 @@ def open_source(
         case Kind.TAR:
             return Tar(place.id, location or None, max_bytes=max_bytes)
         case Kind.VIDEO:
-            return VideoFile(place.id, location, quality=quality, max_fps=max_fps)
+            return VideoFile(
+                place.id,
+                location,
+                quality=quality,
+                max_fps=max_fps,
+                trouble=lambda: why_not_whole(location),
+            )
         case Kind.DEVICE:
             device = int(location) if location.isdigit() else location
             return Camera(
@@ -119,6 +128,8 @@ def open_source(
                 max_fps=max_fps,
                 why_nothing_comes=lambda: _why_no_device(device),
             )
+        case Kind.WEB:
+            return Web(place.id, location, quality=quality, max_fps=max_fps)
         case Kind.STREAM:
             return Camera(
                 place.id,
@@ -142,7 +153,8 @@ def _locate(entry: str) -> Place:
     if _is_camera(location):
         return Place(name or f"camera-{location}", Kind.DEVICE, location)
     if "://" in location:
-        return Place(name or without_credentials(location), Kind.STREAM, usable(location))
+        kind = Kind.WEB if location.lower().startswith(("http://", "https://")) else Kind.STREAM
+        return Place(name or without_credentials(location), kind, usable(location))
     return Place(name or shown(os.path.normpath(location)), _kind_of_path(location), location)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -15,10 +16,9 @@ from numpy.typing import NDArray
 
 from velox.images.pixels import quieten
 from velox.producer.sources.capture import JPEG, Capture, Item, Unreadable
-from velox.producer.sources.container import missing_bytes
 
-OPEN_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 5.0
+# Seconds to open, and to wait for data.
+LIMIT_S, NO_LIMIT_S = 5.0, 86_400.0
 CLOCK_RESOLUTION_S = 0.001
 # FFmpeg's own for a stream that does not say; a rate outside of these is a wrong guess.
 USUAL_FPS, LOWEST_FPS, HIGHEST_FPS = 25.0, 1.0, 1000.0
@@ -80,19 +80,22 @@ def encoded(frame: NDArray[np.uint8], quality: int) -> bytes:
 
 
 @contextmanager
-def opened(location: Any, api: int) -> Iterator[cv2.VideoCapture | None]:
+def opened(location: str | int | io.BufferedReader, api: int) -> Iterator[cv2.VideoCapture | None]:
     """OpenCV's reader of a path, device, address or `io.BufferedReader`; None if it opens none."""
     quieten()
     # FFmpeg names addresses in what it prints, with their credentials. Who sets this wants to see.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    # What reads through Python has limits of its own.
+    limit = NO_LIMIT_S if isinstance(location, io.BufferedReader) else LIMIT_S
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-        int(OPEN_TIMEOUT_S * 1000),
+        int(limit * 1000),
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-        int(READ_TIMEOUT_S * 1000),
+        int(limit * 1000),
     ]
     try:
-        video = cv2.VideoCapture(location, api, limits if api == cv2.CAP_FFMPEG else [])
+        parameters = limits if api == cv2.CAP_FFMPEG else []
+        video = cv2.VideoCapture(cast(Any, location), api, parameters)
     except cv2.error:
         yield None
         return
@@ -107,18 +110,28 @@ class VideoFile:
 
     Args:
         source_id: the name of every frame's source, and in logs.
-        path: the file.
+        file: its path, or the file, open.
         quality: of the JPEGs, 1 to 100.
         max_fps: frames per second of video; 0 for all.
+        trouble: asked at the end why the file is not whole; empty if it is.
     """
 
     live = False
 
-    def __init__(self, source_id: str, path: str, *, quality: int, max_fps: float) -> None:
+    def __init__(
+        self,
+        source_id: str,
+        file: str | io.BufferedReader,
+        *,
+        quality: int,
+        max_fps: float,
+        trouble: Callable[[], str],
+    ) -> None:
         self.id = source_id
-        self._path = path
+        self._file = file
         self._quality = quality
         self._max_fps = max_fps
+        self._trouble = trouble
         self._read = 0
         self._total = 0
 
@@ -133,23 +146,19 @@ class VideoFile:
         OpenCV gives no reason for either.
         """
         self._read = 0
-        with opened(self._path, cv2.CAP_FFMPEG) as video:
+        with opened(self._file, cv2.CAP_FFMPEG) as video:
             if video is not None:
-                self._total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-                yield from self._frames(video, stop)
-            if not stop.is_set() and (reason := self._why_not_whole(opened=video is not None)):
-                yield Unreadable(self.id, reason)
+                yield from self.frames(video, stop)
+            if stop.is_set():
+                return
+            if reason := self._trouble():
+                yield Unreadable(self.id, f"{reason}, after {self._read} frames")
+            elif video is None:
+                yield Unreadable(self.id, NO_VIDEO)
 
-    def _why_not_whole(self, *, opened: bool) -> str:
-        try:
-            missing = missing_bytes(self._path)
-        except OSError as error:
-            return error.strerror or type(error).__name__
-        if missing:
-            return f"the video is cut short by {missing} bytes, after {self._read} frames"
-        return "" if opened else NO_VIDEO
-
-    def _frames(self, video: cv2.VideoCapture, stop: threading.Event) -> Iterator[Item]:
+    def frames(self, video: cv2.VideoCapture, stop: threading.Event) -> Iterator[Item]:
+        """The frames that go through of an open video, and those that cannot be decoded."""
+        self._total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         thinning, time = Thinning(self._max_fps), FrameTime(video.get(cv2.CAP_PROP_FPS))
         while not stop.is_set() and video.grab():
             self._read += 1

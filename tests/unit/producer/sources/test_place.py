@@ -62,7 +62,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             "door=http://10.0.0.7/?a=b",
-            Place("door", Kind.STREAM, "http://10.0.0.7/?a=b"),
+            Place("door", Kind.WEB, "http://10.0.0.7/?a=b"),
         ),
     ],
 )

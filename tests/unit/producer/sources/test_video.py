@@ -10,13 +10,25 @@ import pytest
 from tests.rig import video
 from tests.rig.pictures import COLOURS, colour
 from velox.producer.sources.capture import Capture, Item, Unreadable
+from velox.producer.sources.container import why_not_whole
 from velox.producer.sources.video import FrameTime, Thinning, VideoFile
 
 GO_ON = threading.Event()
 
 
+def opening(path: Path, *, max_fps: float = 0, quality: int = 95) -> VideoFile:
+    where = str(path)
+    return VideoFile(
+        "clip",
+        where,
+        quality=quality,
+        max_fps=max_fps,
+        trouble=lambda: why_not_whole(where),
+    )
+
+
 def read(path: Path, *, max_fps: float = 0, quality: int = 95) -> list[Item]:
-    return list(VideoFile("clip", str(path), quality=quality, max_fps=max_fps).items(GO_ON))
+    return list(opening(path, max_fps=max_fps, quality=quality).items(GO_ON))
 
 
 def seen(item: Item) -> str:
@@ -138,7 +150,7 @@ def test_a_frame_that_cannot_be_decoded_is_named(
 
 def test_how_far_it_is_and_that_it_can_be_read_again(tmp_path: Path) -> None:
     path = video.write(tmp_path / "clip.avi", frames=4)
-    source = VideoFile("clip", str(path), quality=90, max_fps=0)
+    source = opening(path)
     assert source.done is None
     for _ in range(2):
         assert [source.done for _ in source.items(GO_ON)] == [0.25, 0.5, 0.75, 1.0]
@@ -147,7 +159,7 @@ def test_how_far_it_is_and_that_it_can_be_read_again(tmp_path: Path) -> None:
 def test_it_ends_when_told_and_that_is_not_cut_short(tmp_path: Path) -> None:
     path = video.write(tmp_path / "clip.avi", frames=40)
     stop = threading.Event()
-    items = VideoFile("clip", str(path), quality=90, max_fps=0).items(stop)
+    items = opening(path).items(stop)
     list(islice(items, 3))
     stop.set()
     assert list(items) == []
