@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -27,7 +28,7 @@ from velox.base.terminal import Progress
 from velox.models.architectures import require_architecture
 from velox.models.device import select_device
 from velox.settings.programs import TrainSettings
-from velox.training.assembly import network_of, read_data, recipe_of, save, state_file_of
+from velox.training.assembly import network_of, read_data, recipe_of, save, start_of, state_file_of
 from velox.training.fit import fit
 from velox.training.heads import Heads
 from velox.training.judgement import judged, log_judgement
@@ -77,26 +78,29 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     started = time.monotonic()
     make_deterministic(settings.seed)
     progress = Progress(sys.stderr)
+    start = start_of(settings, stop)
+    settings = replace(settings, input_size=settings.input_size or start.input_size)
     splits, skipped = read_data(settings, progress, stop)
-    network = network_of(settings, len(splits.training.labels), device)
+    inputs = start.inputs(device)
+    network = network_of(settings, start, splits.training, inputs)
     recipe = recipe_of(settings)
-    state_file = state_file_of(settings, recipe, splits)
+    state_file = state_file_of(settings, start, recipe, splits)
     heads = None
-    if settings.init_weights is None:
+    if start.weights is None:
         heads = Heads(network, size=settings.input_size, classes=len(splits.training.labels))
     trainer = Trainer(
-        network, splits.training, recipe=recipe, device=device, stop=stop, heads=heads
+        network, splits.training, recipe=recipe, inputs=inputs, stop=stop, heads=heads
     )
     best_epoch = fit(
         trainer,
         splits.validation,
         recipe=recipe,
-        device=device,
+        inputs=inputs,
         state_file=state_file if settings.resume else None,
         progress=progress,
         stop=stop,
     )
-    found = judged(network, splits, device, stop)
+    found = judged(network, splits, inputs, stop)
     log_judgement(found)
     if found.accuracy >= settings.min_accuracy:
         facts = {
@@ -104,7 +108,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
             "best epoch": f"{best_epoch} of {recipe.epochs}",
             "seconds": f"{time.monotonic() - started:.1f}",
         }
-        save(settings, network, splits, found, facts, skipped, device)
+        save(settings, network, splits, found, facts, skipped, inputs)
     state_file.remove()
     if found.accuracy < settings.min_accuracy:
         raise AccuracyTooLow(

@@ -22,6 +22,7 @@ SMALL = {
     "MODEL_PATH": "model.pth",
     "CLASSES_PATH": "classes.json",
     "DATASET_PATH": "pictures",
+    "INIT_WEIGHTS": "",
     "MODEL_ARCH": "shufflenet_v2_x0_5",
     "INPUT_SIZE": "32",
     "EPOCHS": "3",

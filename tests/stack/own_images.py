@@ -18,7 +18,13 @@ from tests.stack.compose import IMAGE, PROJECT, Stack, run
 from tests.stack.report import say, wait
 
 TOPIC = "photos"
-SETTINGS = {"KAFKA_TOPIC": TOPIC, "CONFIDENCE_THRESHOLD": "0", "INPUT_SIZE": "64", "EPOCHS": "15"}
+SETTINGS = {
+    "KAFKA_TOPIC": TOPIC,
+    "CONFIDENCE_THRESHOLD": "0",
+    "INPUT_SIZE": "64",
+    "INIT_WEIGHTS": "",
+    "EPOCHS": "15",
+}
 PER_LABEL = 60
 SIDE = 160
 FRAMES = 20

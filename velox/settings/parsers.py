@@ -99,6 +99,13 @@ def some(*names: str) -> Parser:
     )
 
 
+def auto_or(parser: Parser) -> Parser:
+    """As the parser, or `auto`, which becomes 0: who reads the setting decides."""
+    return Parser(
+        lambda value: 0 if value == "auto" else parser.convert(value), f"auto, or {parser.allowed}"
+    )
+
+
 def _path(value: str) -> Path:
     if not value or "\0" in value:
         raise ValueError

@@ -12,6 +12,7 @@ from velox.settings.parsers import (
     OPTIONAL_PATH,
     PATH,
     SWITCH,
+    auto_or,
     choice,
     integer,
     number,
@@ -27,6 +28,7 @@ from velox.settings.shared import (
     StorageSettings,
 )
 
+START_WEIGHTS = text(r"[^\0]*", "auto, imagenet, a path, or empty")
 IDENTIFIER = text(r"[a-z][a-z0-9_]*", "the name of a classifier in torchvision.models")
 
 
@@ -65,7 +67,10 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "MODEL_ARCH", "mobilenet_v2", IDENTIFIER, "Architecture, a classifier of torchvision.models"
     )
     input_size: int = setting(
-        "INPUT_SIZE", "64", integer(32, 1024), "Height and width of the model's input in pixels"
+        "INPUT_SIZE",
+        "auto",
+        auto_or(integer(32, 1024)),
+        "Height and width of the model's input in pixels; auto takes that of INIT_WEIGHTS, else 64",
     )
     samples_per_class: int = setting(
         "SAMPLES_PER_CLASS", "400", integer(10, 1_000_000), "Synthetic training images per class"
@@ -88,11 +93,12 @@ class TrainSettings(ShapeSettings, ModelSettings):
         some("rotate", "zoom", "shift", "flip", "light"),
         "Random changes to DATASET_PATH's images in training",
     )
-    init_weights: Path | None = setting(
+    init_weights: str = setting(
         "INIT_WEIGHTS",
-        "",
-        OPTIONAL_PATH,
-        "File of weights to start from, all but the last layer's; empty for random ones",
+        "auto",
+        START_WEIGHTS,
+        "Weights to start from: a file, torchvision's (imagenet), torchvision's for DATASET_PATH "
+        "where they can be had (auto), or empty for random ones",
     )
     epochs: int = setting(
         "EPOCHS",

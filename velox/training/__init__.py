@@ -6,10 +6,12 @@ data/                The images that are trained on
 evaluation.py        What a network makes of images that it does not learn from
 fit.py               The epochs of a training: each judged by the validation images
 heads.py             Small classifiers on a network's inner maps
+imagenet.py          ImageNet's weights: torchvision's, from a file that is there or by its download
 judgement.py         What a trained network is worth, in figures
 judgement_report.py  A judgement for people: a report as text, and the confusion matrix as a PNG
 model_files.py       What lies beside MODEL_PATH: the lock of who trains
 resume.py            The state of a training between two epochs
-start_weights.py     Weights to start from: a local file's, all but the last layer's
+start.py             Where a training starts: from weights that know images, or from nothing
+start_weights.py     Weights to start from, and the input that they were trained with
 trainer.py           Training: passes over a data set that fit a network to it
 """

@@ -10,27 +10,27 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from velox.base.files import write_whole
 from velox.base.terminal import Progress
 from velox.models import checkpoint
-from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
 from velox.models.samples import Samples
 from velox.settings.programs import TrainSettings
-from velox.training.data.dataset import Splits, split
+from velox.training.data.dataset import Dataset, Splits, split
 from velox.training.data.folder import read_folder
 from velox.training.data.shapes import Shapes
-from velox.training.evaluation import accuracy
+from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
 from velox.training.judgement_report import as_png, as_text
 from velox.training.resume import StateFile
-from velox.training.start_weights import start_from
+from velox.training.start import Start, find_start
 from velox.training.trainer import Recipe, require_trainable
 
 SHAPES_EPOCHS, FOLDER_EPOCHS = 6, 40
+# Beside the model, so that it is kept as long and found again.
+WEIGHTS_FOLDER = "weights"
 VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
 # That travel with the checkpoint: enough to see that one image in two hundred is decided otherwise.
 SAMPLES = 500
@@ -76,20 +76,28 @@ def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> 
     )
 
 
-def network_of(settings: TrainSettings, classes: int, device: torch.device) -> nn.Module:
+def start_of(settings: TrainSettings, stop: threading.Event) -> Start:
+    """The weights to start from."""
+    return find_start(
+        settings.init_weights,
+        own=settings.dataset_path is not None,
+        architecture=settings.model_arch,
+        folder=settings.model_path.with_name(WEIGHTS_FOLDER),
+        stop=stop,
+    )
+
+
+def network_of(
+    settings: TrainSettings, start: Start, training: Dataset, inputs: Inputs
+) -> nn.Module:
     """The network to train, known to take the images."""
-    network = build(settings.model_arch, classes)
-    if settings.init_weights is not None:
-        taken = start_from(
-            network, settings.init_weights, architecture=settings.model_arch, classes=classes
-        )
-        log.info("starting from weights=%s tensors=%d", settings.init_weights, taken)
+    network = start.network(settings.model_arch, training)
     require_trainable(
         network,
         settings.model_arch,
         size=settings.input_size,
         batch_size=settings.train_batch_size,
-        device=device,
+        inputs=inputs,
     )
     return network
 
@@ -107,9 +115,11 @@ def recipe_of(settings: TrainSettings) -> Recipe:
     )
 
 
-def state_file_of(settings: TrainSettings, recipe: Recipe, splits: Splits) -> StateFile:
+def state_file_of(
+    settings: TrainSettings, start: Start, recipe: Recipe, splits: Splits
+) -> StateFile:
     """Where the state of this training is kept; another training's is not used."""
-    decisive = (settings.model_arch, settings.input_size, settings.init_weights, recipe)
+    decisive = (settings.model_arch, settings.input_size, start.source, recipe)
     found = hashlib.sha256(repr(decisive).encode())
     for part in splits:
         found.update(repr(part.labels).encode() + part.rows.tobytes() + part.targets.tobytes())
@@ -125,7 +135,7 @@ def save(
     found: Judgement,
     facts: Mapping[str, str],
     skipped: Mapping[Path, str],
-    device: torch.device,
+    inputs: Inputs,
 ) -> None:
     """Write the report, the confusion matrix, and last the checkpoint."""
     samples = samples_of(splits, settings.seed)
@@ -133,11 +143,13 @@ def save(
         architecture=settings.model_arch,
         labels=found.labels,
         input_size=settings.input_size,
+        mean=inputs.mean,
+        std=inputs.std,
         state_dict=network.state_dict(),
         metrics={
             "accuracy": found.accuracy,
             "calibration_error": found.calibration_error[1],
-            "sample_accuracy": accuracy(network, samples, device=device),
+            "sample_accuracy": accuracy(network, samples, inputs=inputs),
         },
         temperature=found.temperature,
         samples=samples,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,19 +17,34 @@ from velox.training.data.dataset import Dataset, Pixels
 
 EVALUATION_BATCH = 64
 
+RGB = tuple[float, float, float]
 
-def normalised(pixels: Pixels, device: torch.device) -> Tensor:
-    """Images uint8 [N, S, S, 3] as the network's input, float32 [N, 3, S, S] channels last."""
-    images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(0, 3, 1, 2)
-    mean = torch.tensor(IMAGENET_MEAN, device=device).reshape(1, 3, 1, 1)
-    std = torch.tensor(IMAGENET_STD, device=device).reshape(1, 3, 1, 1)
-    return (images.float() / 255 - mean) / std
+
+@dataclass(frozen=True)
+class Inputs:
+    """How images become a network's input.
+
+    Attributes:
+        device: where the network is.
+        mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
+    """
+
+    device: torch.device
+    mean: RGB = IMAGENET_MEAN
+    std: RGB = IMAGENET_STD
+
+    def of(self, pixels: Pixels) -> Tensor:
+        """Images uint8 [N, S, S, 3] as input, float32 [N, 3, S, S] channels last."""
+        images = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        mean, std = (
+            torch.tensor(each, device=self.device).reshape(1, 3, 1, 1)
+            for each in (self.mean, self.std)
+        )
+        return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
 @torch.inference_mode()
-def outputs(
-    network: nn.Module, data: Dataset, *, device: torch.device, stop: threading.Event
-) -> Tensor:
+def outputs(network: nn.Module, data: Dataset, *, inputs: Inputs, stop: threading.Event) -> Tensor:
     """What a network makes of a data set: logits float32 [N, C], on the CPU.
 
     Raises:
@@ -40,17 +56,17 @@ def outputs(
         if stop.is_set():
             raise Stopped("stopped while the model was judged; no model was written")
         pixels, _ = data.take(batch)
-        found.append(network(normalised(pixels, device)).float().cpu())
+        found.append(network(inputs.of(pixels)).float().cpu())
     return torch.cat(found)
 
 
 @torch.inference_mode()
-def accuracy(network: nn.Module, samples: Samples, *, device: torch.device) -> float:
+def accuracy(network: nn.Module, samples: Samples, *, inputs: Inputs) -> float:
     """The share of samples that a network gets right, as who reads the checkpoint decodes them."""
     network.eval()
     targets = torch.tensor(samples.targets)
     found = [
-        network(normalised(pixels, device)).argmax(dim=1).cpu()
+        network(inputs.of(pixels)).argmax(dim=1).cpu()
         for pixels in np.array_split(samples.pixels(), math.ceil(len(samples) / EVALUATION_BATCH))
     ]
     return (torch.cat(found) == targets).double().mean().item()

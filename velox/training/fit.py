@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from velox.base.terminal import Progress
 from velox.training.data.dataset import Dataset
-from velox.training.evaluation import outputs
+from velox.training.evaluation import Inputs, outputs
 from velox.training.resume import State, StateFile
 from velox.training.trainer import Recipe, Trainer, class_weights
 
@@ -27,7 +27,7 @@ def fit(
     validation: Dataset,
     *,
     recipe: Recipe,
-    device: torch.device,
+    inputs: Inputs,
     state_file: StateFile | None,
     progress: Progress,
     stop: threading.Event,
@@ -41,7 +41,7 @@ def fit(
         trainer: of the network.
         validation: judges each epoch.
         recipe: as the trainer has it.
-        device: as the trainer has it.
+        inputs: as the trainer has them.
         state_file: where each epoch's state is kept, and gone on from; None to keep none.
         progress: told how far it is.
         stop: ends it early.
@@ -61,7 +61,7 @@ def fit(
         number = state.epochs if state else 0
         title = f"epoch {number + 1}/{recipe.epochs}"
         loss = trainer.epoch(number, partial(progress.show, title))
-        logits = outputs(trainer.network, validation, device=device, stop=stop)
+        logits = outputs(trainer.network, validation, inputs=inputs, stop=stop)
         validation_loss, accuracy = _judged(logits, validation)
         log.info(
             "epoch=%d/%d loss=%.4f validation_loss=%.4f validation_accuracy=%.4f",

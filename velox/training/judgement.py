@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from velox.training.calibration import expected_calibration_error, fit_temperature
 from velox.training.data.dataset import Splits
-from velox.training.evaluation import outputs
+from velox.training.evaluation import Inputs, outputs
 
 SURE = 0.90
 
@@ -87,12 +87,10 @@ def judge(
     )
 
 
-def judged(
-    network: nn.Module, splits: Splits, device: torch.device, stop: threading.Event
-) -> Judgement:
+def judged(network: nn.Module, splits: Splits, inputs: Inputs, stop: threading.Event) -> Judgement:
     """Fit the temperature on the validation images and judge by the test images."""
     validation, test = (
-        outputs(network, part, device=device, stop=stop)
+        outputs(network, part, inputs=inputs, stop=stop)
         for part in (splits.validation, splits.test)
     )
     temperature = fit_temperature(validation, torch.from_numpy(splits.validation.targets))

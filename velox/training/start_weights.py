@@ -1,25 +1,118 @@
-"""Weights to start from: a local file's, all but the last layer's."""
+"""Weights to start from: all but the last layer's, and the input that they were trained with."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from velox.base.errors import SettingError
-from velox.models.architectures import build
+from velox.models.architectures import build, models
+from velox.training.evaluation import RGB
 
 # Outputs beside the last layer that serve a training on ImageNet and that Velox builds without.
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+# torchvision's builders let these networks change the normalisation of ImageNet to this one
+# (`transform_input`), where they are given weights.
+OF_HALVES = ("googlenet", "inception_v3")
+HALVES = (0.5, 0.5, 0.5)
+# torchvision's files for DenseNet have names with a point that its networks have not
+# (`torchvision.models.densenet._load_state_dict`).
+DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])(?=\.)")
 
 
-def start_from(network: nn.Module, path: Path, *, architecture: str, classes: int) -> int:
-    """Give a network the weights of a file, all but its last layer's.
+class MadeFor(NamedTuple):
+    """The input that weights were trained with.
+
+    Attributes:
+        size: height and width in pixels.
+        mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
+    """
+
+    size: int
+    mean: RGB
+    std: RGB
+
+
+@dataclass(frozen=True)
+class StartWeights:
+    """Weights to start from.
+
+    Attributes:
+        source: the file they come from.
+        tensors: by the names that `torchvision` has for them.
+        made_for: the input that they were trained with.
+    """
+
+    source: Path
+    tensors: Mapping[str, Tensor] = field(repr=False)
+    made_for: MadeFor
+
+
+def read(path: Path, architecture: str) -> StartWeights:
+    """The weights of a file: a state dict as torchvision has them, or a checkpoint of Velox.
+
+    Args:
+        path: of the file.
+        architecture: that they are meant for, a classifier in `torchvision.models`.
+
+    Raises:
+        SettingError: when the file cannot be read or holds no weights.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise refused(path, error.strerror or str(error)) from None
+    except Exception as error:
+        # What torch raises for a broken file differs by where it breaks and is documented nowhere.
+        raise refused(
+            path, f"it is no file of weights: {str(error).partition(chr(10))[0]}"
+        ) from error
+    return parsed(path, content, architecture)
+
+
+def parsed(path: Path, content: Any, architecture: str) -> StartWeights:
+    """The weights in what a file held; see `read`."""
+    weights = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not all(
+        isinstance(each, Tensor) for each in weights.values()
+    ):
+        raise refused(path, "it holds no state dict")
+    made_for = _of_checkpoint(content) or of_imagenet(architecture)
+    tensors = {DENSENET.sub(r"\1\2", str(name)): value for name, value in weights.items()}
+    return StartWeights(path, tensors, made_for)
+
+
+def of_imagenet(architecture: str) -> MadeFor:
+    """The input of torchvision's weights for an architecture, as it is after their builder."""
+    weights = models.get_model_weights(architecture).DEFAULT.transforms()
+    if architecture in OF_HALVES:
+        return MadeFor(weights.crop_size[0], HALVES, HALVES)
+    return MadeFor(weights.crop_size[0], _three(weights.mean), _three(weights.std))
+
+
+def _of_checkpoint(content: Mapping[str, Any]) -> MadeFor | None:
+    if not {"input_size", "mean", "std"} <= content.keys():
+        return None
+    return MadeFor(int(content["input_size"]), _three(content["mean"]), _three(content["std"]))
+
+
+def _three(values: Any) -> RGB:
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
+def start_from(network: nn.Module, start: StartWeights, *, architecture: str, classes: int) -> int:
+    """Give a network the weights to start from, all but its last layer's.
 
     Args:
         network: of the architecture, with so many outputs.
-        path: the INIT_WEIGHTS: a state dict as torchvision has them, or a checkpoint of Velox.
+        start: the weights.
         architecture: name of a classifier in `torchvision.models`.
         classes: outputs of the network.
 
@@ -27,26 +120,27 @@ def start_from(network: nn.Module, path: Path, *, architecture: str, classes: in
         The number of tensors that were taken.
 
     Raises:
-        SettingError: when the file cannot be read or is of another architecture.
+        SettingError: when the weights are of another architecture.
     """
-    given = _read(path)
     own = network.state_dict()
     last = _last_layer(architecture, classes)
     taken = {
         name: value
-        for name, value in given.items()
+        for name, value in start.tensors.items()
         if name in own and name not in last and value.shape == own[name].shape
     }
     missing = sorted(own.keys() - taken.keys() - last)
-    unknown = sorted(name for name in given.keys() - own.keys() if not name.startswith(AUXILIARY))
+    unknown = sorted(
+        name for name in start.tensors.keys() - own.keys() if not name.startswith(AUXILIARY)
+    )
     if missing or unknown:
         wrong = (
             f"{len(missing)} of its tensors are missing or of another shape"
             if missing
             else (f"it has no place for {len(unknown)} of the file's tensors")
         )
-        raise _refused(
-            path,
+        raise refused(
+            start.source,
             f"it does not fit MODEL_ARCH={architecture!r}: {wrong}, as {(missing or unknown)[0]}",
         )
     network.load_state_dict({**own, **taken})
@@ -60,23 +154,6 @@ def _last_layer(architecture: str, classes: int) -> set[str]:
     return {name for name, value in one.items() if value.shape != other[name].shape}
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise _refused(path, error.strerror or str(error)) from None
-    except Exception as error:
-        # What torch raises for a broken file differs by where it breaks and is documented nowhere.
-        raise _refused(
-            path, f"it is no file of weights: {str(error).partition(chr(10))[0]}"
-        ) from error
-    weights = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not all(
-        isinstance(each, Tensor) for each in weights.values()
-    ):
-        raise _refused(path, "it holds no state dict")
-    return weights
-
-
-def _refused(path: Path, reason: str) -> SettingError:
+def refused(path: Path, reason: str) -> SettingError:
+    """The error of weights that cannot be used."""
     return SettingError(f"INIT_WEIGHTS={str(path)!r} cannot be used: {reason}")

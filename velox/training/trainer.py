@@ -23,7 +23,7 @@ from velox.base.errors import SettingError, TrainingFailed
 from velox.base.waiting import Stopped
 from velox.training.data.augment import augmented
 from velox.training.data.dataset import Dataset, Indices
-from velox.training.evaluation import normalised
+from velox.training.evaluation import Inputs
 from velox.training.heads import Heads
 
 WARM_UP = 0.25
@@ -71,7 +71,7 @@ class Trainer:
         data: to learn from. Of two labels, the one with fewer images counts for more in the loss,
             so that each label has the same weight.
         recipe: how.
-        device: where.
+        inputs: how images are given to the network, and on what device.
         stop: ends it early.
         heads: taught along with the network, where it starts from random weights.
     """
@@ -82,15 +82,16 @@ class Trainer:
         data: Dataset,
         *,
         recipe: Recipe,
-        device: torch.device,
+        inputs: Inputs,
         stop: threading.Event,
         heads: Heads | None = None,
     ) -> None:
+        self._inputs = inputs
+        self._device = device = inputs.device
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._heads = heads.to(device) if heads else None
         self._data = data
         self._recipe = recipe
-        self._device = device
         self._stop = stop
         learned = [*network.parameters(), *(heads.parameters() if heads else ())]
         self._optimizer = torch.optim.AdamW(
@@ -136,7 +137,7 @@ class Trainer:
 
     def _step(self, batch: Indices) -> Tensor:
         pixels, targets = self._data.take(batch)
-        images = augmented(normalised(pixels, self._device), self._recipe.augment)
+        images = augmented(self._inputs.of(pixels), self._recipe.augment)
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.float16, enabled=self._scaler.is_enabled()):
             logits = self.network(images)
@@ -196,7 +197,7 @@ def one_cycle(progress: float) -> float:
 
 
 def require_trainable(
-    network: nn.Module, architecture: str, *, size: int, batch_size: int, device: torch.device
+    network: nn.Module, architecture: str, *, size: int, batch_size: int, inputs: Inputs
 ) -> None:
     """Try one step on a copy, before anything takes long.
 
@@ -205,7 +206,7 @@ def require_trainable(
     """
     blank = np.zeros((batch_size, size, size, 3), np.uint8)
     try:
-        deepcopy(network).to(device).train()(normalised(blank, device)).sum().backward()
+        deepcopy(network).to(inputs.device).train()(inputs.of(blank)).sum().backward()
     except Exception as error:
         # Each architecture refuses in its own way: assertions, value and runtime errors.
         raise SettingError(

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from velox.models.samples import Samples
 from velox.training.assembly import SAMPLES, samples_of
 from velox.training.data.dataset import Dataset, Held, Splits
-from velox.training.evaluation import accuracy
+from velox.training.evaluation import Inputs, accuracy
 
 LABELS = ("dark", "bright")
 
@@ -47,8 +47,8 @@ def test_the_accuracy_on_the_samples_is_that_of_what_their_readers_see() -> None
             return torch.stack((-level, level), dim=1)
 
     samples = samples_of(Splits(data_set(0), data_set(0), data_set(150)), seed=3)
-    assert accuracy(Bright(), samples, device=torch.device("cpu")) == 1
+    assert accuracy(Bright(), samples, inputs=Inputs(torch.device("cpu"))) == 1
     wrong = Samples(
         samples.images, (*(1 - each for each in samples.targets[:15]), *samples.targets[15:])
     )
-    assert accuracy(Bright(), wrong, device=torch.device("cpu")) == pytest.approx(0.9)
+    assert accuracy(Bright(), wrong, inputs=Inputs(torch.device("cpu"))) == pytest.approx(0.9)

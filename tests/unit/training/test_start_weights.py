@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,15 @@ import torch
 
 from velox.base.errors import SettingError
 from velox.models.architectures import build
-from velox.training.start_weights import start_from
+from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, Checkpoint, save
+from velox.training.start_weights import StartWeights, read, start_from
 
 ARCHITECTURE = "shufflenet_v2_x0_5"
+HALVES = (0.5, 0.5, 0.5)
+
+
+def given_at(folder: Path, architecture: str = ARCHITECTURE) -> StartWeights:
+    return read(folder / "weights.pth", architecture)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
@@ -18,7 +25,7 @@ def test_all_weights_but_the_last_layers_are_taken(tmp_path: Path, wrapped: bool
     torch.save({"state_dict": given} if wrapped else given, tmp_path / "weights.pth")
     started = build(ARCHITECTURE, 3)
     head = started.state_dict()["fc.weight"].clone()
-    taken = start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
+    taken = start_from(started, given_at(tmp_path), architecture=ARCHITECTURE, classes=3)
     own = started.state_dict()
     assert taken == len(own) - 2
     assert all(torch.equal(own[name], given[name]) for name in own if not name.startswith("fc."))
@@ -29,7 +36,7 @@ def test_the_last_layer_is_not_taken_even_where_it_would_fit(tmp_path: Path) -> 
     torch.save(build(ARCHITECTURE, 3).state_dict(), tmp_path / "weights.pth")
     started = build(ARCHITECTURE, 3)
     head = started.state_dict()["fc.weight"].clone()
-    start_from(started, tmp_path / "weights.pth", architecture=ARCHITECTURE, classes=3)
+    start_from(started, given_at(tmp_path), architecture=ARCHITECTURE, classes=3)
     assert torch.equal(started.state_dict()["fc.weight"], head)
 
 
@@ -40,7 +47,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     ):
         start_from(
             build(ARCHITECTURE, 3),
-            tmp_path / "weights.pth",
+            given_at(tmp_path),
             architecture=ARCHITECTURE,
             classes=3,
         )
@@ -57,7 +64,7 @@ def test_a_file_that_holds_no_weights_is_named(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingError, match=rf"^INIT_WEIGHTS=.*weights\.pth.*{reason}"):
-        start_from(build(ARCHITECTURE, 3), path, architecture=ARCHITECTURE, classes=3)
+        read(path, ARCHITECTURE)
 
 
 @pytest.mark.parametrize("architecture", ["inception_v3", "googlenet"])
@@ -69,5 +76,44 @@ def test_the_auxiliary_outputs_of_a_file_are_passed_over(tmp_path: Path, archite
     given = {name: torch.zeros(value.shape) for name, value in full.state_dict().items()}
     torch.save(given, tmp_path / "weights.pth")
     started = build(architecture, 3)
-    taken = start_from(started, tmp_path / "weights.pth", architecture=architecture, classes=3)
+    taken = start_from(
+        started, given_at(tmp_path, architecture), architecture=architecture, classes=3
+    )
+    assert taken == len(started.state_dict()) - 2
+
+
+def test_weights_say_what_input_they_were_made_for(tmp_path: Path) -> None:
+    torch.save(build(ARCHITECTURE, 3).state_dict(), tmp_path / "weights.pth")
+    of_torchvision = given_at(tmp_path).made_for
+    assert (of_torchvision.size, of_torchvision.mean, of_torchvision.std) == (
+        224,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+    )
+    # As torchvision's builders have it with weights: transform_input=True.
+    assert given_at(tmp_path, "inception_v3").made_for == (299, HALVES, HALVES)
+    own = Checkpoint(
+        architecture=ARCHITECTURE,
+        labels=("a", "b", "c"),
+        input_size=96,
+        mean=HALVES,
+        std=(0.2, 0.2, 0.25),
+        state_dict=build(ARCHITECTURE, 3).state_dict(),
+    )
+    save(own, tmp_path / "weights.pth", tmp_path / "classes.json")
+    assert given_at(tmp_path).made_for == (96, HALVES, (0.2, 0.2, 0.25))
+
+
+def test_the_names_of_densenets_files_are_understood(tmp_path: Path) -> None:
+    given = build("densenet121", 1000).state_dict()
+    as_in_the_file = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): value
+        for name, value in given.items()
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in as_in_the_file
+    torch.save(as_in_the_file, tmp_path / "weights.pth")
+    started = build("densenet121", 3)
+    taken = start_from(
+        started, given_at(tmp_path, "densenet121"), architecture="densenet121", classes=3
+    )
     assert taken == len(started.state_dict()) - 2

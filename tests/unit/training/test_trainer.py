@@ -18,7 +18,7 @@ from velox.base.waiting import Stopped
 from velox.models.architectures import build
 from velox.training import fit as train_fit
 from velox.training.data.dataset import Dataset, Held
-from velox.training.evaluation import outputs
+from velox.training.evaluation import Inputs, outputs
 from velox.training.fit import fit
 from velox.training.resume import State, StateFile
 from velox.training.trainer import (
@@ -29,7 +29,7 @@ from velox.training.trainer import (
     require_trainable,
 )
 
-CPU = torch.device("cpu")
+CPU = Inputs(torch.device("cpu"))
 # Several threads wait for each other longer than these small networks compute.
 torch.set_num_threads(1)
 RECIPE = Recipe(
@@ -61,7 +61,7 @@ def network() -> nn.Module:
 
 
 def trainer(recipe: Recipe = RECIPE, stop: threading.Event | None = None) -> Trainer:
-    return Trainer(network(), colours(), recipe=recipe, device=CPU, stop=stop or threading.Event())
+    return Trainer(network(), colours(), recipe=recipe, inputs=CPU, stop=stop or threading.Event())
 
 
 def weights(of: Trainer) -> dict[str, torch.Tensor]:
@@ -77,7 +77,7 @@ def nothing(_done: int, _total: int) -> None:
 
 
 def accuracy(of: Trainer) -> float:
-    logits = outputs(of.network, colours(), device=CPU, stop=threading.Event())
+    logits = outputs(of.network, colours(), inputs=CPU, stop=threading.Event())
     return float((logits.argmax(dim=1).numpy() == colours().targets).mean())
 
 
@@ -110,7 +110,7 @@ def test_every_image_is_seen_once_and_no_batch_is_much_smaller() -> None:
     data = colours(41)
     watched = replace(data, images=Watched(data.images.take(data.rows)))
     steps: list[tuple[int, int]] = []
-    Trainer(network(), watched, recipe=RECIPE, device=CPU, stop=threading.Event()).epoch(
+    Trainer(network(), watched, recipe=RECIPE, inputs=CPU, stop=threading.Event()).epoch(
         0, lambda *now: steps.append(now)
     )
     assert sorted(row for batch in seen for row in batch) == list(range(41))
@@ -146,7 +146,7 @@ def test_training_and_judging_stop() -> None:
     with pytest.raises(Stopped):
         trainer(stop=stop).epoch(0, nothing)
     with pytest.raises(Stopped):
-        outputs(network(), colours(), device=CPU, stop=stop)
+        outputs(network(), colours(), inputs=CPU, stop=stop)
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_images_that_a_network_cannot_take_are_named(
 ) -> None:
     with pytest.raises(SettingError, match=rf"INPUT_SIZE={size} or .*MODEL_ARCH='{architecture}'"):
         require_trainable(
-            build(architecture, 2), architecture, size=size, batch_size=batch, device=CPU
+            build(architecture, 2), architecture, size=size, batch_size=batch, inputs=CPU
         )
 
 
 def test_the_trial_step_changes_nothing() -> None:
     tried = network()
     before = {name: value.clone() for name, value in tried.state_dict().items()}
-    require_trainable(tried, "any", size=8, batch_size=4, device=CPU)
+    require_trainable(tried, "any", size=8, batch_size=4, inputs=CPU)
     assert equal(before, tried.state_dict())
 
 
@@ -191,7 +191,7 @@ def fitted(state_file: StateFile | None, *, kill_after: int | None = None) -> Tr
         learner,
         colours(30),
         recipe=RECIPE,
-        device=CPU,
+        inputs=CPU,
         state_file=state_file,
         progress=Progress(open("/dev/null", "w")),  # noqa: SIM115
         stop=threading.Event(),
@@ -244,7 +244,7 @@ def test_it_ends_when_patience_does_and_keeps_the_best(
         scripted,  # type: ignore[arg-type]
         colours(),
         recipe=replace(RECIPE, epochs=5, patience=patience),
-        device=CPU,
+        inputs=CPU,
         state_file=None,
         progress=Progress(open("/dev/null", "w")),  # noqa: SIM115
         stop=threading.Event(),
