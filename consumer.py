@@ -21,8 +21,6 @@ from velox.base import logs, script
 from velox.base.ending import ended
 from velox.base.machine import keep_large_buffers
 from velox.base.waiting import Stopped
-from velox.consumer.assembly import join_stages, open_parts
-from velox.consumer.monitoring import open_monitoring
 from velox.settings.consumer import ConsumerSettings
 
 log = logging.getLogger("consumer")
@@ -37,6 +35,10 @@ def main() -> int:
 
 def consume(settings: ConsumerSettings, stop: threading.Event) -> int:
     """Open everything, run the pipeline until told to stop, close everything."""
+    # PyTorch takes seconds to import: a mistyped setting is told before.
+    from velox.consumer.assembly import join_stages, open_parts
+    from velox.consumer.monitoring import open_monitoring
+
     with ExitStack() as opened:
         # What the imports made stays to the end: a collection that looks at it stops every thread
         # for 0.2 s.

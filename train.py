@@ -14,26 +14,11 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
-from dataclasses import replace
-from functools import partial
-
-import torch
 
 from velox.base import script
 from velox.base.ending import ended
-from velox.base.errors import AccuracyTooLow, TrainingFailed
 from velox.base.machine import keep_large_buffers
-from velox.base.terminal import Progress
-from velox.models.architectures import require_architecture
-from velox.models.device import select_device
 from velox.settings.programs import TrainSettings
-from velox.training.assembly import network_of, read_data, recipe_of, save, start_of, state_file_of
-from velox.training.fit import fit
-from velox.training.heads import Heads
-from velox.training.judgement import judged, log_judgement
-from velox.training.model_files import alone, require_writable, set_aside, usable
-from velox.training.trainer import Trainer, make_deterministic
 
 
 def main() -> int:
@@ -41,80 +26,15 @@ def main() -> int:
     keep_large_buffers()
     parser = script.parser(TrainSettings, __doc__)
     parser.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")
-    arguments = parser.parse_args()
-    body = partial(train, arguments.if_missing)
-    return ended(lambda: script.run(TrainSettings, __doc__, body, argv=()))
+    if_missing = parser.parse_args().if_missing
 
+    def train(settings: TrainSettings, stop: threading.Event) -> int:
+        # PyTorch takes seconds to import: a mistyped setting is told before.
+        from velox.training import run
 
-def train(if_missing: bool, settings: TrainSettings, stop: threading.Event) -> int:
-    """Get the data, fit, judge, save."""
-    if if_missing and usable(settings.model_path, settings.classes_path):
-        return 0
-    require_architecture(settings.model_arch)
-    device = select_device(settings.device)
-    if device.type == "cuda":
-        torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_fraction, device)
-    with alone(settings.model_path, stop):
-        # Another process may have trained while this one waited.
-        if if_missing and usable(settings.model_path, settings.classes_path):
-            return 0
-        if if_missing and settings.model_path.exists():
-            set_aside(settings.model_path)
-        require_writable(settings.classes_path)
-        try:
-            run(settings, device, stop)
-        except OSError as error:
-            raise TrainingFailed(f"{error.strerror}; no model was written") from error
-    return 0
+        return run.train(settings, stop, if_missing=if_missing)
 
-
-def run(settings: TrainSettings, device: torch.device, stop: threading.Event) -> None:
-    """Train and save, whatever is there already.
-
-    Raises:
-        AccuracyTooLow: when too few of the test images are right.
-        Stopped: when told to stop.
-    """
-    started = time.monotonic()
-    make_deterministic(settings.seed)
-    progress = Progress(sys.stderr)
-    start = start_of(settings, stop)
-    settings = replace(settings, input_size=settings.input_size or start.input_size)
-    splits, skipped = read_data(settings, progress, stop)
-    inputs = start.inputs(device)
-    network = network_of(settings, start, splits.training, inputs)
-    recipe = recipe_of(settings)
-    state_file = state_file_of(settings, start, recipe, splits)
-    heads = None
-    if start.weights is None:
-        heads = Heads(network, size=settings.input_size, classes=len(splits.training.labels))
-    trainer = Trainer(
-        network, splits.training, recipe=recipe, inputs=inputs, stop=stop, heads=heads
-    )
-    best_epoch = fit(
-        trainer,
-        splits.validation,
-        recipe=recipe,
-        inputs=inputs,
-        state_file=state_file if settings.resume else None,
-        progress=progress,
-        stop=stop,
-    )
-    found = judged(network, splits, inputs, stop)
-    log_judgement(found)
-    if found.accuracy >= settings.min_accuracy:
-        facts = {
-            "images": ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items()),
-            "best epoch": f"{best_epoch} of {recipe.epochs}",
-            "seconds": f"{time.monotonic() - started:.1f}",
-        }
-        save(settings, network, splits, found, facts, skipped, inputs)
-    state_file.remove()
-    if found.accuracy < settings.min_accuracy:
-        raise AccuracyTooLow(
-            f"test accuracy {found.accuracy:.4f} is below MIN_ACCURACY={settings.min_accuracy:g}; "
-            "no model was written"
-        )
+    return ended(lambda: script.run(TrainSettings, __doc__, train, argv=()))
 
 
 if __name__ == "__main__":

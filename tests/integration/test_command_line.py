@@ -64,6 +64,14 @@ def test_a_bad_value_ends_the_start(name: str, variable: str, value: str, tmp_pa
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
+def test_a_mistyped_setting_is_told_before_torch_is_imported(name: str, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise AssertionError('imported')")
+    child = ended(name, tmp_path, PYTHONPATH=str(tmp_path), LOG_LEVEL="LOUD")
+    assert child.returncode == 2, str(child)
+    assert child.log.startswith("error: LOG_LEVEL='LOUD' "), child.log
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_an_unknown_argument_is_refused(name: str, tmp_path: Path) -> None:
     assert ended(name, tmp_path, "--no-such-option").returncode == 2
 

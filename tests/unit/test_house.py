@@ -47,11 +47,15 @@ INNER = {
     ("consumer", "consumer/stages"),
 }
 # Who reads settings; every other part takes plain values.
-READERS = SCRIPTS | {"velox/consumer/assembly.py", "velox/training/assembly.py"}
+READERS = SCRIPTS | {
+    "velox/consumer/assembly.py",
+    "velox/training/assembly.py",
+    "velox/training/run.py",
+}
 
 # Each package and where it may be known.
 PACKAGES = {
-    "torch": ("velox/models/", "velox/training/", "train.py"),
+    "torch": ("velox/models/", "velox/training/"),
     "torchvision": ("velox/models/architectures.py",),
     "confluent_kafka": ("velox/kafka/", "velox/consumer/polling/", "velox/demo/broker.py"),
     "pymongo": ("velox/stores/mongo",),

@@ -11,6 +11,7 @@ judgement.py         What a trained network is worth, in figures
 judgement_report.py  A judgement for people: a report as text, and the confusion matrix as a PNG
 model_files.py       What lies beside MODEL_PATH: the lock of who trains
 resume.py            The state of a training between two epochs
+run.py               One training, from its settings to a checkpoint
 start.py             Where a training starts: from weights that know images, or from nothing
 start_weights.py     Weights to start from, and the input that they were trained with
 trainer.py           Training: passes over a data set that fit a network to it

@@ -32,6 +32,7 @@ import torch
 for name in attributes:
     delattr(torch.jit, name)
 import bench.latency_case, consumer, demo, producer, train
+import velox.consumer.assembly, velox.training.run
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 from dataclasses import replace
 from tests.unit.models.engine.networks import images, reference, telling, with_samples
