@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.rig.stand_in import stand_in_for_the_engine
+from velox.images.preprocessing import Preprocessing
 
 A_BATCH = float(os.environ.get("BENCH_SLEEP_S", "0"))
 AN_IMAGE = float(os.environ.get("BENCH_SLEEP_PER_IMAGE_S", "0"))
@@ -25,6 +26,7 @@ class SleepingEngine:
 
     labels = ("red_circle", "red_square", "green_circle", "green_square")
     input_size = 96
+    preprocessing = Preprocessing()
     architecture = "sleeping"
     device = "cpu"
     precision = "none"

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from tests.rig.pictures import COLOURS
 from tests.rig.stand_in import stand_in, stand_in_for_the_engine
 from velox.base.errors import EngineOutOfMemory
+from velox.images.preprocessing import Preprocessing
 
 HOOKS: Mapping[str, Any] = json.loads(os.environ.get("HOOKS", "{}"))
 WHITE_FROM = 250
@@ -44,6 +45,7 @@ class ColourEngine:
 
     labels = COLOURS
     input_size = 32
+    preprocessing = Preprocessing()
     architecture = "colour"
     device = "cpu"
     precision = "exact"

@@ -9,6 +9,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Kafk
 
 from velox.base.errors import EngineOutOfMemory
 from velox.base.records import Detection, Headers, Record
+from velox.images.preprocessing import Preprocessing
 from velox.monitoring.metrics import Metrics
 
 # 2023-11-14T22:13:20.123Z
@@ -42,6 +43,7 @@ class FakeEngine:
 
     labels: tuple[str, ...] = ("red_circle", "green_square")
     input_size = 4
+    preprocessing = Preprocessing()
     digest = "0123456789ab"
     architecture = "fake"
     device = "cpu"

@@ -29,7 +29,7 @@ ROOMS = {
     "settings": {"base"},
     "images": {"base"},
     "kafka": {"base"},
-    "models": {"base"},
+    "models": {"base", "images"},
     "stores": {"base", "images"},
     "monitoring": {"base", "images"},
     "producer": {"base", "images", "kafka"},

@@ -198,12 +198,13 @@ class Pipeline:
         self._metrics.batch_size.observe(len(batch.records))
         waited = time.monotonic() - batch.records[0].received
         self._metrics.stage_seconds.labels("queue").observe(waited)
-        size = batch.predictor.engine.input_size
+        engine = batch.predictor.engine
+        size, preprocessing = engine.input_size, engine.preprocessing
         batch.images, batch.classifiable, batch.dead = self._breaker.until_taken(
             "decode",
-            lambda: self._decoder.decode(self._current(batch.records), size),
+            lambda: self._decoder.decode(self._current(batch.records), size, preprocessing),
             told=lambda done: (len(done[1]) + len(done[2]), [each.error for each in done[2]]),
-            probe=lambda: self._decoder.refusal(known_good.encoded(), size),
+            probe=lambda: self._decoder.refusal(known_good.encoded(), size, preprocessing),
         )
 
     def _current(self, records: Sequence[Record]) -> list[Record]:
@@ -230,8 +231,10 @@ class Pipeline:
         if batch.tried and batch.predictor is not self._models.current:
             self._models.give_back(batch.predictor)
             batch.predictor = self._models.take()
-            size = batch.predictor.engine.input_size
-            batch.images, batch.classifiable, dead = self._decoder.decode(batch.classifiable, size)
+            engine = batch.predictor.engine
+            batch.images, batch.classifiable, dead = self._decoder.decode(
+                batch.classifiable, engine.input_size, engine.preprocessing
+            )
             batch.dead += dead
         batch.tried = True
         return batch.predictor.predict(batch.images)

@@ -7,10 +7,13 @@ import numpy as np
 
 from velox.base.errors import UndecodableImage
 from velox.images import header as image_header
+from velox.images.fitting import reduced
 from velox.images.memory import needed
-from velox.images.pixels import check_size, gate, quieten, reduced
+from velox.images.pixels import check_size, gate, quieten
+from velox.images.preprocessing import PAD, Preprocessing
 
 QUALITY = 80
+_WHOLE = Preprocessing(fit=PAD)
 
 
 def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> bytes:
@@ -31,7 +34,7 @@ def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> 
     header = image_header.read(data)
     if header is None or not header.complete:
         raise UndecodableImage("no image, or not all of one")
-    flag = reduced(header, longest)
+    flag = reduced(header, longest, _WHOLE)
     need = needed(header, data)
     check_size(header, need, max_whole if flag == cv2.IMREAD_COLOR else max_pixels)
     taken = gate.enter(need)

@@ -1,9 +1,9 @@
 """The checkpoint: one file that carries all that rebuilds the model, and the list of its labels.
 
-MODEL_PATH holds one dict: architecture, labels, input size, normalisation, state dict, temperature,
-training metrics and samples. CLASSES_PATH holds the labels as well, as `{"0": "red_circle", ...}`,
-for readers that know no torch. A bare state dict beside such a list also loads: it is taken for
-`mobilenet_v2` at 224 pixels with ImageNet's normalisation.
+MODEL_PATH holds one dict: architecture, labels, input size, preprocessing, normalisation, state
+dict, temperature, training metrics and samples. CLASSES_PATH holds the labels as well, as
+`{"0": "red_circle", ...}`, for readers that know no torch. A bare state dict beside such a list
+also loads: it is taken for `mobilenet_v2` at 224 pixels with ImageNet's normalisation.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from velox.base.errors import CANNOT_BE_READ, CheckpointError, SettingError
 from velox.base.files import write_whole
+from velox.images.preprocessing import Preprocessing
 from velox.models.architectures import build
 from velox.models.samples import NO_SAMPLES, Samples
 
@@ -43,6 +44,7 @@ class Checkpoint:
         architecture: name of a classifier in `torchvision.models`.
         labels: in the order of the model's outputs.
         input_size: height and width of the input in pixels.
+        preprocessing: how an image becomes that input.
         mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
         state_dict: the weights, on the CPU.
         metrics: what training measured, as `accuracy` on its test images and `sample_accuracy` on
@@ -56,6 +58,7 @@ class Checkpoint:
     architecture: str
     labels: tuple[str, ...]
     input_size: int
+    preprocessing: Preprocessing = Preprocessing()
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     state_dict: Mapping[str, Tensor] = field(repr=False)
@@ -86,6 +89,7 @@ def save(checkpoint: Checkpoint, model_path: Path, classes_path: Path) -> Checkp
         "architecture": checkpoint.architecture,
         "labels": list(checkpoint.labels),
         "input_size": checkpoint.input_size,
+        "preprocessing": checkpoint.preprocessing.as_dict(),
         "mean": list(checkpoint.mean),
         "std": list(checkpoint.std),
         "temperature": checkpoint.temperature,
@@ -176,6 +180,7 @@ def _parse(content: Any, labels: tuple[str, ...]) -> Checkpoint:
         architecture=str(content["architecture"]),
         labels=tuple(map(str, content["labels"])),
         input_size=int(content["input_size"]),
+        preprocessing=Preprocessing.of(content.get("preprocessing", {})),
         mean=_three(content["mean"]),
         std=_three(content["std"]),
         state_dict=dict(content["state_dict"]),
@@ -212,6 +217,12 @@ def _check(checkpoint: Checkpoint) -> None:
         raise ValueError("temperature and std must be above 0")
     if not all(map(math.isfinite, checkpoint.mean)) or checkpoint.input_size < 1:
         raise ValueError("mean and input size must be finite, the size at least 1")
+    resize_size = checkpoint.preprocessing.resize_size
+    if 0 < resize_size < checkpoint.input_size:
+        raise ValueError(
+            f"preprocessing has resize_size={resize_size}, "
+            f"less than the input size {checkpoint.input_size}"
+        )
     expected = build(checkpoint.architecture, len(checkpoint.labels)).state_dict()
     wrong = sorted(expected.keys() ^ checkpoint.state_dict.keys())
     if wrong:

@@ -72,6 +72,12 @@ class TrainSettings(ShapeSettings, ModelSettings):
         auto_or(integer(32, 1024)),
         "Height and width of the model's input in pixels; auto takes that of INIT_WEIGHTS, else 64",
     )
+    fit: str = setting(
+        "FIT",
+        "stretch",
+        choice("stretch", "crop", "pad"),
+        "How an image becomes square: stretched, its middle cut out, or whole with padding",
+    )
     samples_per_class: int = setting(
         "SAMPLES_PER_CLASS", "400", integer(10, 1_000_000), "Synthetic training images per class"
     )

@@ -14,6 +14,7 @@ from torch import nn
 
 from velox.base.files import write_whole
 from velox.base.terminal import Progress
+from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint
 from velox.models.checkpoint import Checkpoint
 from velox.models.samples import Samples
@@ -48,6 +49,7 @@ def read_data(
         settings.dataset_path,
         size=settings.input_size,
         max_pixels=settings.max_image_pixels,
+        preprocessing=preprocessing_of(settings),
         stop=stop,
         on_progress=partial(progress.show, "reading"),
     )
@@ -63,6 +65,7 @@ def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> 
         width=settings.img_width,
         quality=settings.jpeg_quality,
         size=settings.input_size,
+        preprocessing=preprocessing_of(settings),
         seed=settings.seed,
     )
     counts = (settings.samples_per_class, VALIDATION_PER_CLASS, TEST_PER_CLASS)
@@ -74,6 +77,11 @@ def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> 
             for stream, count in enumerate(counts, start=1)
         )
     )
+
+
+def preprocessing_of(settings: TrainSettings) -> Preprocessing:
+    """How an image becomes the network's input."""
+    return Preprocessing(fit=settings.fit)
 
 
 def start_of(settings: TrainSettings, stop: threading.Event) -> Start:
@@ -119,7 +127,8 @@ def state_file_of(
     settings: TrainSettings, start: Start, recipe: Recipe, splits: Splits
 ) -> StateFile:
     """Where the state of this training is kept; another training's is not used."""
-    decisive = (settings.model_arch, settings.input_size, start.source, recipe)
+    shape = (settings.input_size, preprocessing_of(settings))
+    decisive = (settings.model_arch, shape, start.source, recipe)
     found = hashlib.sha256(repr(decisive).encode())
     for part in splits:
         found.update(repr(part.labels).encode() + part.rows.tobytes() + part.targets.tobytes())
@@ -143,6 +152,7 @@ def save(
         architecture=settings.model_arch,
         labels=found.labels,
         input_size=settings.input_size,
+        preprocessing=preprocessing_of(settings),
         mean=inputs.mean,
         std=inputs.std,
         state_dict=network.state_dict(),

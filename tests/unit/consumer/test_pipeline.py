@@ -20,6 +20,7 @@ from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
+from velox.images.preprocessing import PAD, Preprocessing
 from velox.monitoring.metrics import Metrics
 
 LIMIT_S = 20.0
@@ -27,11 +28,15 @@ BATCH_SIZE = 4
 POISON = 99
 
 
-def decode(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
-    """An image whose first byte is the value's number."""
+def decode(
+    data: bytes | None, *, size: int, max_pixels: int, preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
+    """An image whose first byte is the value's number, and whose last tells the preprocessing."""
     if data is None or not data.isdigit():
         raise UndecodableImage("no number")
-    return np.full((size, size, 3), int(data), np.uint8)
+    image = np.full((size, size, 3), int(data), np.uint8)
+    image[-1, -1, -1] = preprocessing.fit == PAD
+    return image
 
 
 class FakePoller:
@@ -247,10 +252,10 @@ def test_batches_before_the_failure_stay_done(parts: Parts) -> None:
 def test_an_image_without_memory_is_no_dead_letter_and_comes_again(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def starved(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+    def starved(data: bytes | None, **options: Any) -> NDArray[np.uint8]:
         if data == b"7":
             raise OutOfMemory("no memory to decode an image")
-        return decode(data, size=size, max_pixels=max_pixels)
+        return decode(data, **options)
 
     monkeypatch.setattr(parts.decoder, "_decode", starved)
     parts.poller.values = [b"1"] * BATCH_SIZE + [b"1", b"7", b"bad", b"1"]
@@ -392,8 +397,7 @@ def test_a_decoder_that_refuses_everything_makes_no_more_than_a_hundred_dead_let
 
 
 def test_a_model_that_refuses_everything_is_tried_again_and_replaced(guarded: Parts) -> None:
-    better = FakeEngine()
-    better.input_size = 2 * guarded.engine.input_size
+    better = PaddedEngine()
 
     def swap() -> None:
         eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
@@ -405,6 +409,24 @@ def test_a_model_that_refuses_everything_is_tried_again_and_replaced(guarded: Pa
     assert len(guarded.dead()) + len(guarded.predicted()) == 160
     assert len(guarded.dead()) < 100
     assert guarded.ledger.uncommitted() == {0: 160}
+    assert better.given
+    assert better.given == {(better.input_size, True)}, "decoded for the other model"
+
+
+class PaddedEngine(FakeEngine):
+    """Wants other images than the first one, and keeps what it was given: the size, and whether
+    it was padded."""
+
+    input_size = 2 * FakeEngine.input_size
+    preprocessing = Preprocessing(fit=PAD)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: set[tuple[int, bool]] = set()
+
+    def predict(self, batch: NDArray[np.uint8]) -> Any:
+        self.given |= {(batch.shape[1], bool(each)) for each in batch[:, -1, -1, -1]}
+        return super().predict(batch)
 
 
 def raising(engine: FakeEngine) -> Any:

@@ -21,6 +21,7 @@ import pytest
 from velox.base.errors import ImageTooLarge, OutOfMemory, UndecodableImage
 from velox.images import header as image_header
 from velox.images import pixels as decoding
+from velox.images.fitting import reduced
 from velox.images.memory import (
     BYTES_A_PIXEL,
     BYTES_A_RESULT_PIXEL,
@@ -30,6 +31,7 @@ from velox.images.memory import (
     needed,
 )
 from velox.images.pixels import decode
+from velox.images.preprocessing import Preprocessing
 
 MAX_PIXELS = 50_000_000
 SIZES = (64, 224, 512)
@@ -99,6 +101,7 @@ import re, sys
 from pathlib import Path
 import cv2, numpy
 from velox.images.pixels import decode
+from velox.images.preprocessing import Preprocessing
 
 def peak():
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -162,7 +165,7 @@ def test_ordinary_images_come_out_bit_by_bit_as_ever(
     data = encoded(extension, noise)
     header = image_header.read(data)
     assert header is not None
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), decoding.reduced(header, size))
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), reduced(header, size, Preprocessing()))
     assert image is not None
     multiples = [max(1, int(np.ceil(side / size - 0.2))) * size for side in image.shape[1::-1]]
     image = cv2.resize(image, multiples, interpolation=cv2.INTER_LINEAR)
@@ -318,6 +321,7 @@ from pathlib import Path
 import cv2, numpy
 from velox.images import pixels as decoding
 from velox.images.pixels import decode
+from velox.images.preprocessing import Preprocessing
 
 cv2.setNumThreads(1)
 decoding._BETWEEN_ATTEMPTS_S = 0

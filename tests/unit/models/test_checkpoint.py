@@ -11,6 +11,7 @@ import torch
 
 from velox.base import files as whole_file
 from velox.base.errors import CheckpointError, SettingError
+from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
@@ -27,6 +28,7 @@ def untrained(labels: tuple[str, ...] = LABELS, architecture: str = ARCHITECTURE
         architecture=architecture,
         labels=labels,
         input_size=64,
+        preprocessing=Preprocessing(fit="crop", resize_size=73, background=(255, 128, 0)),
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.3, 0.4),
         state_dict=build(architecture, len(labels)).state_dict(),
@@ -149,6 +151,14 @@ def test_a_bare_state_dict_is_a_mobilenet_v2_at_224(tmp_path: Path) -> None:
     assert model.restore(loaded)(torch.rand(1, 3, 64, 64)).shape == (1, 2)
 
 
+def test_a_checkpoint_that_says_nothing_of_preprocessing_means_what_it_meant(files: Files) -> None:
+    assert files.load().preprocessing == untrained().preprocessing
+    files.change(lambda content: content["preprocessing"].pop("fit"))
+    assert files.load().preprocessing == replace(untrained().preprocessing, fit="stretch")
+    files.change(lambda content: content.pop("preprocessing"))
+    assert files.load().preprocessing == Preprocessing()
+
+
 @pytest.mark.parametrize("missing", ["model", "classes"])
 def test_a_missing_file_is_named(files: Files, missing: str) -> None:
     path: Path = getattr(files, missing)
@@ -187,6 +197,19 @@ def test_a_model_that_would_run_code_is_refused(files: Files) -> None:
         (lambda content: content.update(mean=[0.2, 0.2]), "not enough values"),
         (lambda content: content.update(mean=[math.nan, 0.2, 0.2]), "must be finite"),
         (lambda content: content.update(input_size=0), "at least 1"),
+        (lambda content: content.update(preprocessing=[]), r"preprocessing=\[\] is no dict"),
+        (
+            lambda content: content["preprocessing"].update(zoom=2),
+            "preprocessing has an unknown entry 'zoom'",
+        ),
+        (
+            lambda content: content["preprocessing"].update(fit="shrink"),
+            "preprocessing has fit='shrink'; allowed: stretch, crop, pad",
+        ),
+        (
+            lambda content: content["preprocessing"].update(resize_size=63),
+            "resize_size=63, less than the input size 64",
+        ),
         (lambda content: content.update(state_dict=3), "not iterable"),
         (lambda content: content.clear(), "it holds no dict"),
     ],

@@ -13,6 +13,7 @@ from velox.base.errors import BadImage
 from velox.base.machine import usable_cores
 from velox.base.records import DeadLetter, Record
 from velox.images.pixels import one_core_an_image
+from velox.images.preprocessing import Preprocessing
 
 STAGE = "decode"
 
@@ -22,7 +23,9 @@ Image = NDArray[np.uint8]
 class DecodeOne(Protocol):
     """As `velox.images.pixels.decode`."""
 
-    def __call__(self, data: bytes | None, *, size: int, max_pixels: int) -> Image:
+    def __call__(
+        self, data: bytes | None, *, size: int, max_pixels: int, preprocessing: Preprocessing
+    ) -> Image:
         """One image, uint8 RGB [size, size, 3]; raises BadImage."""
 
 
@@ -44,13 +47,14 @@ class Decoder:
         self._pool = ThreadPoolExecutor(self._threads, "decode")
 
     def decode(
-        self, records: Sequence[Record], size: int
+        self, records: Sequence[Record], size: int, preprocessing: Preprocessing
     ) -> tuple[Image, list[Record], list[DeadLetter]]:
         """Decode the records' values.
 
         Args:
             records: whose values are encoded images.
             size: height and width of the results in pixels.
+            preprocessing: the model's.
 
         Returns:
             The images, uint8 RGB [N, size, size, 3], their records in the same order, and a
@@ -58,7 +62,7 @@ class Decoder:
         """
         images = np.empty((len(records), size, size, 3), np.uint8)
         errors: list[BadImage | None] = [None] * len(records)
-        decode_every_nth = self._chunk(records, images, errors)
+        decode_every_nth = self._chunk(records, images, errors, preprocessing)
         if len(records) == 1:
             # To wake a thread takes longer than to hand over one image gains.
             decode_every_nth(0)
@@ -75,23 +79,30 @@ class Decoder:
         return images, [records[row] for row in good], dead
 
     def _chunk(
-        self, records: Sequence[Record], images: Image, errors: list[BadImage | None]
+        self,
+        records: Sequence[Record],
+        images: Image,
+        errors: list[BadImage | None],
+        preprocessing: Preprocessing,
     ) -> Callable[[int], None]:
         def decode_every_nth(first: int) -> None:
             for row in range(first, len(records), self._threads):
                 try:
                     images[row] = self._decode(
-                        records[row].value, size=images.shape[1], max_pixels=self._max_pixels
+                        records[row].value,
+                        size=images.shape[1],
+                        max_pixels=self._max_pixels,
+                        preprocessing=preprocessing,
                     )
                 except BadImage as error:
                     errors[row] = error
 
         return decode_every_nth
 
-    def refusal(self, data: bytes, size: int) -> BadImage | None:
+    def refusal(self, data: bytes, size: int, preprocessing: Preprocessing) -> BadImage | None:
         """Why an encoded image would be refused, None if it would not."""
         try:
-            self._decode(data, size=size, max_pixels=self._max_pixels)
+            self._decode(data, size=size, max_pixels=self._max_pixels, preprocessing=preprocessing)
         except BadImage as error:
             return error
         return None

@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from velox.images.preprocessing import Preprocessing
+
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Confidences = NDArray[np.float32]
@@ -18,6 +20,7 @@ class Engine(Protocol):
     Attributes:
         labels: in the order of the indices that `predict` returns.
         input_size: height and width of the images in pixels.
+        preprocessing: how an image becomes one of that size.
         digest: the checkpoint's, short.
         architecture: a name of `torchvision.models`.
         device: `cpu` or `cuda:N`.
@@ -26,6 +29,7 @@ class Engine(Protocol):
 
     labels: tuple[str, ...]
     input_size: int
+    preprocessing: Preprocessing
     digest: str
     architecture: str
     device: str

@@ -65,6 +65,7 @@ class TorchEngine:
     ) -> None:
         self.labels = checkpoint.labels
         self.input_size = checkpoint.input_size
+        self.preprocessing = checkpoint.preprocessing
         self.digest = checkpoint.digest
         self.architecture = checkpoint.architecture
         self.device = str(device)

@@ -15,6 +15,7 @@ import numpy as np
 from velox.base.errors import BadImage, SettingError
 from velox.base.waiting import Stopped
 from velox.images.pixels import decode
+from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset, Indices, Pixels
 
 # Fewer leave too little to learn from beside one image to validate and one to test.
@@ -34,16 +35,24 @@ class FolderImages:
         paths: of the files.
         size: height and width of the images in pixels.
         max_pixels: pixels above which an image is refused.
+        preprocessing: how an image becomes one of that size.
         kept_bytes: bytes of decoded images to keep in memory at most.
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, size: int, max_pixels: int, kept_bytes: int = KEPT_BYTES
+        self,
+        paths: Sequence[Path],
+        *,
+        size: int,
+        max_pixels: int,
+        preprocessing: Preprocessing,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         cv2.setNumThreads(1)
         self.paths = paths
         self._size = size
         self._max_pixels = max_pixels
+        self._preprocessing = preprocessing
         fit = min(len(paths), kept_bytes // (size * size * 3))
         self._kept = np.empty((fit, size, size, 3), np.uint8)
         self._pool = ThreadPoolExecutor(os.cpu_count(), "decode")
@@ -89,7 +98,12 @@ class FolderImages:
 
     def _decoded(self, row: int) -> Pixels:
         data = self.paths[row].read_bytes()
-        return decode(data, size=self._size, max_pixels=self._max_pixels)
+        return decode(
+            data,
+            size=self._size,
+            max_pixels=self._max_pixels,
+            preprocessing=self._preprocessing,
+        )
 
 
 def read_folder(
@@ -97,6 +111,7 @@ def read_folder(
     *,
     size: int,
     max_pixels: int,
+    preprocessing: Preprocessing,
     stop: threading.Event,
     on_progress: Callable[[int, int], None],
 ) -> tuple[Dataset, dict[Path, str]]:
@@ -109,6 +124,7 @@ def read_folder(
         folder: the DATASET_PATH.
         size: height and width of the data set's images in pixels.
         max_pixels: pixels above which an image is left out.
+        preprocessing: how an image becomes one of that size.
         stop: ends it early.
         on_progress: called with the files read and their number.
 
@@ -120,7 +136,7 @@ def read_folder(
         Stopped: when told to stop.
     """
     labels, paths, targets = _listed(folder)
-    images = FolderImages(paths, size=size, max_pixels=max_pixels)
+    images = FolderImages(paths, size=size, max_pixels=max_pixels, preprocessing=preprocessing)
     bad = images.read(stop=stop, on_progress=on_progress)
     skipped = {paths[row]: bad[row] for row in sorted(bad)}
     _tell(skipped, len(paths))

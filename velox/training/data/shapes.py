@@ -12,6 +12,7 @@ import numpy as np
 
 from velox.base.waiting import Stopped
 from velox.images.pixels import decode
+from velox.images.preprocessing import Preprocessing
 from velox.images.shapes import ShapeGenerator, class_labels
 from velox.training.data.dataset import Dataset, Held, Indices, Pixels
 
@@ -27,6 +28,7 @@ class Shapes:
         height, width: of the images as they are drawn and encoded, in pixels.
         quality: of the JPEG, 1 to 100.
         size: height and width of the data set's images in pixels.
+        preprocessing: how an image becomes one of that size.
         seed: of everything.
     """
 
@@ -39,12 +41,14 @@ class Shapes:
         width: int,
         quality: int,
         size: int,
+        preprocessing: Preprocessing,
         seed: int,
     ) -> None:
         self.labels = class_labels(colors, shapes)
         self._colors, self._shapes = colors, shapes
         self._height, self._width = height, width
         self._quality, self._size, self._seed = quality, size, seed
+        self._preprocessing = preprocessing
 
     def draw(
         self,
@@ -99,4 +103,9 @@ class Shapes:
         )
         for row, target in enumerate(targets):
             data, _ = generator.encoded(self.labels[target], quality=self._quality)
-            pixels[row] = decode(data, size=self._size, max_pixels=self._height * self._width)
+            pixels[row] = decode(
+                data,
+                size=self._size,
+                max_pixels=self._height * self._width,
+                preprocessing=self._preprocessing,
+            )

@@ -8,14 +8,18 @@ from numpy.typing import NDArray
 from tests.unit.fakes import record
 from velox.base.errors import UndecodableImage
 from velox.consumer.stages.decoder import Decoder
+from velox.images.preprocessing import Preprocessing
 
 SIZE = 4
 MAX_PIXELS = 77
+PADDED = Preprocessing(fit="pad")
 
 
-def fill(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+def fill(
+    data: bytes | None, *, size: int, max_pixels: int, preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
     """An image of the value's number; what is no number is no image."""
-    assert (size, max_pixels) == (SIZE, MAX_PIXELS)
+    assert (size, max_pixels, preprocessing) == (SIZE, MAX_PIXELS, PADDED)
     if data is None or not data.isdigit():
         raise UndecodableImage(f"no image: {data!r}")
     return np.full((size, size, 3), int(data), np.uint8)
@@ -30,7 +34,7 @@ def decoder(request: pytest.FixtureRequest) -> Iterator[Decoder]:
 
 def test_images_and_records_stand_in_the_same_order(decoder: Decoder) -> None:
     records = [record(number, value=str(number).encode()) for number in range(20)]
-    images, good, dead = decoder.decode(records, SIZE)
+    images, good, dead = decoder.decode(records, SIZE, PADDED)
     assert images.shape == (20, SIZE, SIZE, 3)
     assert images.dtype == np.uint8
     assert images[:, 0, 0, 0].tolist() == list(range(20))
@@ -40,7 +44,7 @@ def test_images_and_records_stand_in_the_same_order(decoder: Decoder) -> None:
 def test_what_is_no_image_costs_no_neighbour(decoder: Decoder) -> None:
     values = [b"5", b"bad", b"7", None, b"9"]
     records = [record(number, value=value) for number, value in enumerate(values)]
-    images, good, dead = decoder.decode(records, SIZE)
+    images, good, dead = decoder.decode(records, SIZE, PADDED)
     assert images[:, 1, 2, 1].tolist() == [5, 7, 9]
     assert [each.offset for each in good] == [0, 2, 4]
     assert [(each.record.offset, each.stage) for each in dead] == [(1, "decode"), (3, "decode")]
@@ -48,34 +52,34 @@ def test_what_is_no_image_costs_no_neighbour(decoder: Decoder) -> None:
 
 
 def test_nothing_decoded_is_an_empty_batch(decoder: Decoder) -> None:
-    images, good, dead = decoder.decode([record(0, value=b"bad")], SIZE)
+    images, good, dead = decoder.decode([record(0, value=b"bad")], SIZE, PADDED)
     assert images.shape == (0, SIZE, SIZE, 3)
     assert (good, len(dead)) == ([], 1)
-    assert decoder.decode([], SIZE)[1:] == ([], [])
+    assert decoder.decode([], SIZE, PADDED)[1:] == ([], [])
 
 
 def test_an_error_that_has_no_name_is_not_blamed_on_a_record() -> None:
-    def broken(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+    def broken(data: bytes | None, **_: object) -> NDArray[np.uint8]:
         raise MemoryError("no memory")
 
     decoder = Decoder(broken, max_pixels=MAX_PIXELS, threads=2)
     with pytest.raises(MemoryError):
-        decoder.decode([record(0)], SIZE)
+        decoder.decode([record(0)], SIZE, PADDED)
     decoder.close()
 
 
 def test_several_images_are_decoded_at_a_time() -> None:
     together = threading.Barrier(3, timeout=20)
 
-    def meet(data: bytes | None, *, size: int, max_pixels: int) -> NDArray[np.uint8]:
+    def meet(data: bytes | None, *, size: int, **_: object) -> NDArray[np.uint8]:
         together.wait()
         return np.zeros((size, size, 3), np.uint8)
 
     decoder = Decoder(meet, max_pixels=MAX_PIXELS, threads=3)
-    assert len(decoder.decode([record(number) for number in range(3)], SIZE)[1]) == 3
+    assert len(decoder.decode([record(number) for number in range(3)], SIZE, PADDED)[1]) == 3
     decoder.close()
 
 
 def test_one_image_can_be_tried_alone(decoder: Decoder) -> None:
-    assert decoder.refusal(b"5", SIZE) is None
-    assert str(decoder.refusal(b"bad", SIZE)) == "no image: b'bad'"
+    assert decoder.refusal(b"5", SIZE, PADDED) is None
+    assert str(decoder.refusal(b"bad", SIZE, PADDED)) == "no image: b'bad'"

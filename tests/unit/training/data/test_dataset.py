@@ -9,6 +9,7 @@ import pytest
 
 from velox.base.errors import SettingError
 from velox.base.waiting import Stopped
+from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset, Held, split
 from velox.training.data.folder import FolderImages, read_folder
 from velox.training.data.shapes import Shapes
@@ -50,7 +51,7 @@ def test_a_split_depends_on_the_seed_alone() -> None:
 def shapes(seed: int = 3) -> Shapes:
     return Shapes(
         colors=("red", "green"), shapes=("circle",), height=64, width=80, quality=90, size=32,
-        seed=seed,
+        preprocessing=Preprocessing(), seed=seed,
     )  # fmt: skip
 
 
@@ -103,6 +104,7 @@ def read(root: Path, **options: object) -> tuple[Dataset, dict[Path, str]]:
     arguments = {
         "size": 8,
         "max_pixels": 10_000,
+        "preprocessing": Preprocessing(),
         "stop": threading.Event(),
         "on_progress": lambda _done, _total: None,
     }
@@ -176,7 +178,13 @@ def test_images_that_do_not_fit_in_memory_are_read_again(tmp_path: Path) -> None
     paths = sorted(root.glob("*/*.png"))
     taken = []
     for kept_bytes in (0, 4 * 8 * 8 * 3, 2**30):
-        images = FolderImages(paths, size=8, max_pixels=10_000, kept_bytes=kept_bytes)
+        images = FolderImages(
+            paths,
+            size=8,
+            max_pixels=10_000,
+            preprocessing=Preprocessing(),
+            kept_bytes=kept_bytes,
+        )
         assert not images.read(stop=threading.Event(), on_progress=lambda *_now: None)
         taken.append(images.take(np.array([9, 0, 3, 4])))
     assert all(np.array_equal(each, taken[0]) for each in taken)
@@ -184,7 +192,9 @@ def test_images_that_do_not_fit_in_memory_are_read_again(tmp_path: Path) -> None
 
 def test_a_file_that_goes_away_in_training_is_named(tmp_path: Path) -> None:
     paths = sorted(folder_of(tmp_path, cat=5).glob("*/*.png"))
-    images = FolderImages(paths, size=8, max_pixels=10_000, kept_bytes=0)
+    images = FolderImages(
+        paths, size=8, max_pixels=10_000, preprocessing=Preprocessing(), kept_bytes=0
+    )
     paths[2].unlink()
     with pytest.raises(SettingError, match=r"DATASET_PATH changed in training: .*2\.png"):
         images.take(np.array([2]))
