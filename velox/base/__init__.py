@@ -6,6 +6,7 @@ errors.py       Named errors: each says which part failed and whether trying aga
 files.py        Files that appear whole or not at all
 logs.py         Logging: one line an event on standard error, whatever the C libraries print
 machine.py      What the machine lets this process use: cores, and memory by the C allocator
+names.py        Names of files as text that can go anywhere, and the labels that folders give
 native_log.py   What C libraries print on file descriptor 2: a small process of its own reads it
 records.py      What flows through the pipeline: plain, frozen values
 script.py       How a script begins: `--help`, settings, logging, the stop event

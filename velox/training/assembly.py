@@ -19,9 +19,10 @@ from velox.models import checkpoint
 from velox.models.checkpoint import Checkpoint
 from velox.models.samples import Samples
 from velox.settings.programs import TrainSettings
-from velox.training.data.dataset import Dataset, Splits, split
+from velox.training.data.dataset import Dataset, Splits
 from velox.training.data.folder import read_folder
 from velox.training.data.shapes import Shapes
+from velox.training.data.split import split
 from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
 from velox.training.judgement_report import as_png, as_text
@@ -132,7 +133,7 @@ def state_file_of(
     found = hashlib.sha256(repr(decisive).encode())
     for part in splits:
         found.update(repr(part.labels).encode() + part.rows.tobytes() + part.targets.tobytes())
-        found.update(part.images.take(part.rows[:1]).tobytes())
+        found.update(part.images.fingerprint(part.rows))
     path = settings.model_path.with_name(f".{settings.model_path.name}.resume")
     return StateFile(path, found.hexdigest())
 

@@ -179,7 +179,7 @@ class Trainer:
 
 def class_weights(data: Dataset) -> Tensor:
     """What an image of each label counts, float32 [C]: N / (C * images of the label)."""
-    counts = data.counts()
+    counts = np.maximum(1, data.counts())
     return torch.from_numpy(len(data) / (len(counts) * counts)).float()
 
 

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from velox.base.names import shown
 from velox.producer.sources.capture import Item, Unreadable
 from velox.producer.sources.image_file import (
     is_hidden,
     item_of,
     label_of,
     named_like_an_image,
-    shown,
     too_large,
 )
 

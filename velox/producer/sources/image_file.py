@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import PurePosixPath
 
+from velox.base.names import label_named, shown
 from velox.images import header as image_header
 from velox.producer.sources.capture import JPEG, Capture, Item, Unreadable
 
@@ -32,11 +32,6 @@ CONTENT_TYPES = {
 }
 
 
-def shown(name: str) -> str:
-    r"""A file name as valid text: bytes that are no UTF-8 become `\xNN`, so names stay distinct."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def is_hidden(name: str) -> bool:
     """Whether a file or folder is for programs: `.DS_Store`, `._photo.jpg`, `.thumbnails`."""
     return name.startswith(".") and name not in (".", "..")
@@ -52,7 +47,7 @@ def label_of(below: PurePosixPath) -> str | None:
 
     As `torchvision.datasets.ImageFolder` has it: `dog/x.png` and `dog/puppies/x.png` show a dog.
     """
-    return shown(below.parts[0]) if len(below.parts) > 1 else None
+    return label_named(below.parts[0]) if len(below.parts) > 1 else None
 
 
 def too_large(name: str, size: int, max_bytes: int) -> Unreadable | None:

@@ -12,13 +12,14 @@ from enum import Enum, auto
 import cv2
 
 from velox.base.errors import SettingError
+from velox.base.names import shown
 from velox.images import header
 from velox.producer.sources.address import usable, why_nothing_comes, without_credentials
 from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Source
 from velox.producer.sources.container import why_not_whole
 from velox.producer.sources.folder import Folder
-from velox.producer.sources.image_file import named_like_an_image, shown
+from velox.producer.sources.image_file import named_like_an_image
 from velox.producer.sources.synthetic import EncodedShapes, Synthetic
 from velox.producer.sources.tar import Tar
 from velox.producer.sources.video import VideoFile

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any, Self, cast
 
+from velox.base.names import shown
 from velox.base.waiting import Stopped
 from velox.producer.sources.capture import Item, Unreadable
 from velox.producer.sources.image_file import (
@@ -26,7 +27,6 @@ from velox.producer.sources.image_file import (
     item_of,
     label_of,
     named_like_an_image,
-    shown,
     too_large,
 )
 

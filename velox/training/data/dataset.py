@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -13,11 +13,18 @@ Pixels = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
 
+def _none() -> Indices:
+    return np.empty(0, np.int64)
+
+
 class Images(Protocol):
     """Images of one size, in memory or not."""
 
     def take(self, rows: Indices) -> Pixels:
         """The images of these rows, uint8 RGB [len(rows), S, S, 3]."""
+
+    def fingerprint(self, rows: Indices) -> bytes:
+        """What differs where these rows are other images."""
 
 
 class Held:
@@ -34,6 +41,10 @@ class Held:
         """The images of these rows; see `Images.take`."""
         return self._pixels[rows]
 
+    def fingerprint(self, rows: Indices) -> bytes:
+        """A digest of the pixels; see `Images.fingerprint`."""
+        return hashlib.sha256(self._pixels[rows].tobytes()).digest()
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -44,12 +55,24 @@ class Dataset:
         rows: int64 [N], which of the images are this data set's.
         targets: int64 [N], their labels' indices.
         labels: in the order of the indices.
+        groups: int64 [N], the same number for images that are nearly the same; each its own
+            without.
+        parts: int64 [N], the part of the split that an image is given to, all to the training
+            without.
     """
 
     images: Images
     rows: Indices
     targets: Indices
     labels: tuple[str, ...]
+    groups: Indices = field(default_factory=_none)
+    parts: Indices = field(default_factory=_none)
+
+    def __post_init__(self) -> None:
+        if not len(self.groups):
+            object.__setattr__(self, "groups", np.asarray(self.rows))
+        if not len(self.parts):
+            object.__setattr__(self, "parts", np.zeros(len(self.rows), np.int64))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,6 +85,15 @@ class Dataset:
         """
         return self.images.take(self.rows[which]), self.targets[which]
 
+    def subset(self, which: Indices) -> Dataset:
+        """Some of its images.
+
+        Args:
+            which: int64 [K], positions from 0 to N - 1.
+        """
+        given = (self.rows[which], self.targets[which])
+        return Dataset(self.images, *given, self.labels, self.groups[which], self.parts[which])
+
     def counts(self) -> Indices:
         """Images of each label, int64 [C]."""
         return np.bincount(self.targets, minlength=len(self.labels)).astype(np.int64)
@@ -70,36 +102,10 @@ class Dataset:
 class Splits(NamedTuple):
     """What a network learns from, what chooses its epoch and temperature, what judges the result.
 
-    No image is in two of them, so the judgement is of images that decided nothing.
+    No image is in two of them, so the judgement is of images that decided nothing. Nor is one that
+    is nearly the same, but for the exceptions that `velox.training.data.split.known` finds.
     """
 
     training: Dataset
     validation: Dataset
     test: Dataset
-
-
-def split(data: Dataset, *, hold_out: float, seed: int) -> Splits:
-    """Set a share of each label's images aside, one half to validate and one half to test.
-
-    Args:
-        data: at least three images of each label.
-        hold_out: share that is set aside; at least two images of each label are.
-        seed: of the choice.
-    """
-    random = np.random.default_rng(seed)
-    parts: tuple[list[Indices], list[Indices], list[Indices]] = ([], [], [])
-    for target in range(len(data.labels)):
-        shuffled = random.permutation(np.flatnonzero(data.targets == target))
-        aside = max(2, round(hold_out * len(shuffled)))
-        for part, chosen in zip(
-            parts,
-            (shuffled[aside:], shuffled[: aside // 2], shuffled[aside // 2 : aside]),
-            strict=True,
-        ):
-            part.append(chosen)
-    return Splits(*(_subset(data, part) for part in parts))
-
-
-def _subset(data: Dataset, which: Sequence[Indices]) -> Dataset:
-    chosen = np.sort(np.concatenate(which))
-    return Dataset(data.images, data.rows[chosen], data.targets[chosen], data.labels)

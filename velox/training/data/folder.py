@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from velox.base.errors import BadImage, SettingError
+from velox.base.errors import BadImage, ImageTooLarge, SettingError
+from velox.base.names import shown
 from velox.base.waiting import Stopped
 from velox.images.pixels import decode
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset, Indices, Pixels
+from velox.training.data.listing import Listing, listed
+from velox.training.data.near import SKETCH, groups, near, sketch
 
 # Fewer leave too little to learn from beside one image to validate and one to test.
 LEAST_PER_LABEL = 5
@@ -24,6 +28,8 @@ LEAST_PER_LABEL = 5
 KEPT_BYTES = 2**30
 NAMED_FILES = 20
 _CHUNK = 64
+# Above four channels of 16 bits it is no image; below the bound any size is read.
+BYTES_A_PIXEL, LEAST_BOUND = 8, 2**20
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +61,8 @@ class FolderImages:
         self._preprocessing = preprocessing
         fit = min(len(paths), kept_bytes // (size * size * 3))
         self._kept = np.empty((fit, size, size, 3), np.uint8)
+        self._stamps = np.zeros((len(paths), 2), np.int64)
+        self._sketches = np.empty((len(paths), SKETCH), np.uint8)
         self._pool = ThreadPoolExecutor(os.cpu_count(), "decode")
 
     def read(
@@ -69,10 +77,13 @@ class FolderImages:
 
         def check(row: int) -> None:
             try:
+                found = self.paths[row].stat()
+                self._stamps[row] = found.st_size, found.st_mtime_ns
                 pixels = self._decoded(row)
             except (BadImage, OSError) as error:
                 bad[row] = str(error)
                 return
+            self._sketches[row] = sketch(pixels)
             if row < len(self._kept):
                 self._kept[row] = pixels
 
@@ -83,6 +94,17 @@ class FolderImages:
             list(self._pool.map(check, range(first, end)))
             on_progress(end, len(self.paths))
         return bad
+
+    def fingerprint(self, rows: Indices) -> bytes:
+        """A digest of the path, the size and the time of change of each of these files."""
+        found = hashlib.sha256(self._stamps[rows].tobytes())
+        for row in rows.tolist():
+            found.update(os.fsencode(self.paths[row]) + b"\0")
+        return found.digest()
+
+    def groups(self, rows: Indices) -> Indices:
+        """The same number for those of these images that are nearly the same, int64 [N]."""
+        return rows[groups(len(rows), near(self._sketches[rows]))]
 
     def take(self, rows: Indices) -> Pixels:
         """The images of these rows; see `velox.training.data.dataset.Images.take`."""
@@ -97,6 +119,12 @@ class FolderImages:
             raise SettingError(f"DATASET_PATH changed in training: {error}") from error
 
     def _decoded(self, row: int) -> Pixels:
+        size = self.paths[row].stat().st_size
+        if size > BYTES_A_PIXEL * max(self._max_pixels, LEAST_BOUND):
+            raise ImageTooLarge(
+                f"its {size} bytes are more than {BYTES_A_PIXEL} for each pixel of "
+                f"MAX_IMAGE_PIXELS={self._max_pixels}"
+            )
         data = self.paths[row].read_bytes()
         return decode(
             data,
@@ -117,8 +145,8 @@ def read_folder(
 ) -> tuple[Dataset, dict[Path, str]]:
     """The data set of a folder whose folders are named after the labels.
 
-    Every file below a label's folder is one of its images, but for those whose names begin with a
-    dot. What cannot be decoded is left out.
+    `velox.training.data.listing` says which files are its images. What cannot be decoded is left
+    out.
 
     Args:
         folder: the DATASET_PATH.
@@ -135,14 +163,23 @@ def read_folder(
         SettingError: when there is no such folder, fewer than two labels, or too few images.
         Stopped: when told to stop.
     """
-    labels, paths, targets = _listed(folder)
-    images = FolderImages(paths, size=size, max_pixels=max_pixels, preprocessing=preprocessing)
+    listing = _listed(folder)
+    images = FolderImages(
+        listing.paths, size=size, max_pixels=max_pixels, preprocessing=preprocessing
+    )
     bad = images.read(stop=stop, on_progress=on_progress)
-    skipped = {paths[row]: bad[row] for row in sorted(bad)}
-    _tell(skipped, len(paths))
-    rows = np.array([row for row in range(len(paths)) if row not in bad], np.int64)
-    data = Dataset(images, rows, targets[rows], labels)
-    for label, count in zip(labels, data.counts().tolist(), strict=True):
+    skipped = listing.passed_over | {images.paths[row]: bad[row] for row in sorted(bad)}
+    _tell(skipped, len(listing.passed_over) + len(listing.paths))
+    rows = np.array([row for row in range(len(listing.paths)) if row not in bad], np.int64)
+    data = Dataset(
+        images,
+        rows,
+        listing.targets[rows],
+        listing.labels,
+        images.groups(rows),
+        listing.parts[rows],
+    )
+    for label, count in zip(data.labels, data.counts().tolist(), strict=True):
         if count < LEAST_PER_LABEL:
             raise _refused(
                 folder,
@@ -152,29 +189,18 @@ def read_folder(
     return data, skipped
 
 
-def _listed(folder: Path) -> tuple[tuple[str, ...], list[Path], Indices]:
-    """The labels, their files, and each file's label as an index, int64 [N]."""
+def _listed(folder: Path) -> Listing:
     try:
-        labels = sorted(
-            each.name for each in folder.iterdir() if each.is_dir() and each.name[0] != "."
-        )
-        paths = [sorted(_files(folder / label)) for label in labels]
+        listing = listed(folder)
     except OSError as error:
-        raise _refused(folder, f"{error.filename}: {error.strerror}") from None
+        raise _refused(folder, f"{shown(error.filename)}: {error.strerror}") from None
+    except ValueError as error:
+        raise _refused(folder, str(error)) from None
+    labels = listing.labels
     if len(labels) < 2:
         found = f"only one, {labels[0]}" if labels else "none"
         raise _refused(folder, f"it must hold a folder of images for each label, and has {found}")
-    targets = np.repeat(np.arange(len(labels), dtype=np.int64), [len(each) for each in paths])
-    return tuple(labels), [path for each in paths for path in each], targets
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    for found, folders, names in os.walk(folder, onerror=fail, followlinks=True):
-        folders[:] = [name for name in folders if name[0] != "."]
-        yield from (Path(found, name) for name in names if name[0] != ".")
+    return listing
 
 
 def _refused(folder: Path, reason: str) -> SettingError:
@@ -183,6 +209,6 @@ def _refused(folder: Path, reason: str) -> SettingError:
 
 def _tell(skipped: dict[Path, str], files: int) -> None:
     for path, reason in list(skipped.items())[:NAMED_FILES]:
-        log.warning("skipped file=%s reason=%r", path, reason)
+        log.warning("skipped file=%s reason=%r", shown(str(path)), reason)
     if skipped:
         log.warning("skipped files=%d of=%d that cannot be used", len(skipped), files)

@@ -4,13 +4,13 @@ from pathlib import PurePosixPath
 import pytest
 
 from tests.rig.pictures import encoded
+from velox.base.names import shown
 from velox.producer.sources.capture import Capture, Unreadable
 from velox.producer.sources.image_file import (
     is_hidden,
     item_of,
     label_of,
     named_like_an_image,
-    shown,
     too_large,
 )
 

@@ -10,9 +10,10 @@ import pytest
 from velox.base.errors import SettingError
 from velox.base.waiting import Stopped
 from velox.images.preprocessing import Preprocessing
-from velox.training.data.dataset import Dataset, Held, split
+from velox.training.data.dataset import Dataset, Held
 from velox.training.data.folder import FolderImages, read_folder
 from velox.training.data.shapes import Shapes
+from velox.training.data.split import split
 
 LABELS = ("cat", "dog", "owl")
 
@@ -205,3 +206,44 @@ def test_reading_stops(tmp_path: Path) -> None:
     stop.set()
     with pytest.raises(Stopped):
         read(folder_of(tmp_path, cat=5, dog=5), stop=stop)
+
+
+def fingerprint(root: Path) -> bytes:
+    data, _ = read(root)
+    return data.images.fingerprint(data.rows)
+
+
+def test_other_files_have_another_fingerprint(tmp_path: Path) -> None:
+    root = folder_of(tmp_path, cat=6, dog=6)
+    first = fingerprint(root)
+    assert fingerprint(root) == first
+    path = root / "dog" / "3.png"
+    # The same size and other bytes.
+    path.write_bytes(path.read_bytes())
+    touched = fingerprint(root)
+    assert touched != first
+    path.rename(root / "dog" / "9.png")
+    renamed = fingerprint(root)
+    assert renamed not in (first, touched)
+    (root / "cat" / "0.png").write_bytes(
+        cv2.imencode(".png", np.full((9, 9, 3), 7, np.uint8))[1].tobytes()
+    )
+    assert fingerprint(root) not in (first, touched, renamed)
+
+
+def test_other_pixels_have_another_fingerprint() -> None:
+    rows = np.arange(3)
+    one, other = np.zeros((2, 3, 2, 2, 3), np.uint8)
+    assert Held(one).fingerprint(rows) == Held(other).fingerprint(rows)
+    other[1, 0, 0, 0] = 1
+    assert Held(one).fingerprint(rows) != Held(other).fingerprint(rows)
+    assert Held(one).fingerprint(rows[:1]) == Held(other).fingerprint(rows[:1])
+
+
+def test_a_file_of_impossible_size_is_not_read(tmp_path: Path) -> None:
+    root = folder_of(tmp_path, cat=6, dog=6)
+    with (root / "cat" / "film.jpg").open("wb") as file:
+        file.truncate(2**40)
+    data, skipped = read(root)
+    assert "1099511627776 bytes are more than 8 for each pixel" in skipped[root / "cat/film.jpg"]
+    assert len(data) == 12

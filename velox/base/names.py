@@ -1,0 +1,19 @@
+"""Names of files as text that can go anywhere, and the labels that folders give."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+
+def shown(name: str) -> str:
+    r"""A file name as valid text: bytes that are no UTF-8 become `\xNN`, so names stay distinct."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def label_named(name: str) -> str:
+    """The label that a folder's name gives, in training and in serving.
+
+    In Unicode's composed form (NFC): macOS gives names in the decomposed one, keyboards do not.
+    """
+    return unicodedata.normalize("NFC", shown(name))

@@ -1,0 +1,75 @@
+"""How a folder of own images is laid out: by label, or by part and label."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+TRAINING, VALIDATION, TEST = range(3)
+# As Ultralytics, Roboflow, Keras and torchvision's tutorials name them.
+NAMES = {
+    "train": TRAINING,
+    "training": TRAINING,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+    "test": TEST,
+    "testing": TEST,
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the labels' folders lie.
+
+    Attributes:
+        parts: name of a folder by part; empty where the labels' folders lie in the top folder.
+        unlabelled: folders of a part that hold no labels' folders, as of a competition's test.
+    """
+
+    parts: Mapping[int, str]
+    unlabelled: Sequence[str] = ()
+
+
+def layout_of(folder: str) -> Layout:
+    """How a folder is laid out.
+
+    Folders are parts of a split where they all have such a part's name, one of them is for
+    training, and there is another.
+
+    Raises:
+        OSError: when a folder cannot be listed.
+        ValueError: saying why it is unclear.
+    """
+    names = folders(folder)
+    parts: dict[int, str] = {}
+    for name in names:
+        part = NAMES.get(name.casefold())
+        if part is not None and part in parts:
+            raise ValueError(f"{parts[part]} and {name} both name the same part of a split")
+        if part is not None:
+            parts[part] = name
+    if TRAINING not in parts or len(parts) < 2:
+        return Layout({})
+    if len(parts) < len(names):
+        beside = next(name for name in names if name not in parts.values())
+        raise ValueError(
+            f"{' and '.join(parts[part] for part in sorted(parts))} look like the parts of a "
+            f"split, and {beside!r} lies beside them; move one or the other elsewhere"
+        )
+    inner = {part: folders(os.path.join(folder, name)) for part, name in parts.items()}
+    if not inner[TRAINING]:
+        return Layout({})
+    labelled = {part: name for part, name in parts.items() if inner[part]}
+    return Layout(labelled, [name for part, name in parts.items() if not inner[part]])
+
+
+def folders(folder: str) -> list[str]:
+    """The names of the folders in a folder, but for hidden ones, in order.
+
+    Raises:
+        OSError: when it cannot be listed.
+    """
+    with os.scandir(folder) as entries:
+        return sorted(each.name for each in entries if each.name[0] != "." and each.is_dir())

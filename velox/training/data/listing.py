@@ -1,0 +1,119 @@
+"""The files of a folder of own images, each with its label and its part of the split."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from velox.base.names import label_named, shown
+from velox.training.data.dataset import Indices
+from velox.training.data.layout import TRAINING, Layout, folders, layout_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What a folder holds.
+
+    Attributes:
+        labels: in the order of their names.
+        paths: of the files, in the order of labels, parts and names.
+        targets: int64 [N], each file's label as an index.
+        parts: int64 [N], the part of the split that each file lies in; the training without such
+            folders.
+        layout: how the folder is laid out.
+        passed_over: what is no regular file, with why. It was not opened.
+    """
+
+    labels: tuple[str, ...]
+    paths: Sequence[Path]
+    targets: Indices
+    parts: Indices
+    layout: Layout
+    passed_over: dict[Path, str]
+
+
+def listed(folder: Path) -> Listing:
+    """List a folder of own images.
+
+    Every file below a label's folder is one of its images, but for those whose names begin with a
+    dot. Links are followed, each folder once.
+
+    Raises:
+        OSError: when a folder cannot be listed.
+        ValueError: saying why the labels are unclear.
+    """
+    layout = layout_of(str(folder))
+    tops = {part: folder / name for part, name in sorted(layout.parts.items())} or {
+        TRAINING: folder
+    }
+    by_label: dict[str, dict[int, Path]] = {}
+    for part, top in tops.items():
+        for name in folders(str(top)):
+            places = by_label.setdefault(label_named(name), {})
+            if part in places:
+                raise ValueError(
+                    f"{top} has two folders for the label {label_named(name)!r}, "
+                    "in two Unicode forms; put their files into one"
+                )
+            places[part] = top / name
+    trained = min(tops)
+    for places in by_label.values():
+        if trained not in places:
+            named = shown(str(places[min(places)]))
+            raise ValueError(f"{named} is of a label that {tops[trained]} does not have")
+    labels = tuple(sorted(by_label))
+    paths: list[Path] = []
+    targets: list[int] = []
+    parts: list[int] = []
+    passed_over: dict[Path, str] = {}
+    for target, label in enumerate(labels):
+        for part, place in sorted(by_label[label].items()):
+            found = sorted(_files(place, passed_over))
+            paths += found
+            targets += [target] * len(found)
+            parts += [part] * len(found)
+    return Listing(
+        labels=labels,
+        paths=paths,
+        targets=np.array(targets, np.int64),
+        parts=np.array(parts, np.int64),
+        layout=layout,
+        passed_over=passed_over,
+    )
+
+
+def _files(top: Path, passed_over: dict[Path, str]) -> Iterator[Path]:
+    """Every regular file below a folder."""
+    waiting, entered = [str(top)], set()
+    while waiting:
+        folder = waiting.pop()
+        found = os.stat(folder)
+        # A link may lead to a folder that it lies in.
+        if (found.st_dev, found.st_ino) in entered:
+            continue
+        entered.add((found.st_dev, found.st_ino))
+        for name in sorted(os.listdir(folder)):
+            if name[0] == ".":
+                continue
+            path = os.path.join(folder, name)
+            try:
+                found = os.stat(path)
+            except OSError as error:
+                passed_over[Path(path)] = error.strerror or str(error)
+                continue
+            if stat.S_ISDIR(found.st_mode):
+                waiting.append(path)
+            elif stat.S_ISREG(found.st_mode):
+                yield Path(path)
+            else:
+                passed_over[Path(path)] = f"it is a {_kind(found.st_mode)} and no file"
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    return kinds.get(stat.S_IFMT(mode), "device")
