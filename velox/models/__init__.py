@@ -5,5 +5,8 @@ checkpoint.py     The checkpoint: one file that carries all that rebuilds the mo
 device.py         The device that a model runs on, and why a card that is there cannot be used
 engine/           The engine: a model at work, in the form that is fastest and decides the same
 files.py          The files of a model: when there is reason to read them
+labels.py         The list of labels beside a model, in the order of its outputs
 samples.py        Images that travel with a checkpoint
+torch_file.py     What `torch.save` wrote, read without executing anything; all else refused
+wrappings.py      What other programs wrap weights in: a dict around them, a prefix before names
 """

@@ -3,14 +3,15 @@
 MODEL_PATH holds one dict: architecture, labels, input size, preprocessing, normalisation, state
 dict, temperature, training metrics and samples. CLASSES_PATH holds the labels as well, as
 `{"0": "red_circle", ...}`, for readers that know no torch. A bare state dict beside such a list
-also loads: it is taken for `mobilenet_v2` at 224 pixels with ImageNet's normalisation.
+also loads: it is taken for `mobilenet_v2` at 224 pixels without normalisation, as the first
+version of Velox trained it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,8 +24,11 @@ from torch import Tensor, nn
 from velox.base.errors import CANNOT_BE_READ, CheckpointError, SettingError
 from velox.base.files import write_whole
 from velox.images.preprocessing import Preprocessing
+from velox.models import labels, torch_file
 from velox.models.architectures import build
 from velox.models.samples import NO_SAMPLES, Samples
+from velox.models.torch_file import CONVERT
+from velox.models.wrappings import is_state_dict, prefix_of, wrapper_of
 
 # Of the pixels in [0, 1], red, green and blue, over ImageNet's training images (torchvision docs).
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -32,8 +36,13 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 BARE_ARCHITECTURE = "mobilenet_v2"
 BARE_INPUT_SIZE = 224
+# Pixels in [0, 1], as they are.
+NO_MEAN = (0.0, 0.0, 0.0)
+NO_STD = (1.0, 1.0, 1.0)
 
 _DIGEST_CHARACTERS = 12
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +103,13 @@ def save(checkpoint: Checkpoint, model_path: Path, classes_path: Path) -> Checkp
         "std": list(checkpoint.std),
         "temperature": checkpoint.temperature,
         "metrics": dict(checkpoint.metrics),
-        "samples": {
-            "images": [_as_tensor(each) for each in checkpoint.samples.images],
-            "targets": list(checkpoint.samples.targets),
-        },
+        "samples": checkpoint.samples.as_dict(),
         "state_dict": {name: value.cpu() for name, value in checkpoint.state_dict.items()},
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
-    classes = {str(index): label for index, label in enumerate(checkpoint.labels)}
-    write_whole(classes_path, (json.dumps(classes, indent=2) + "\n").encode())
+    write_whole(classes_path, labels.written(checkpoint.labels))
     write_whole(model_path, data)
     return replace(checkpoint, digest=digest(data))
 
@@ -123,24 +128,17 @@ def load(model_path: Path, classes_path: Path) -> Checkpoint:
             `classes_path`, or holds weights that are not finite.
     """
     data = _read(model_path)
+    content = torch_file.read(data, model_path)
+    named = labels.read(_read(classes_path), classes_path)
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except MemoryError as error:
-        raise CheckpointError(f"{model_path} {CANNOT_BE_READ}: no memory") from error
-    except Exception as error:
-        # What torch raises for a broken file differs by where it breaks and is documented nowhere.
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{model_path} is no readable checkpoint: {reason}") from error
-    labels = _labels(_read(classes_path), classes_path)
-    try:
-        checkpoint = _parse(content, labels)
+        checkpoint = _parse(content, named)
         _check(checkpoint)
     except (KeyError, TypeError, ValueError, SettingError) as error:
         raise CheckpointError(f"{model_path} is no usable checkpoint: {error}") from error
-    if checkpoint.labels != labels:
+    if checkpoint.labels != named:
         raise CheckpointError(
             f"{model_path} has the labels {', '.join(checkpoint.labels)}, "
-            f"but {classes_path} has {', '.join(labels)}"
+            f"but {classes_path} has {', '.join(named)}"
         )
     return replace(checkpoint, digest=digest(data))
 
@@ -152,27 +150,13 @@ def _read(path: Path) -> bytes:
         raise CheckpointError(f"{path} {CANNOT_BE_READ}: {error.strerror}") from error
 
 
-def _labels(data: bytes, path: Path) -> tuple[str, ...]:
-    try:
-        classes = json.loads(data)
-        labels = tuple(classes[str(index)] for index in range(len(classes)))
-    except (ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(f'{path} is no list of labels as {{"0": "red_circle"}}') from error
-    if not all(isinstance(label, str) and label for label in labels):
-        raise CheckpointError(f"{path} has a label that is no text")
-    return labels
-
-
-def _parse(content: Any, labels: tuple[str, ...]) -> Checkpoint:
+def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
     if not isinstance(content, dict) or not content:
         raise ValueError("it holds no dict")
-    if all(isinstance(value, Tensor) for value in content.values()):
-        return Checkpoint(
-            architecture=BARE_ARCHITECTURE,
-            labels=labels,
-            input_size=BARE_INPUT_SIZE,
-            state_dict=content,
-        )
+    if is_state_dict(content):
+        return _bare(content, named)
+    if (wrapper := wrapper_of(content)) is not None and "architecture" not in content:
+        raise ValueError(f"its state dict lies under {wrapper!r}; {CONVERT}")
     missing = {"architecture", "labels", "input_size", "mean", "std", "state_dict"} - content.keys()
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
@@ -186,20 +170,37 @@ def _parse(content: Any, labels: tuple[str, ...]) -> Checkpoint:
         state_dict=dict(content["state_dict"]),
         metrics=dict(content.get("metrics", {})),
         temperature=float(content.get("temperature", 1.0)),
-        samples=_samples(content.get("samples", {})),
+        samples=Samples.of_dict(content.get("samples", {})),
     )
 
 
-def _as_tensor(data: bytes) -> Tensor:
-    """Bytes in a form that may be read back without executing anything."""
-    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+def _bare(weights: Mapping[str, Tensor], named: tuple[str, ...]) -> Checkpoint:
+    """A state dict says neither what it is of nor how it is fed: this is what the first Velox did.
 
-
-def _samples(content: Any) -> Samples:
-    parts = dict(content)
-    images = (torch.as_tensor(each, dtype=torch.uint8) for each in parts.get("images", ()))
-    targets = map(int, parts.get("targets", ()))
-    return Samples(tuple(each.numpy().tobytes() for each in images), tuple(targets))
+    Its script resized with torchvision's `Resize(224)` and `ToTensor()`.
+    """
+    if prefix := prefix_of(weights):
+        raise ValueError(f"it is a state dict whose names all begin with {prefix}; {CONVERT}")
+    if weights.keys() != build(BARE_ARCHITECTURE, len(named)).state_dict().keys():
+        raise ValueError(
+            "it is a bare state dict, which is taken for mobilenet_v2 and is of another "
+            f"architecture; {CONVERT}"
+        )
+    log.info(
+        "bare state dict taken for %s input_size=%d, pixels / 255 without normalisation; if it was "
+        "trained otherwise, %s",
+        BARE_ARCHITECTURE,
+        BARE_INPUT_SIZE,
+        CONVERT,
+    )
+    return Checkpoint(
+        architecture=BARE_ARCHITECTURE,
+        labels=named,
+        input_size=BARE_INPUT_SIZE,
+        mean=NO_MEAN,
+        std=NO_STD,
+        state_dict=weights,
+    )
 
 
 def _three(values: Any) -> tuple[float, float, float]:
