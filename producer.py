@@ -9,7 +9,8 @@
     python producer.py --help                 # every variable, its default and its meaning
 
 Delivery is idempotent and acknowledged by all replicas in sync. The exit code is 1 if any image was
-not acknowledged, and 3 if all were but files of a source could not be read.
+not acknowledged, and 3 if all were but there are images that cannot be read or sent. What is no
+image is left out, named and counted, and changes no exit code.
 """
 
 from __future__ import annotations
@@ -132,7 +133,8 @@ def report(state: str, sender: Sender, feeds: Feeds, started: float) -> None:
     seconds = time.monotonic() - started
     feeds.report()
     log.info(
-        "%s sent=%d acknowledged=%d failed=%d unreadable=%d seconds=%.1f images_per_s=%.1f",
+        "%s sent=%d acknowledged=%d failed=%d unreadable=%d seconds=%.1f images_per_s=%.1f "
+        "left_out=%d",
         state,
         sender.sent,
         sender.acknowledged,
@@ -140,6 +142,7 @@ def report(state: str, sender: Sender, feeds: Feeds, started: float) -> None:
         feeds.unreadable,
         seconds,
         sender.acknowledged / seconds if seconds > 0 else 0.0,
+        feeds.left_out,
     )
 
 

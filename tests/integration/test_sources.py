@@ -114,7 +114,7 @@ def test_a_folder_arrives_byte_for_byte(producers: Producers) -> None:
     expected = photos(producers.folder)
     records, child = producers.run(SOURCE="photos")
     assert contents(records) == expected
-    assert "ended source=photos images=6 unreadable=0 dropped=0 done=100%" in child.log
+    assert "ended source=photos images=6 unreadable=0 dropped=0 left_out=1 done=100%" in child.log
     assert "done sent=6 acknowledged=6 failed=0 unreadable=0" in child.log
 
 

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 
 from velox.base.logs import ThinnedLog
 from velox.base.waiting import Pace
-from velox.producer.sources.capture import Capture, Item, Source, Unreadable
+from velox.producer.sources.capture import Capture, Item, LeftOut, Source, Unreadable
 
 # Items of one source that wait to be taken: enough to read ahead, few enough for memory.
 SLOTS = 4
@@ -38,6 +38,7 @@ class Feed:
     Attributes:
         images: taken from it so far.
         unreadable: named so far.
+        left_out: what was meant as no image, so far.
         dropped: images of a live source for which there was no room.
     """
 
@@ -51,7 +52,7 @@ class Feed:
         stop: threading.Event,
     ) -> None:
         self.source = source
-        self.images = self.unreadable = self.dropped = 0
+        self.images = self.unreadable = self.left_out = self.dropped = 0
         self._out = out
         self._loop = loop
         self._stop = stop
@@ -72,7 +73,7 @@ class Feed:
         """Every image, pass after pass; what is unreadable in each pass is named in the first."""
         named: set[str] = set()
         for number in itertools.count():
-            images = 0
+            images = unreadable = 0
             for item in self.source.items(self._stop):
                 if isinstance(item, Capture):
                     images += 1
@@ -81,9 +82,10 @@ class Feed:
                 elif number > 0 and item.name in named:
                     continue
                 else:
+                    unreadable += isinstance(item, Unreadable)
                     named.add(item.name)
                 yield item
-            if not (images or named or self._stop.is_set()):
+            if not (images or unreadable or self._stop.is_set()):
                 yield Unreadable(self.source.id, "it gave no image")
             if not (images and self._loop) or self.source.live or self._stop.is_set():
                 return
@@ -100,17 +102,20 @@ class Feed:
     def took(self, item: Item) -> None:
         """Count an item and make room for another."""
         self._slots.release()
-        if isinstance(item, Capture):
-            self.images += 1
-        else:
-            self.unreadable += 1
+        match item:
+            case Capture():
+                self.images += 1
+            case Unreadable():
+                self.unreadable += 1
+            case LeftOut():
+                self.left_out += 1
 
     def __str__(self) -> str:
         done = self.source.done
         share = f" done={done:.0%}" if done is not None and not self._loop else ""
         return (
             f"source={self.source.id} images={self.images} unreadable={self.unreadable} "
-            f"dropped={self.dropped}{share}"
+            f"dropped={self.dropped} left_out={self.left_out}{share}"
         )
 
 
@@ -135,8 +140,8 @@ class Feeds:
         limit: int,
     ) -> None:
         self._stop = threading.Event()
-        # A folder of a million files that are no images names the first of them; all are counted.
-        self._trouble = ThinnedLog(log, per_second=1, burst=50)
+        # Every image that is not sent is named; of a million files that are no images, the first.
+        self._beside = ThinnedLog(log, per_second=1, burst=50)
         self._queue: SimpleQueue[tuple[Feed, Item | Exception | None]] = SimpleQueue()
         self._max_bytes = max_bytes
         self._limit = limit
@@ -147,6 +152,11 @@ class Feeds:
         self._running: set[Feed] = set()
 
     @property
+    def left_out(self) -> int:
+        """What is no image and was not meant as one, over all sources."""
+        return sum(each.left_out for each in self.feeds)
+
+    @property
     def unreadable(self) -> int:
         """What was named as unreadable, over all sources."""
         return sum(each.unreadable for each in self.feeds)
@@ -154,7 +164,7 @@ class Feeds:
     def captures(self, stop: threading.Event) -> Iterator[Capture | None]:
         """The images of all sources as they come, or None where none came for a while.
 
-        What is unreadable is named in the log and counted. It ends with the last source, at the
+        All else is named in the log and counted. It ends with the last source, at the
         limit, or soon after `stop`.
 
         Raises:
@@ -179,13 +189,18 @@ class Feeds:
                 raise item
             item = self._refused_if_large(item)
             feed.took(item)
-            if isinstance(item, Capture):
-                left = left and left - 1
-                yield item
-            else:
-                self._trouble.warning(
-                    "unreadable source=%s name=%r reason=%r", feed.source.id, item.name, item.reason
-                )
+            match item:
+                case Capture():
+                    left = left and left - 1
+                    yield item
+                case Unreadable(name, reason):
+                    log.warning(
+                        "unreadable source=%s name=%r reason=%r", feed.source.id, name, reason
+                    )
+                case LeftOut(name, reason):
+                    self._beside.info(
+                        "left out source=%s name=%r reason=%r", feed.source.id, name, reason
+                    )
 
     def _refused_if_large(self, item: Item) -> Item:
         """A frame may be too large as well, and only shows once it is encoded."""

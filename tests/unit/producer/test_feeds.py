@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from velox.producer.feeds import SLOTS, Feeds
-from velox.producer.sources.capture import Capture, Item, Unreadable
+from velox.producer.sources.capture import Capture, Item, LeftOut, Unreadable
 
 LIMIT_S = 10
 MAX_BYTES = 100
@@ -89,14 +89,34 @@ def test_what_is_unreadable_is_named_and_counted(caplog: pytest.LogCaptureFixtur
     assert [(each.images, each.unreadable) for each in made.feeds] == [(1, 2), (0, 1)]
 
 
+def test_every_image_that_is_not_sent_is_named_however_many_they_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = feeds(Listed("a", [Unreadable(f"a{number}", "torn") for number in range(500)]))
+    assert taken(made) == []
+    assert {f"name='a{number}'" for number in range(500)} <= set(caplog.text.split())
+
+
+def test_what_is_no_image_is_counted_and_the_first_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    made = feeds(Listed("a", [image("a"), *(LeftOut(f"a{n}", "no image") for n in range(500))]))
+    assert taken(made) == ["a"]
+    assert (made.left_out, made.unreadable) == (500, 0)
+    assert "left out source=a name='a0' reason='no image'" in caplog.text
+    assert caplog.text.count("left out") < 100
+
+
 def test_two_bad_files_of_one_name_are_two() -> None:
     made = feeds(Listed("a", [Unreadable("a", "torn"), image("a0"), Unreadable("a", "torn")]))
     assert taken(made) == ["a0"]
     assert made.unreadable == 2
 
 
-def test_a_source_without_an_image_is_named() -> None:
-    made = feeds(Listed("a", []))
+@pytest.mark.parametrize("items", [[], [LeftOut("a0", "no image")]])
+def test_a_source_without_an_image_is_named(items: list[Item]) -> None:
+    made = feeds(Listed("a", items))
     assert taken(made) == []
     assert made.unreadable == 1
 
@@ -110,7 +130,7 @@ def test_a_loop_begins_again_and_names_each_bad_file_once(
     assert caplog.text.count("torn") == 1
 
 
-@pytest.mark.parametrize("items", [[], [Unreadable("a0", "torn")]])
+@pytest.mark.parametrize("items", [[], [Unreadable("a0", "torn")], [LeftOut("a0", "no image")]])
 def test_a_loop_over_no_image_ends(items: list[Item]) -> None:
     source = Listed("a", items)
     assert taken(feeds(source, loop=True)) == []
@@ -211,5 +231,5 @@ def test_how_far_each_is_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     assert "reading source=a\n" in caplog.text
     assert "reading source=a images=" in caplog.text
     assert "done=42%" in caplog.text
-    assert "ended source=a images=3 unreadable=0 dropped=0" in caplog.text
-    assert "ended source=b images=1 unreadable=0 dropped=0\n" in caplog.text
+    assert "ended source=a images=3 unreadable=0 dropped=0 left_out=0" in caplog.text
+    assert "ended source=b images=1 unreadable=0 dropped=0 left_out=0\n" in caplog.text

@@ -59,7 +59,15 @@ class Unreadable:
     reason: str
 
 
-Item = Capture | Unreadable
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that is no image and was not meant as one, with the reason in words."""
+
+    name: str
+    reason: str
+
+
+Item = Capture | Unreadable | LeftOut
 
 
 class Source(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import threading
@@ -10,25 +9,15 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from velox.base.names import shown
-from velox.producer.sources.capture import Item, Unreadable
-from velox.producer.sources.image_file import (
-    is_hidden,
-    item_of,
-    label_of,
-    named_like_an_image,
-    too_large,
-)
-
-log = logging.getLogger(__name__)
-
-Identity = tuple[int, int]
+from velox.producer.sources.capture import Item, LeftOut, Unreadable
+from velox.producer.sources.image_file import BEGIN_BYTES, item_of, label_of, too_large
+from velox.producer.sources.tree import files_below, reason_of
 
 
 class Folder:
     """Reads a folder in the order of names, or one single file.
 
-    Symbolic links are followed, but not into a folder that the link lies in. Hidden files are
-    left out, and so are files that are images neither by name nor by content.
+    Hidden files are left out, and so are files that are images neither by name nor by content.
 
     Args:
         source_id: begins the name of every image; below it comes the path in the folder.
@@ -51,69 +40,30 @@ class Folder:
         return self._seen / self._total if self._total else None
 
     def items(self, stop: threading.Event) -> Iterator[Item]:
-        """Every image, and what is none but should be one."""
+        """Every image, and all else that lies there, with the reason why it is not sent."""
         self._seen = 0
-        self._total = sum(1 for _ in self._paths(stop))
-        ignored = 0
-        for found in self._paths(stop):
+        self._total = sum(1 for _ in files_below(self._root, self.name_of, stop))
+        for found in files_below(self._root, self.name_of, stop):
             self._seen += 1
-            read = found if isinstance(found, Unreadable) else self._read(found)
-            if read is None:
-                ignored += 1
-            else:
-                yield read
-        if ignored:
-            log.info("left out source=%s files=%d reason='not images'", self.id, ignored)
+            yield self.read(found) if isinstance(found, str) else found
 
-    def _paths(self, stop: threading.Event) -> Iterator[str | Unreadable]:
-        """Every file that is not hidden, folder by folder; folders that cannot be listed."""
-        if not os.path.isdir(self._root):
-            yield self._root
-            return
-        waiting: list[tuple[str, frozenset[Identity]]] = [(self._root, frozenset())]
-        while waiting:
-            folder, above = waiting.pop()
-            try:
-                here = _identity(folder)
-                names = sorted(name for name in os.listdir(folder) if not is_hidden(name))
-            except OSError as error:
-                yield Unreadable(shown(self._name(folder)), _reason(error))
-                continue
-            if here in above:
-                continue
-            below = []
-            for path in (os.path.join(folder, name) for name in names):
-                if stop.is_set():
-                    return
-                if os.path.isdir(path):
-                    below.append((path, above | {here}))
-                else:
-                    yield path
-            waiting.extend(reversed(below))
-
-    def _read(self, path: str) -> Item | None:
-        name = self._name(path)
+    def read(self, path: str) -> Item:
+        """What a file is; large ones are not read."""
+        name = self.name_of(path)
         try:
             found = os.stat(path)
             if not stat.S_ISREG(found.st_mode):
-                return None
-            if refused := too_large(name, found.st_size, self._max_bytes):
-                return refused if named_like_an_image(name) else None
+                return LeftOut(shown(name), "no regular file")
             with open(path, "rb") as file:
+                if found.st_size > self._max_bytes:
+                    return too_large(name, found.st_size, self._max_bytes, file.read(BEGIN_BYTES))
                 data = file.read(self._max_bytes + 1)
         except OSError as error:
-            return Unreadable(shown(name), _reason(error))
-        label = label_of(PurePosixPath(os.path.relpath(path, self._root)))
-        return too_large(name, len(data), self._max_bytes) or item_of(name, data, label)
+            return Unreadable(shown(name), reason_of(error))
+        if len(data) > self._max_bytes:
+            return too_large(name, len(data), self._max_bytes, data)
+        return item_of(name, data, label_of(PurePosixPath(os.path.relpath(path, self._root))))
 
-    def _name(self, path: str) -> str:
+    def name_of(self, path: str) -> str:
+        """The name of a file or folder: that of the source, then the path in it."""
         return os.path.normpath(os.path.join(self.id, os.path.relpath(path, self._root)))
-
-
-def _identity(folder: str) -> Identity:
-    found = os.stat(folder)
-    return found.st_dev, found.st_ino
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__

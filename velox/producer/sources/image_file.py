@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from velox.base.names import label_named, shown
 from velox.images import header as image_header
-from velox.producer.sources.capture import JPEG, Capture, Item, Unreadable
+from velox.producer.sources.capture import JPEG, Capture, Item, LeftOut, Unreadable
+from velox.producer.sources.foreign import CONVERT, foreign
 
 # What OpenCV documents for imread; a file with another name is an image if it begins like one.
 IMAGE_NAME = re.compile(
@@ -31,6 +32,10 @@ CONTENT_TYPES = {
     ".webp": "image/webp",
 }
 
+# Of a large file so much is looked at.
+BEGIN_BYTES = 65_536
+NO_IMAGE = "no image"
+
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder is for programs: `.DS_Store`, `._photo.jpg`, `.thumbnails`."""
@@ -50,22 +55,26 @@ def label_of(below: PurePosixPath) -> str | None:
     return label_named(below.parts[0]) if len(below.parts) > 1 else None
 
 
-def too_large(name: str, size: int, max_bytes: int) -> Unreadable | None:
-    """The refusal of a file of this size, None if a record can carry it."""
-    if size <= max_bytes:
-        return None
-    return Unreadable(shown(name), f"its {size} bytes are more than the {max_bytes} of a record")
+def too_large(name: str, size: int, max_bytes: int, begin: bytes) -> Unreadable | LeftOut:
+    """What a file is that no record can carry, by its name and its first bytes."""
+    if named_like_an_image(name) or image_header.read(begin) or foreign(name, begin):
+        return Unreadable(
+            shown(name), f"its {size} bytes are more than the {max_bytes} of a record"
+        )
+    return LeftOut(shown(name), NO_IMAGE)
 
 
-def item_of(name: str, data: bytes, label: str | None) -> Item | None:
-    """What a file's bytes are: an image, one that cannot be read, or None if not meant as one.
+def item_of(name: str, data: bytes, label: str | None) -> Item:
+    """What a file's bytes are: an image, one that cannot be read, or not meant as one.
 
     Only the header is read: nothing is decoded and the bytes stay as they are.
     """
     header = image_header.read(data)
     if header is None:
+        if (called := foreign(name, data)) is not None:
+            return Unreadable(shown(name), f"{called}, {CONVERT}" if data else "empty")
         if not named_like_an_image(name):
-            return None
+            return LeftOut(shown(name), NO_IMAGE)
         return Unreadable(shown(name), "in no known image format" if data else "empty")
     if not header.complete:
         return Unreadable(shown(name), f"the {header.extension} image is cut short")

@@ -8,7 +8,6 @@ Compressed archives are recognised. One file at a time is held in memory, and ne
 from __future__ import annotations
 
 import io
-import logging
 import lzma
 import os
 import select
@@ -21,8 +20,9 @@ from typing import IO, Any, Self, cast
 
 from velox.base.names import shown
 from velox.base.waiting import Stopped
-from velox.producer.sources.capture import Item, Unreadable
+from velox.producer.sources.capture import Item, LeftOut, Unreadable
 from velox.producer.sources.image_file import (
+    BEGIN_BYTES,
     is_hidden,
     item_of,
     label_of,
@@ -45,8 +45,6 @@ _HEADER_TYPES = (
     tarfile.GNUTYPE_LONGLINK,
 )
 _DAMAGED = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
-
-log = logging.getLogger(__name__)
 
 
 class Tar:
@@ -85,7 +83,6 @@ class Tar:
             yield Unreadable(self.id, f"no tar archive, damaged or cut short: {error}")
 
     def _members(self, stream: IO[bytes]) -> Iterator[Item]:
-        ignored = 0
         with tarfile.open(
             fileobj=stream,
             mode="r|*",
@@ -97,26 +94,23 @@ class Tar:
             while (member := archive.next()) is not None:
                 # The archive would remember every member, of millions too.
                 cast(Any, archive).members.clear()
-                if member.isdir() or any(map(is_hidden, PurePosixPath(member.name).parts)):
-                    continue
-                read = self._read(archive, member)
-                if read is None:
-                    ignored += 1
-                else:
-                    yield read
-        if ignored:
-            log.info("left out source=%s files=%d reason='not images'", self.id, ignored)
+                if not member.isdir():
+                    yield self._read(archive, member)
 
-    def _read(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Item | None:
+    def _read(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Item:
         path = PurePosixPath(member.name)
+        if any(map(is_hidden, path.parts)):
+            return LeftOut(shown(str(path)), "hidden")
         if member.issym() or member.islnk():
+            if not named_like_an_image(str(path)):
+                return LeftOut(shown(str(path)), "a link")
             reason = "a link; tar's --dereference and --hard-dereference send what it names"
-            return Unreadable(shown(str(path)), reason) if named_like_an_image(str(path)) else None
-        if refused := too_large(str(path), member.size, self._max_bytes):
-            return refused if named_like_an_image(str(path)) else None
+            return Unreadable(shown(str(path)), reason)
         file = archive.extractfile(member)
         if file is None:
-            return None
+            return LeftOut(shown(str(path)), "no regular file")
+        if member.size > self._max_bytes:
+            return too_large(str(path), member.size, self._max_bytes, file.read(BEGIN_BYTES))
         below = PurePosixPath(*member.name.lstrip("/").split("/")[1:])
         return item_of(str(path), file.read(), label_of(below))
 

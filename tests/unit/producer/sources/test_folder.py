@@ -1,4 +1,3 @@
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -9,11 +8,13 @@ import pytest
 
 from tests.rig.pictures import encoded
 from velox.producer.sources import folder as source_folder
-from velox.producer.sources.capture import Capture, Item, Unreadable
+from velox.producer.sources.capture import Capture, Item, LeftOut, Unreadable
 from velox.producer.sources.folder import Folder
 
 GO_ON = threading.Event()
 MAX_BYTES = 100_000
+# How a photo of an iPhone begins.
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(2000)
 
 
 def put(path: Path, data: bytes) -> bytes:
@@ -23,6 +24,15 @@ def put(path: Path, data: bytes) -> bytes:
 
 
 def read(root: Path, name: str = "photos") -> list[Item]:
+    """All that should be images; see `left_out` for the others."""
+    return [each for each in everything(root, name) if not isinstance(each, LeftOut)]
+
+
+def left_out(root: Path) -> dict[str, str]:
+    return {each.name: each.reason for each in everything(root) if isinstance(each, LeftOut)}
+
+
+def everything(root: Path, name: str = "photos") -> list[Item]:
     return list(Folder(name, str(root), max_bytes=MAX_BYTES).items(GO_ON))
 
 
@@ -54,17 +64,23 @@ def test_names_begin_as_the_folder_is_called(name: str, tmp_path: Path) -> None:
     assert (item.source, item.label) == (os.path.normpath(f"{name}/cat/1.jpg"), "cat")
 
 
-def test_hidden_files_and_what_is_no_image_are_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
+def test_hidden_files_and_what_is_no_image_are_left_out_and_named(tmp_path: Path) -> None:
     for name in (".DS_Store", "._a.jpg", ".thumbnails/a.jpg", "cat/.a.jpg"):
         put(tmp_path / name, encoded(1))
     for name in ("labels.csv", "cat/notes.txt"):
         put(tmp_path / name, b"text")
     put(tmp_path / "a.jpg", encoded(1))
+    os.mkfifo(tmp_path / "pipe.jpg")
     assert names(read(tmp_path)) == ["photos/a.jpg"]
-    assert "left out source=photos files=2" in caplog.text
+    assert left_out(tmp_path) == {
+        "photos/.DS_Store": "hidden",
+        "photos/._a.jpg": "hidden",
+        "photos/.thumbnails": "hidden",
+        "photos/cat/.a.jpg": "hidden",
+        "photos/cat/notes.txt": "no image",
+        "photos/labels.csv": "no image",
+        "photos/pipe.jpg": "no regular file",
+    }
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
@@ -108,6 +124,29 @@ def test_a_large_file_that_is_no_image_is_left_out_unread(tmp_path: Path) -> Non
     with (tmp_path / "backup.zip").open("wb") as file:
         file.truncate(5 * 2**30)
     assert read(tmp_path) == []
+    assert left_out(tmp_path) == {"photos/backup.zip": "no image"}
+
+
+def test_a_large_image_is_named_whatever_it_is_called(tmp_path: Path) -> None:
+    for name, data in {"a.jfif": encoded(1), "b.dat": encoded(1, ".png"), "c": HEIC}.items():
+        put(tmp_path / name, data.ljust(MAX_BYTES + 1, b"\0"))
+    reason = "its 100001 bytes are more than the 100000 of a record"
+    assert read(tmp_path) == [
+        Unreadable(f"photos/{each}", reason) for each in ("a.jfif", "b.dat", "c")
+    ]
+
+
+def test_photos_in_formats_that_are_not_read_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "IMG_0001.HEIC", HEIC)
+    put(tmp_path / "new.jxl", b"\xff\x0a" + bytes(500))
+    assert read(tmp_path) == [
+        Unreadable(
+            "photos/IMG_0001.HEIC", "a HEIC photo, which is not read: convert it to JPEG or PNG"
+        ),
+        Unreadable(
+            "photos/new.jxl", "a JPEG XL image, which is not read: convert it to JPEG or PNG"
+        ),
+    ]
 
 
 def failing_on(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,7 +163,7 @@ def test_a_folder_that_cannot_be_listed_does_not_cost_its_neighbours(
 ) -> None:
     for folder in ("a", "b", "c"):
         put(tmp_path / folder / "1.jpg", encoded(1))
-    monkeypatch.setattr(os, "listdir", failing_on("/b", os.listdir))
+    monkeypatch.setattr(os, "scandir", failing_on("/b", os.scandir))
     items = read(tmp_path)
     assert Unreadable("photos/b", "Permission denied") in items
     assert names(items) == ["photos/a/1.jpg", "photos/b", "photos/c/1.jpg"]
@@ -189,8 +228,8 @@ def test_how_far_it_is(tmp_path: Path) -> None:
     folder = Folder("photos", str(tmp_path), max_bytes=MAX_BYTES)
     assert folder.done is None
     done = [folder.done for _ in folder.items(GO_ON)]
-    assert done == [0.25, 0.5, 1.0]
-    assert len(list(folder.items(GO_ON))) == 3, "it can be read again"
+    assert done == [0.25, 0.5, 0.75, 1.0]
+    assert len(list(folder.items(GO_ON))) == 4, "it can be read again"
 
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:

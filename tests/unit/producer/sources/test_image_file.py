@@ -5,7 +5,7 @@ import pytest
 
 from tests.rig.pictures import encoded
 from velox.base.names import shown
-from velox.producer.sources.capture import Capture, Unreadable
+from velox.producer.sources.capture import Capture, LeftOut, Unreadable
 from velox.producer.sources.image_file import (
     is_hidden,
     item_of,
@@ -50,7 +50,7 @@ def test_what_should_be_an_image_is_named(name: str, data: bytes, reason: str) -
 
 @pytest.mark.parametrize("name", ["labels.csv", "README", "photo.jpg.txt", "movie.mp4"])
 def test_what_is_no_image_by_name_nor_content_is_left_out(name: str) -> None:
-    assert item_of(name, b"hello", None) is None
+    assert item_of(name, b"hello", None) == LeftOut(name, "no image")
     assert not named_like_an_image(name)
 
 
@@ -75,11 +75,16 @@ def test_the_label_is_the_top_most_folder(below: str, label: str | None) -> None
     assert label_of(PurePosixPath(below)) == label
 
 
-def test_sizes() -> None:
-    assert too_large("a", 10, 10) is None
-    assert too_large("a", 11, 10) == Unreadable(
-        "a", "its 11 bytes are more than the 10 of a record"
-    )
+@pytest.mark.parametrize(
+    ("name", "begin", "is_one"),
+    [("a.jpg", b"", True), ("a", encoded(1), True), ("a.psd", b"", True), ("a.zip", b"PK", False)],
+)
+def test_what_is_too_large_is_an_image_by_name_or_by_its_beginning(
+    name: str, begin: bytes, is_one: bool
+) -> None:
+    reason = "its 11 bytes are more than the 10 of a record"
+    expected = Unreadable(name, reason) if is_one else LeftOut(name, "no image")
+    assert too_large(name, 11, 10, begin) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import sys
 import tarfile
 import threading
 import tracemalloc
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from tests.rig.pictures import encoded
 from tests.rig.waiting import eventually
 from velox.producer.sources import tar
-from velox.producer.sources.capture import Capture, Item, Unreadable
+from velox.producer.sources.capture import Capture, Item, LeftOut, Unreadable
 from velox.producer.sources.tar import MAX_HEADER_BYTES, Tar
 
 GO_ON = threading.Event()
@@ -48,7 +49,8 @@ def member(kind: bytes, *, target: str = "", size: int = 0) -> tarfile.TarInfo:
 def read(data: bytes, folder: Path) -> list[Item]:
     path = folder / "photos.tar"
     path.write_bytes(data)
-    return list(Tar("photos.tar", str(path), max_bytes=MAX_BYTES).items(GO_ON))
+    items = Tar("photos.tar", str(path), max_bytes=MAX_BYTES).items(GO_ON)
+    return [each for each in items if not isinstance(each, LeftOut)]
 
 
 def names(items: list[Item]) -> list[str]:
@@ -123,6 +125,30 @@ def test_links_devices_and_hidden_files(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_left_out_is_named_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "photos.tar"
+    path.write_bytes(
+        archive(
+            {
+                "p/notes.txt": b"text",
+                "p/large.bin": bytes(MAX_BYTES + 1),
+                "p/large": encoded(1).ljust(MAX_BYTES + 1, b"\0"),
+                "p/soft.txt": member(tarfile.SYMTYPE, target="x"),
+                "p/pipe.jpg": member(tarfile.FIFOTYPE),
+                "p/.hidden/2.jpg": encoded(2),
+            }
+        )
+    )
+    assert list(Tar("photos.tar", str(path), max_bytes=MAX_BYTES).items(GO_ON)) == [
+        LeftOut("p/notes.txt", "no image"),
+        LeftOut("p/large.bin", "no image"),
+        Unreadable("p/large", "its 100001 bytes are more than the 100000 of a record"),
+        LeftOut("p/soft.txt", "a link"),
+        LeftOut("p/pipe.jpg", "no regular file"),
+        LeftOut("p/.hidden/2.jpg", "hidden"),
+    ]
+
+
 def test_a_huge_file_is_passed_over_without_being_held(tmp_path: Path) -> None:
     huge = tarfile.TarInfo("p/huge.jpg")
     huge.size = 256 * 2**20
@@ -149,7 +175,7 @@ def test_members_are_not_remembered(tmp_path: Path) -> None:
     texts: dict[str, bytes | tarfile.TarInfo] = {f"p/{n}.txt": b"text" for n in range(500)}
     path.write_bytes(archive({**texts, "p/last.jpg": encoded(1)}))
     items = Tar("photos.tar", str(path), max_bytes=MAX_BYTES).items(GO_ON)
-    assert names([next(items)]) == ["p/last.jpg"]
+    assert names(list(islice(items, 501)))[-1] == "p/last.jpg"
     gc.collect()
     assert sum(issubclass(type(each), tarfile.TarInfo) for each in gc.get_objects()) < 10
     assert list(items) == []
