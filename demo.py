@@ -100,7 +100,9 @@ def check_source(settings: DemoSettings) -> None:
     """
     places = locate(settings.source, loop=settings.source_loop)
     if any(place.kind is Kind.TAR and not place.location for place in places):
-        raise SettingError("SOURCE=- is not allowed in the demo: unpack the archive, or name it")
+        raise SettingError(
+            "SOURCE=- is not allowed in the demo: unpack the archive, or give its path"
+        )
 
 
 def train(environment: dict[str, str], consumer: ConsumerProgram, stop: threading.Event) -> None:
@@ -113,12 +115,12 @@ def train(environment: dict[str, str], consumer: ConsumerProgram, stop: threadin
     with Child("train.py", environment, arguments=("--if-missing",)) as trainer:
         while not trainer.wait(READ_EVERY_S):
             if stop.is_set():
-                raise Stopped("stopped in training")
+                raise Stopped("stopped while training")
             consumer.require_alive()
     if trainer.exit_code != 0:
         # A Ctrl-C of the terminal may reach it before it has a session of its own.
         if stop.is_set():
-            raise Stopped("stopped in training")
+            raise Stopped("stopped while training")
         raise VeloxError(f"train.py ended with exit code {trainer.exit_code}")
 
 

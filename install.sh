@@ -42,9 +42,9 @@ install_torch() {
   grep -oE '^torch(vision)?==[^ ]+' requirements.lock >"$work/locked.txt"
   grep -E '^torch' requirements.txt >"$work/ranges.txt"
   from_index "$work/locked.txt" || from_index "$work/ranges.txt" || {
-    echo "no PyTorch from the index of ${TORCH_INDEX_URL:-$TORCH_BACKEND}" >&2
+    echo "could not get PyTorch from the index of ${TORCH_INDEX_URL:-$TORCH_BACKEND}" >&2
     if [[ -n "${TORCH_INDEX_URL:-}" || "$TORCH_BACKEND" != cpu ]]; then return 1; fi
-    echo "taking the locked PyTorch: it brings CUDA, and runs on CPUs as well" >&2
+    echo "using the PyTorch of requirements.lock: it includes CUDA, and also runs on CPUs" >&2
     pip install --require-hashes --requirement requirements.lock
   }
 }

@@ -58,7 +58,7 @@ def main() -> int:
     check = parser.parse_args().check
     stale = [path for path, text in manifests().items() if not _holds(path, text)]
     for path in stale:
-        print(f"{path.name}: {'out of step, run generate.py' if check else 'written'}")
+        print(f"{path.name}: {'out of date, run generate.py' if check else 'written'}")
         if not check:
             path.write_text(manifests()[path])
     return 1 if check and stale else 0

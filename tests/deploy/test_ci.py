@@ -147,7 +147,7 @@ def test_nothing_is_removed_where_no_runner_of_github_is() -> None:
             text=True,
             check=True,
         )
-        assert shown.stdout == "no runner of GitHub: nothing is removed\n"
+        assert shown.stdout == "this is not a GitHub runner: nothing is removed\n"
 
 
 def test_every_make_target_of_the_workflow_exists() -> None:

@@ -93,8 +93,8 @@ def test_to_insert_and_to_update_is_enough(guarded: GuardedMongod) -> None:
     ("user", "password", "said"),
     [
         ("reader", PASSWORD, "give the user of MONGO_URI the role readWrite"),
-        ("writer", "wrong", "see to user, password and options of MONGO_URI"),
-        ("nobody", PASSWORD, "see to user, password and options of MONGO_URI"),
+        ("writer", "wrong", "check user, password and options of MONGO_URI"),
+        ("nobody", PASSWORD, "check user, password and options of MONGO_URI"),
     ],
 )
 def test_what_may_still_be_set_up_is_waited_for_and_said(

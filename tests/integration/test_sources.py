@@ -164,7 +164,7 @@ def test_a_truncated_archive_is_incomplete(producers: Producers) -> None:
     archive.write_bytes(archive.read_bytes()[:15_000])
     records, child = producers.run(INCOMPLETE, SOURCE="photos.tar")
     assert 0 < len(records) < 6
-    assert "name='photos.tar' reason='no tar archive, damaged or cut short: " in child.log
+    assert "name='photos.tar' reason='not a tar archive, or damaged or cut short: " in child.log
 
 
 def test_the_largest_image_that_a_record_carries_is_taken_by_kafka(

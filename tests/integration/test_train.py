@@ -73,7 +73,7 @@ def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
     assert f"({checkpoint.digest})" in report
     assert f"{checkpoint.metrics['accuracy']:.4f}" in report
     assert "pictures/red/broken.jpg: the .jpg image is cut short" in report
-    assert "skipped files=1 of=61" in child.log
+    assert "skipped unusable files=1 of=61" in child.log
     assert cv2.imread(str(tmp_path / "model.confusion.png")) is not None
 
 

@@ -57,7 +57,7 @@ def decode(
         uint8 RGB [size, size, 3].
 
     Raises:
-        UndecodableImage: when the bytes are missing, no image, or not all of one.
+        UndecodableImage: when the bytes are missing, not an image, or cut short.
         ImageTooLarge: when the image claims more than `max_pixels`, or takes more memory to decode
             than most formats do at so many.
         OutOfMemory: when the process has no memory for it, not even with nothing else decoding.
@@ -100,8 +100,8 @@ def check_size(header: image_header.Header, need: int, max_pixels: int) -> None:
         )
     if need > BYTES_A_PIXEL * max(max_pixels, _FREE_PIXELS):
         raise ImageTooLarge(
-            f"{header.width} x {header.height} pixels of {header.extension} take {need} bytes to "
-            f"decode, more than {BYTES_A_PIXEL} for each pixel of MAX_IMAGE_PIXELS={max_pixels}"
+            f"to decode {header.width} x {header.height} pixels of {header.extension} takes {need} "
+            f"bytes, more than {BYTES_A_PIXEL} for each pixel of MAX_IMAGE_PIXELS={max_pixels}"
         )
 
 
@@ -151,7 +151,7 @@ def _decoded_alone(
         gate.leave(taken)
     raise OutOfMemory(
         f"no memory to decode an image of {header.width} x {header.height} pixels, which takes "
-        f"{need} bytes at most; raise the memory limit or lower MAX_IMAGE_PIXELS"
+        f"up to {need} bytes; raise the memory limit or lower MAX_IMAGE_PIXELS"
     )
 
 

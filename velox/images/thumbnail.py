@@ -27,13 +27,13 @@ def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> 
             take more than `decode_memory.BYTES_A_PIXEL` fewer pixels are allowed.
 
     Raises:
-        UndecodableImage: when the bytes are no image, or not all of one.
+        UndecodableImage: when the bytes are not an image, or cut short.
         ImageTooLarge: when the image claims more than that.
     """
     quieten()
     header = image_header.read(data)
     if header is None or not header.complete:
-        raise UndecodableImage("no image, or not all of one")
+        raise UndecodableImage("not an image, or cut short")
     flag = reduced(header, longest, _WHOLE)
     need = needed(header, data)
     check_size(header, need, max_whole if flag == cv2.IMREAD_COLOR else max_pixels)

@@ -60,12 +60,12 @@ KAFKA: Table = {
     **known_as(
         Verdict.NOT_THIS_ONE,
         {
-            2: "INVALID_MSG: before Kafka 2.4 also what INVALID_RECORD says",
+            2: "INVALID_MSG: Kafka before 2.4 also says this for INVALID_RECORD",
             10: "MSG_SIZE_TOO_LARGE: for the topic's max.message.bytes",
             18: "RECORD_LIST_TOO_LARGE: for the topic's segment.bytes",
             32: "INVALID_TIMESTAMP",
             44: "POLICY_VIOLATION",
-            87: "INVALID_RECORD: without a key on a compacted topic, for one",
+            87: "INVALID_RECORD: for example without a key on a compacted topic",
         },
     ),
     **known_as(
@@ -82,7 +82,7 @@ KAFKA: Table = {
             29: "TOPIC_AUTHORIZATION_FAILED",
             31: "CLUSTER_AUTHORIZATION_FAILED",
             35: "UNSUPPORTED_VERSION",
-            43: "UNSUPPORTED_FOR_MESSAGE_FORMAT: headers, where the topic's is older than 0.11",
+            43: "UNSUPPORTED_FOR_MESSAGE_FORMAT: headers need message.format.version 0.11",
             53: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
             76: "UNSUPPORTED_COMPRESSION_TYPE",
             90: "PRODUCER_FENCED",

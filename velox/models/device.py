@@ -35,7 +35,7 @@ def select_device(name: str) -> torch.device:
     if name != "auto":
         raise SettingError(f"DEVICE={name!r} is not allowed: {reason}")
     if torch.cuda.is_available() or any(path.exists() for path in _CARD_FILES):
-        log.warning("device=cpu although there is a card: %s", reason)
+        log.warning("device=cpu although there is a GPU: %s", reason)
     return torch.device("cpu")
 
 
@@ -51,7 +51,7 @@ def _unusable(device: torch.device) -> str | None:
     card = torch.cuda.get_device_name(device)
     return (
         f"{card} has compute capability {capability[0]}.{capability[1]}, "
-        f"and this torch is built for {' '.join(built_for)}"
+        f"but this PyTorch is built for {' '.join(built_for)}"
     )
 
 

@@ -59,14 +59,14 @@ class Health:
         if signs is None:
             return True, self.starting or "starting"
         if (age := signs.poll_age()) > signs.poll_age_limit:
-            return False, f"poll loop has not turned for {age:.0f} s"
+            return False, f"the poll loop has been stuck for {age:.0f} s"
         if (refusal := signs.refusal()) is not None:
             return False, refusal
         if (excuse := signs.excuse()) is not None:
             return True, excuse
         work, idle = signs.work(), signs.idle()
         if work > 0 and idle > self.stall_timeout:
-            return False, f"no progress for {idle:.0f} s with {work} records to do"
+            return False, f"no progress for {idle:.0f} s with {work} records in flight"
         return True, "ok"
 
     def ready(self) -> tuple[bool, str]:
@@ -77,5 +77,5 @@ class Health:
         if (paused := signs.paused()) is not None:
             return False, paused
         if not signs.joined():
-            return False, "waiting for the consumer group's assignment"
+            return False, "waiting for the group to assign partitions"
         return True, "ok"

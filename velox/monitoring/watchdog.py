@@ -71,9 +71,13 @@ class Watchdog:
             return
         self._unwell += 1
         if self._unwell == 1:
-            log.error("standing still reason=%r ends_in_s=%g", reason, (TIMES - 1) * self._every)
+            log.error(
+                "no progress, the process will be ended reason=%r in_s=%g",
+                reason,
+                (TIMES - 1) * self._every,
+            )
         if self._unwell == TIMES:
-            log.error("ended, to be started again reason=%r", reason)
+            log.error("ending the process so that it is started again reason=%r", reason)
             self._end()
 
     def _run(self) -> None:

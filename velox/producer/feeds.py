@@ -205,7 +205,7 @@ class Feeds:
     def _refused_if_large(self, item: Item) -> Item:
         """A frame may be too large as well, and only shows once it is encoded."""
         if isinstance(item, Capture) and len(item.value) > self._max_bytes:
-            reason = f"its {len(item.value)} bytes are more than the {self._max_bytes} of a record"
+            reason = f"its {len(item.value)} bytes exceed the record limit of {self._max_bytes}"
             return Unreadable(item.source, reason)
         return item
 

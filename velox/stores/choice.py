@@ -38,7 +38,7 @@ def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
     except UnicodeEncodeError:
         raise SettingError(
             f"STORAGE_PATH={str(storage_path)!r} cannot be used: it is not UTF-8, "
-            "and documents name their images"
+            "but documents hold the paths of their images"
         ) from None
     try:
         files = ImageFiles(storage_path, keep=keep)
@@ -48,6 +48,6 @@ def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
         reason = error.strerror or error
         raise SettingError(
             f"STORAGE_PATH={str(storage_path)!r} cannot be used: {reason}; "
-            "it must be a folder that can be written to"
+            "it must be a writable folder"
         ) from None
     return files

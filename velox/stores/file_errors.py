@@ -27,7 +27,7 @@ FILES: Table = {
     **known_as(
         Verdict.NOT_THIS_ONE,
         {
-            errno.EISDIR: "EISDIR: a folder of that name",
+            errno.EISDIR: "EISDIR: there is a folder of that name",
             errno.EINVAL: "EINVAL: a name that the file system does not take",
             errno.EFBIG: "EFBIG",
             errno.ENAMETOOLONG: "ENAMETOOLONG",

@@ -120,7 +120,10 @@ class ImageFiles:
             self._listing.cancel()
         self._listing = self._list()
         if not self._trim_within(LAST_LISTING_LIMIT_S):
-            log.info("images not counted at the end folder=%s", self._folder)
+            log.info(
+                "could not count the stored images in time folder=%s",
+                self._folder,
+            )
         if self._listing is not None:
             self._listing.cancel()
 
@@ -169,7 +172,9 @@ class ImageFiles:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._trouble.warning("image not removed file=%s reason=%s", path, error.strerror)
+            self._trouble.warning(
+                "could not remove a stored image file=%s reason=%s", path, error.strerror
+            )
 
     # What is there.
 
@@ -185,7 +190,7 @@ class ImageFiles:
         pause = max(LIST_EVERY_S, listing.seconds / LISTING_SHARE)
         self._next_listing = self._clock() + pause
         if listing.error is not None:
-            self._trouble.warning("images not listed reason=%s", listing.error)
+            self._trouble.warning("could not list the stored images reason=%s", listing.error)
             return
         known = listing.oldest
         # Not all that was written meanwhile was seen: better some too many stay than too few.

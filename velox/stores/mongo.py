@@ -95,7 +95,9 @@ class MongoStore:
             rejected += refused
         for each, failure in met:
             if of_its_id(failure):
-                raise StoreUnavailable(f"{self.name}: another wrote {each.id} at the same moment")
+                raise StoreUnavailable(
+                    f"{self.name}: another process wrote {each.id} at the same moment"
+                )
             # Not its own document of a delivery before: that would have been replaced.
             rejected.append((each, rejection(failure)))
         return rejected

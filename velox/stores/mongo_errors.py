@@ -92,11 +92,11 @@ def _number(code: int | None) -> str:
 
 def _what_to_do(code: int | None) -> str:
     if code is None or code in LOGIN:
-        return "see to user, password and options of MONGO_URI"
+        return "check user, password and options of MONGO_URI"
     if code == UNAUTHORIZED:
         return "give the user of MONGO_URI the role readWrite on the database DB_NAME"
     if code == SHARD_KEY_NOT_FOUND:
-        return "shard the collection by _id: a document that comes again is found by nothing else"
+        return "shard the collection by _id: a document that comes again is found by its _id alone"
     if code == ON_VIEW:
         return "drop the view, or name another database in DB_NAME"
     return "make it a plain collection, or name another database in DB_NAME"

@@ -55,7 +55,10 @@ def _say(
 ) -> None:
     if error.code in CONFLICTS and (other := _as_good(collection, keys)) is not None:
         log.info(
-            "index there collection=%s index=%s in the place of %s", collection.name, other, name
+            "another index serves as well collection=%s index=%s instead_of=%s",
+            collection.name,
+            other,
+            name,
         )
         return
     wanted = f"db.{collection.name}.createIndex({dict(keys)}, {{name: {name!r}}})"

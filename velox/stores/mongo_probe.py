@@ -67,7 +67,7 @@ def _like_the_newest(collection: Documents, own: Document) -> Iterator[Document]
             {"_id": {"$not": OWN}}, sort=[("timestamp", DESCENDING)], max_time_ms=LOOK_TIMEOUT_MS
         )
     except OperationFailure as error:
-        log.debug("newest document unknown reason=%r", str(error))
+        log.debug("newest document could not be read reason=%r", str(error))
     if newest is not None:
         yield {**newest, "_id": own["_id"]}
 
@@ -117,4 +117,4 @@ def _delete(collection: Documents) -> None:
     try:
         collection.delete_many({"_id": OWN})
     except PyMongoError as error:
-        log.warning("document not deleted id=%s... reason=%r", ID_PREFIX, str(error))
+        log.warning("could not delete the test document id=%s... reason=%r", ID_PREFIX, str(error))

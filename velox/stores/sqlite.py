@@ -83,8 +83,7 @@ class SQLiteStore:
         match verdict(error):
             case Verdict.NOT_AT_ALL:
                 return StoreRefuses(
-                    f"{text}; mend the file, or move it away and a new one is made"
-                    " (it lies at STORAGE_PATH)"
+                    f"{text}; repair the file in STORAGE_PATH, or move it away to start a new one"
                 )
             case None:
                 return StoreUnclear(text)

@@ -38,7 +38,7 @@ SQLITE: Table = {
     **known_as(
         Verdict.NOT_AT_ALL,
         {
-            1: "SQLITE_ERROR: another table of that name, or none",
+            1: "SQLITE_ERROR: for example a table that is missing or has other columns",
             3: "SQLITE_PERM",
             8: "SQLITE_READONLY",
             11: "SQLITE_CORRUPT",

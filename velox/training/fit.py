@@ -80,11 +80,13 @@ def fit(
 
 def _ended(state: State, recipe: Recipe) -> bool:
     if state.best_loss <= GOOD_ENOUGH:
-        log.info("ending after epoch=%d: hardly anything is left to learn", state.epochs)
+        log.info("training ends after epoch=%d: the loss can hardly become smaller", state.epochs)
         return True
     waited = state.epochs - 1 - state.best_epoch
     if recipe.patience and waited >= recipe.patience and state.epochs < recipe.epochs:
-        log.info("ending after epoch=%d: no better one in %d", state.epochs, waited)
+        log.info(
+            "training ends after epoch=%d: the last %d epochs were no better", state.epochs, waited
+        )
         return True
     return state.epochs >= recipe.epochs
 

@@ -27,12 +27,12 @@ def as_text(found: Judgement, *, facts: Mapping[str, object], skipped: Mapping[P
     before, after = found.calibration_error
     head = {
         **facts,
-        "test images": f"{found.images}, which neither training nor the choice of epoch saw",
+        "test images": f"{found.images}, used neither to train nor to choose the epoch",
         "accuracy": f"{found.accuracy:.4f}",
         "temperature": f"{found.temperature:.3f}, fitted on the validation images",
         "calibration error": f"{after:.4f} (ECE over 15 bins), {before:.4f} before the temperature",
         f"confidence >= {SURE:.2f}": (
-            f"{found.sure:.4f} of the images, of which {found.sure_right:.4f} are right"
+            f"{found.sure:.4f} of the images; {found.sure_right:.4f} of these are right"
         ),
     }
     lines = [f"{name:<20} {value}" for name, value in head.items()]

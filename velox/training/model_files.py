@@ -36,7 +36,7 @@ def alone(model_path: Path, stop: threading.Event) -> Iterator[None]:
     except OSError as error:
         raise SettingError(
             f"MODEL_PATH={str(model_path)!r} cannot be used: {path}: {error.strerror}; "
-            "its folder must be one that can be written to"
+            "its folder must be writable"
         ) from None
     try:
         _lock(descriptor, model_path, stop)
@@ -53,7 +53,7 @@ def _lock(descriptor: int, model_path: Path, stop: threading.Event) -> None:
             return
         except BlockingIOError:
             if not waiting:
-                log.info("waiting for another process that trains model=%s", model_path)
+                log.info("waiting for another process that is training model=%s", model_path)
                 waiting = True
         if stop.wait(LOOK_EVERY_S):
             raise Stopped("stopped while another process trained")
@@ -63,8 +63,7 @@ def require_writable(classes_path: Path) -> None:
     """Refuse a place for the labels that cannot be written, before anything takes long."""
     if not os.access(classes_path.parent, os.W_OK | os.X_OK):
         raise SettingError(
-            f"CLASSES_PATH={str(classes_path)!r} cannot be used: "
-            "its folder must be one that can be written to"
+            f"CLASSES_PATH={str(classes_path)!r} cannot be used: its folder must be writable"
         )
 
 
@@ -90,4 +89,4 @@ def set_aside(path: Path) -> None:
     """Keep a file that is no usable checkpoint: it may be somebody's work."""
     kept = path.with_name(path.name + ".unusable")
     path.rename(kept)
-    log.warning("kept the unusable model as=%s", kept)
+    log.warning("moved the unusable model to=%s", kept)

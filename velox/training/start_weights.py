@@ -71,7 +71,7 @@ def read(path: Path, architecture: str) -> StartWeights:
     except Exception as error:
         # What torch raises for a broken file differs by where it breaks and is documented nowhere.
         raise refused(
-            path, f"it is no file of weights: {str(error).partition(chr(10))[0]}"
+            path, f"it is not a file of weights: {str(error).partition(chr(10))[0]}"
         ) from error
     return parsed(path, content, architecture)
 
@@ -82,7 +82,7 @@ def parsed(path: Path, content: Any, architecture: str) -> StartWeights:
     if not isinstance(weights, dict) or not all(
         isinstance(each, Tensor) for each in weights.values()
     ):
-        raise refused(path, "it holds no state dict")
+        raise refused(path, "it does not hold a state dict")
     made_for = _of_checkpoint(content) or of_imagenet(architecture)
     tensors = {DENSENET.sub(r"\1\2", str(name)): value for name, value in weights.items()}
     return StartWeights(path, tensors, made_for)
@@ -141,7 +141,8 @@ def start_from(network: nn.Module, start: StartWeights, *, architecture: str, cl
         )
         raise refused(
             start.source,
-            f"it does not fit MODEL_ARCH={architecture!r}: {wrong}, as {(missing or unknown)[0]}",
+            f"it does not fit MODEL_ARCH={architecture!r}: {wrong}, for example "
+            f"{(missing or unknown)[0]}",
         )
     network.load_state_dict({**own, **taken})
     return len(taken)

@@ -123,14 +123,14 @@ class Trainer:
         # Batches of nearly the same size: a last one of a single image has no batch statistics.
         for step, batch in enumerate(np.array_split(order, self._batches)):
             if self._stop.is_set():
-                raise Stopped("stopped in training; no model was written")
+                raise Stopped("stopped while training; no model was written")
             self._set_learning_rate(number * self._batches + step)
             total += self._step(batch)
             on_step(step + 1, self._batches)
         loss = total.item() / self._batches
         if not math.isfinite(loss):
             raise TrainingFailed(
-                f"the loss of epoch {number + 1} is no number; "
+                f"the loss of epoch {number + 1} is not a number; "
                 f"LEARNING_RATE={self._recipe.learning_rate:g} may be too high"
             )
         return loss

@@ -74,13 +74,13 @@ def test_lag_without_progress_is_a_stall(parts: Parts) -> None:
     parts.stall()
     assert parts.health.live()[0]
     parts.poller.known_lag = 3
-    assert parts.health.live() == (False, "no progress for 121 s with 3 records to do")
+    assert parts.health.live() == (False, "no progress for 121 s with 3 records in flight")
 
 
 def test_images_in_flight_without_progress_are_a_stall(parts: Parts) -> None:
     parts.ledger.admit([record(0)])
     parts.stall()
-    assert parts.health.live() == (False, "no progress for 121 s with 1 records to do")
+    assert parts.health.live() == (False, "no progress for 121 s with 1 records in flight")
 
 
 def test_a_server_that_the_recorder_waits_for_is_an_excuse(parts: Parts) -> None:

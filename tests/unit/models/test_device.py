@@ -77,10 +77,10 @@ def test_a_card_that_torch_is_not_built_for_is_not_taken(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with_cuda(monkeypatch, 1, capability=(7, 0))
-    reason = "Some Card has compute capability 7.0, and this torch is built for sm_75 "
+    reason = "Some Card has compute capability 7.0, but this PyTorch is built for sm_75 "
     with caplog.at_level(logging.WARNING):
         assert select_device("auto") == CPU
-    assert f"device=cpu although there is a card: {reason}" in caplog.text
+    assert f"device=cpu although there is a GPU: {reason}" in caplog.text
     with pytest.raises(SettingError, match=reason):
         select_device("cuda")
 
@@ -95,7 +95,7 @@ def test_a_driver_that_is_too_old_is_said_where_there_is_a_card(
         assert not caplog.text, "a machine without a card has nothing to be warned of"
         (tmp_path / "nvidiactl").touch()
         assert select_device("auto") == CPU
-    assert "device=cpu although there is a card: " in caplog.text
+    assert "device=cpu although there is a GPU: " in caplog.text
     assert "driver on your system is too old (found version 12080)" in caplog.text
     with pytest.raises(SettingError, match="too old"):
         select_device("cuda")

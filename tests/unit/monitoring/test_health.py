@@ -30,7 +30,7 @@ def test_running_and_joined_it_lives_and_is_ready() -> None:
 
 def test_without_an_assignment_it_is_not_ready_but_lives() -> None:
     alone = health(joined=lambda: False)
-    assert alone.ready() == (False, "waiting for the consumer group's assignment")
+    assert alone.ready() == (False, "waiting for the group to assign partitions")
     assert alone.live()[0]
 
 
@@ -41,7 +41,7 @@ def test_a_poll_loop_that_does_not_turn_is_not_alive(age: float, live: bool) -> 
 
 def test_a_stuck_poll_loop_is_named_and_has_no_excuse() -> None:
     stuck = health(poll_age=lambda: 75.0, excuse=lambda: "waiting for the broker")
-    assert stuck.live() == (False, "poll loop has not turned for 75 s")
+    assert stuck.live() == (False, "the poll loop has been stuck for 75 s")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_work_without_progress_is_a_stall(idle: float, work: int, live: bool) ->
 
 def test_a_stall_is_named() -> None:
     stalled = health(idle=lambda: 130.0, work=lambda: 7)
-    assert stalled.live() == (False, "no progress for 130 s with 7 records to do")
+    assert stalled.live() == (False, "no progress for 130 s with 7 records in flight")
 
 
 def test_a_stall_that_a_restart_would_not_mend_is_excused_and_said() -> None:

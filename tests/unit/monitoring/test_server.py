@@ -41,7 +41,7 @@ def test_a_probe_that_is_red_says_why() -> None:
     health = Health()
     health.look_at(VitalSigns(poll_age=lambda: 99.0))
     with serving(answers(Metrics().registry, health), address="127.0.0.1", port=0) as address:
-        assert get(f"{address}/healthz") == (503, "poll loop has not turned for 99 s\n")
+        assert get(f"{address}/healthz") == (503, "the poll loop has been stuck for 99 s\n")
 
 
 def test_a_route_gives_status_type_body_and_headers() -> None:

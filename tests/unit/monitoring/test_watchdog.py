@@ -96,7 +96,10 @@ def test_a_process_that_hangs_ends_with_1_and_shows_where_it_hung() -> None:
         [sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
     assert done.returncode == 1
-    assert "ended, to be started again reason='poll loop has not turned for" in done.stderr
+    assert (
+        "ending the process so that it is started again reason='the poll loop has been stuck for"
+        in done.stderr
+    )
     assert "a_call_that_hangs" in done.stderr
 
 

@@ -85,7 +85,7 @@ def test_what_is_unreadable_is_named_and_counted(caplog: pytest.LogCaptureFixtur
     assert taken(made) == ["a0"]
     assert made.unreadable == 3
     assert "unreadable source=a name='a1' reason='torn'" in caplog.text
-    assert "name='a2' reason='its 101 bytes are more than the 100 of a record'" in caplog.text
+    assert "name='a2' reason='its 101 bytes exceed the record limit of 100'" in caplog.text
     assert [(each.images, each.unreadable) for each in made.feeds] == [(1, 2), (0, 1)]
 
 

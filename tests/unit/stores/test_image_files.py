@@ -208,7 +208,7 @@ def test_a_file_that_cannot_be_removed_is_said(
 
     monkeypatch.setattr(os, "unlink", refuse)
     written(files, range(2))
-    assert "image not removed" in caplog.text
+    assert "could not remove a stored image" in caplog.text
     assert "Permission denied" in caplog.text
 
 
@@ -338,7 +338,7 @@ def test_the_end_does_not_wait_for_a_long_listing(
     monkeypatch.setattr(image_files, "LAST_LISTING_LIMIT_S", 0.01)
     with caplog.at_level("INFO"):
         files.close()
-    assert "images not counted at the end" in caplog.text
+    assert "could not count the stored images in time" in caplog.text
 
 
 def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
@@ -355,7 +355,7 @@ def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
     listed(files)
     written(files, [2])
     assert offsets(tmp_path) == {1, 2}
-    assert "images not listed reason=" in caplog.text
+    assert "could not list the stored images reason=" in caplog.text
 
 
 def test_a_folder_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:

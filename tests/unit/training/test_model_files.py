@@ -33,7 +33,7 @@ def test_a_second_training_waits_for_the_first(
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
-    assert "waiting for another process that trains model=" in caplog.text
+    assert "waiting for another process that is training model=" in caplog.text
 
 
 def test_waiting_for_another_training_stops(tmp_path: Path) -> None:

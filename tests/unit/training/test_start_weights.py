@@ -55,7 +55,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file"), (b"text", "it is no file of weights"), (b"", "it is no file")],
+    [(None, "No such file"), (b"text", "it is not a file of weights"), (b"", "it is not a file")],
 )
 def test_a_file_that_holds_no_weights_is_named(
     tmp_path: Path, content: bytes | None, reason: str

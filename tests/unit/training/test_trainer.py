@@ -136,7 +136,7 @@ def test_a_loss_that_is_no_number_ends_it() -> None:
     learner = trainer()
     with torch.no_grad():
         next(learner.network.parameters()).fill_(math.nan)
-    with pytest.raises(TrainingFailed, match=r"epoch 1 is no number; LEARNING_RATE=0\.02"):
+    with pytest.raises(TrainingFailed, match=r"epoch 1 is not a number; LEARNING_RATE=0\.02"):
         learner.epoch(0, nothing)
 
 

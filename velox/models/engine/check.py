@@ -34,7 +34,7 @@ def require_enough(samples: int) -> None:
     """
     if samples < LEAST_SAMPLES:
         held = f"only {samples} samples" if samples else "no samples"
-        raise Refused(f"the checkpoint has {held} to check it with, {LEAST_SAMPLES} are needed")
+        raise Refused(f"the checkpoint has {held} to check it with, but {LEAST_SAMPLES} are needed")
 
 
 def require_same_decisions(
@@ -55,17 +55,17 @@ def require_same_decisions(
     count = len(targets)
     right, before = (_share(each == targets) for each in (index, full_index))
     if before - right > LARGEST_LOSS + _ROUNDING:
-        raise Refused(f"accuracy on {count} samples is {right:.4f}, in fp32 {before:.4f}")
+        raise Refused(f"its accuracy on {count} samples is {right:.4f}, but {before:.4f} in fp32")
     other = _share(index != full_index)
     if other > LARGEST_DIFFERENCE + _ROUNDING:
-        raise Refused(f"of {count} samples {other:.4f} get another label than in fp32")
+        raise Refused(f"a share of {other:.4f} of {count} samples gets other labels than in fp32")
     match, full_match = confidence >= threshold, full_confidence >= threshold
     differ = (match != full_match) | (match & (index != full_index))
     matches = int((match | full_match).sum())
     if differ.sum() > LARGEST_DIFFERENCE * matches:
         raise Refused(
-            f"of {matches} matches at {threshold:g} on {count} samples {int(differ.sum())} "
-            "are other ones than in fp32"
+            f"{int(differ.sum())} of {matches} matches differ from those in fp32 "
+            f"(threshold {threshold:g}, {count} samples)"
         )
 
 

@@ -39,7 +39,7 @@ class CpuBackend:
             choice.threshold = threshold
             form = choice.best(precision)
         single = self._workers.settle_single(form.run, trial_pixels(size)[:1])
-        log.info("cores batch=%d single_image=%d", self._workers.cores, single)
+        log.info("CPU cores used batch=%d single_image=%d", self._workers.cores, single)
         self.precision = form.precision
         self._run = form.run
         self._part = form.part(size)

@@ -94,7 +94,10 @@ class CudaBackend:
             except torch.OutOfMemoryError:
                 if rung == rungs[0]:
                     raise
-                log.warning("no device memory for batches of %d images: smaller pieces", rung)
+                log.warning(
+                    "no device memory for batches of %d images, they are cut into smaller ones",
+                    rung,
+                )
         return dict(sorted(graphs.items()))
 
     def _recorded(self, rung: int) -> torch.cuda.CUDAGraph:

@@ -91,7 +91,7 @@ class Choice:
                 narrow = self._checked(makers[name], single, patient=precision != AUTO)
             except Refused as reason:
                 level = logging.INFO if precision == AUTO else logging.WARNING
-                log.log(level, "precision=%s is refused: %s", name, reason)
+                log.log(level, "precision=%s is not used: %s", name, reason)
             else:
                 return self._fastest([single, narrow]) if precision == AUTO else narrow
         return single
@@ -112,10 +112,10 @@ class Choice:
                 if _agree(form.run(self._pixels[:3]), plain.run(self._pixels[:3])):
                     forms.append(form)
             except Missing as error:
-                log.info("form=%s-%s is left out: %s", FLOAT32, name, error)
+                log.info("form=%s-%s is not used: %s", FLOAT32, name, error)
             except Exception as error:
                 # Tracing runs the model's own code on stand-ins, so anything may come out.
-                log.debug("form=%s does not suit the model: %s", name, error)
+                log.debug("form=%s does not work with this model: %s", name, error)
         return forms
 
     def _onednn(self, dtype: torch.dtype) -> nn.Module:
@@ -145,7 +145,7 @@ class Choice:
         require_enough(len(samples))
         seconds = len(samples) * self._seconds([single], rounds=1)[0] / _TRIAL_BATCH
         if not patient and seconds > _AUTO_CHECK_SECONDS:
-            raise Refused(f"to check it would take {seconds:.0f} s")
+            raise Refused(f"checking it would take {seconds:.0f} s")
         try:
             form = make()
             if self._expected is None:
@@ -156,8 +156,8 @@ class Choice:
         except Missing as error:
             raise Refused(str(error)) from error
         except Exception as error:
-            log.debug("the form cannot be made", exc_info=True)
-            raise Refused(f"the model has no such form: {type(error).__name__}") from error
+            log.debug("the model cannot be put into this form", exc_info=True)
+            raise Refused(f"the model cannot be put into it: {type(error).__name__}") from error
         require_same_decisions(
             found, self._expected, torch.tensor(samples.targets), threshold=self.threshold
         )

@@ -70,7 +70,7 @@ class _Convolution(nn.Module):
     def __init__(self, conv: nn.Conv2d, activation: _Activation, dtype: torch.dtype) -> None:
         super().__init__()
         if isinstance(conv.padding, str):
-            raise TypeError(f"padding={conv.padding!r} is no number")
+            raise TypeError(f"padding={conv.padding!r} is not a number")
         self._geometry = (conv.padding, conv.stride, conv.dilation, conv.groups)
         self._activation = activation
         weight = conv.weight.detach().to(dtype)

@@ -88,7 +88,7 @@ class TorchEngine:
         for count in (1, batch_size):
             self.predict(blank[:count])
         log.info(
-            "engine device=%s precision=%s warm_after_s=%.1f",
+            "engine ready device=%s precision=%s warm_up_s=%.1f",
             self.device,
             self.precision,
             time.monotonic() - started,

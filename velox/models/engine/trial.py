@@ -55,7 +55,7 @@ class Trial:
                 expected = expected or self._on_samples(full)
                 self._check(self._on_samples(narrow), expected)
             except Refused as reason:
-                log.log(level, "precision=%s is refused: %s", NAMES[dtype], reason)
+                log.log(level, "precision=%s is not used: %s", NAMES[dtype], reason)
             else:
                 return narrow, dtype
         return full, torch.float32
@@ -68,7 +68,7 @@ class Trial:
     def _check(self, found: Answer, expected: Answer) -> None:
         # float16 ends at 65504: activations of a few networks go beyond.
         if not torch.isfinite(found[1]).all():
-            raise Refused("the model is not finite in it")
+            raise Refused("the model's answers in it are not finite")
         targets = torch.tensor(self._checkpoint.samples.targets)
         require_same_decisions(found, expected, targets, threshold=self._threshold)
 
@@ -96,5 +96,5 @@ def _folded(network: nn.Module) -> nn.Module:
         return folded(network)
     except Exception as error:
         # Tracing runs the model's own code on stand-ins, so anything may come out.
-        log.debug("not folded: %s", error)
+        log.debug("batch normalisations not folded: %s", error)
         return network

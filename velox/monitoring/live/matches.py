@@ -106,7 +106,7 @@ class LatestMatches:
             TimeoutError: when too many pictures are being asked for.
         """
         if not self._turn.acquire(timeout=TURN_TIMEOUT_S):
-            raise TimeoutError("too many pictures at once")
+            raise TimeoutError("too many pictures are asked for at once")
         try:
             with self._lock:
                 match = next((each for each in self._matches if each.key == key), None)

@@ -58,9 +58,7 @@ def label_of(below: PurePosixPath) -> str | None:
 def too_large(name: str, size: int, max_bytes: int, begin: bytes) -> Unreadable | LeftOut:
     """What a file is that no record can carry, by its name and its first bytes."""
     if named_like_an_image(name) or image_header.read(begin) or foreign(name, begin):
-        return Unreadable(
-            shown(name), f"its {size} bytes are more than the {max_bytes} of a record"
-        )
+        return Unreadable(shown(name), f"its {size} bytes exceed the record limit of {max_bytes}")
     return LeftOut(shown(name), NO_IMAGE)
 
 

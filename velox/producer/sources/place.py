@@ -186,7 +186,7 @@ def _kind_of_path(path: str) -> Kind:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SettingError(f"SOURCE names {shown(path)!r}: {reason}") from None
-    raise SettingError(f"SOURCE names {shown(path)!r}: no folder, file or camera")
+    raise SettingError(f"SOURCE names {shown(path)!r}: it is not a folder, file or camera")
 
 
 def _kind_of_file(path: str) -> Kind:

@@ -80,7 +80,7 @@ class Tar:
         except Stopped:
             return
         except _DAMAGED as error:
-            yield Unreadable(self.id, f"no tar archive, damaged or cut short: {error}")
+            yield Unreadable(self.id, f"not a tar archive, or damaged or cut short: {error}")
 
     def _members(self, stream: IO[bytes]) -> Iterator[Item]:
         with tarfile.open(
@@ -104,7 +104,7 @@ class Tar:
         if member.issym() or member.islnk():
             if not named_like_an_image(str(path)):
                 return LeftOut(shown(str(path)), "a link")
-            reason = "a link; tar's --dereference and --hard-dereference send what it names"
+            reason = "a link; tar --dereference --hard-dereference packs the file itself"
             return Unreadable(shown(str(path)), reason)
         file = archive.extractfile(member)
         if file is None:
@@ -128,7 +128,7 @@ class _Member(tarfile.TarInfo):
                 raise
             raise tarfile.ReadError(str(error)) from None
         if member.size < 0 or (member.type in _HEADER_TYPES and member.size > MAX_HEADER_BYTES):
-            raise tarfile.ReadError(f"a header of {member.size} bytes")
+            raise tarfile.ReadError(f"a header claims {member.size} bytes")
         return member
 
 

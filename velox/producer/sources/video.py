@@ -22,7 +22,7 @@ LIMIT_S, NO_LIMIT_S = 5.0, 86_400.0
 CLOCK_RESOLUTION_S = 0.001
 # FFmpeg's own for a stream that does not say; a rate outside of these is a wrong guess.
 USUAL_FPS, LOWEST_FPS, HIGHEST_FPS = 25.0, 1.0, 1000.0
-NO_VIDEO = "neither an image nor a video that OpenCV reads"
+NO_VIDEO = "neither an image nor a video that OpenCV can read"
 
 
 class Thinning:

@@ -116,7 +116,7 @@ class FolderImages:
         try:
             return self._decoded(row)
         except (BadImage, OSError) as error:
-            raise SettingError(f"DATASET_PATH changed in training: {error}") from error
+            raise SettingError(f"DATASET_PATH changed during training: {error}") from error
 
     def _decoded(self, row: int) -> Pixels:
         size = self.paths[row].stat().st_size
@@ -198,8 +198,10 @@ def _listed(folder: Path) -> Listing:
         raise _refused(folder, str(error)) from None
     labels = listing.labels
     if len(labels) < 2:
-        found = f"only one, {labels[0]}" if labels else "none"
-        raise _refused(folder, f"it must hold a folder of images for each label, and has {found}")
+        found = f"only {labels[0]!r}" if labels else "none"
+        raise _refused(
+            folder, f"it needs a folder of images for each label, at least two, but has {found}"
+        )
     return listing
 
 
@@ -211,4 +213,4 @@ def _tell(skipped: dict[Path, str], files: int) -> None:
     for path, reason in list(skipped.items())[:NAMED_FILES]:
         log.warning("skipped file=%s reason=%r", shown(str(path)), reason)
     if skipped:
-        log.warning("skipped files=%d of=%d that cannot be used", len(skipped), files)
+        log.warning("skipped unusable files=%d of=%d", len(skipped), files)

@@ -106,7 +106,7 @@ def test_a_form_that_is_less_right_is_refused(
     with caplog.at_level(logging.INFO):
         backend = CpuBackend(checkpoint, precision)
     assert backend.precision != "int8"
-    assert "precision=int8 is refused: accuracy on 200 samples is" in caplog.text
+    assert "precision=int8 is not used: accuracy on 200 samples is" in caplog.text
     backend.close()
 
 
@@ -148,7 +148,7 @@ def test_with_few_samples_there_is_only_float32(
     with caplog.at_level(logging.INFO):
         backend = CpuBackend(replace(checkpoint, samples=few), precision)
     assert backend.precision == "fp32"
-    assert "the checkpoint has only 199 samples to check it with, 200 are needed" in caplog.text
+    assert "the checkpoint has only 199 samples to check it with, but 200 are needed" in caplog.text
     backend.close()
 
 

@@ -67,7 +67,7 @@ def run_without(modules: tuple[str, ...], attributes: tuple[str, ...] = ()) -> s
 
 def test_without_quantisation_there_are_no_integers() -> None:
     said = run_without((QUANTISATION,))
-    refusals = [line for line in said.splitlines() if "precision=int8 is refused" in line]
+    refusals = [line for line in said.splitlines() if "precision=int8 is not used" in line]
     assert len(refusals) == 1
     assert all("this PyTorch has no torch.ao.quantization" in line for line in refusals)
     assert "fp32-frozen=" in said
@@ -77,14 +77,14 @@ def test_without_quantisation_there_are_no_integers() -> None:
 @pytest.mark.long
 def test_without_torchscript_there_is_nothing_frozen() -> None:
     said = run_without((), SCRIPT)
-    assert "form=fp32-frozen is left out: this PyTorch has no TorchScript" in said
+    assert "form=fp32-frozen is not used: this PyTorch has no TorchScript" in said
     assert "frozen=" not in said
     assert "fp32-onednn=" in said
 
 
 def test_without_all_of_them_it_predicts() -> None:
     said = run_without((QUANTISATION, FOLDING), SCRIPT)
-    assert "form=fp32-frozen is left out: this PyTorch has no TorchScript" in said
+    assert "form=fp32-frozen is not used: this PyTorch has no TorchScript" in said
     assert "fp32-onednn=" in said
     assert "predicted int8" not in said
 

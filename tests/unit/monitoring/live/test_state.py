@@ -92,12 +92,12 @@ def test_long_texts_of_strangers_are_clipped() -> None:
 @pytest.mark.parametrize(
     ("poll_age", "idle", "excuse", "joined", "expected"),
     [
-        (1.0, 0.0, None, False, ("starting", "waiting for the consumer group's assignment")),
+        (1.0, 0.0, None, False, ("starting", "waiting for the group to assign partitions")),
         (1.0, 9.0, None, True, ("running", "")),
         (1.0, 0.1, "waiting for mongodb", True, ("running", "")),
         (1.0, 9.0, "waiting for mongodb", True, ("waiting", "waiting for mongodb")),
         (1.0, 9.0, "waiting for the broker", False, ("waiting", "waiting for the broker")),
-        (99.0, 9.0, None, True, ("stuck", "poll loop has not turned for 99 s")),
+        (99.0, 9.0, None, True, ("stuck", "the poll loop has been stuck for 99 s")),
     ],
 )
 def test_the_state_in_a_word(

@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
     assert [each for each in items if isinstance(each, Unreadable)] == [
         Unreadable("photos/bad.jpg", "in no known image format"),
         Unreadable("photos/empty.png", "empty"),
-        Unreadable("photos/huge.jpg", "its 5368709120 bytes are more than the 100000 of a record"),
+        Unreadable("photos/huge.jpg", "its 5368709120 bytes exceed the record limit of 100000"),
         Unreadable("photos/nowhere.jpg", "No such file or directory"),
     ]
     assert "photos/good.jpg" in names(items)
@@ -130,7 +130,7 @@ def test_a_large_file_that_is_no_image_is_left_out_unread(tmp_path: Path) -> Non
 def test_a_large_image_is_named_whatever_it_is_called(tmp_path: Path) -> None:
     for name, data in {"a.jfif": encoded(1), "b.dat": encoded(1, ".png"), "c": HEIC}.items():
         put(tmp_path / name, data.ljust(MAX_BYTES + 1, b"\0"))
-    reason = "its 100001 bytes are more than the 100000 of a record"
+    reason = "its 100001 bytes exceed the record limit of 100000"
     assert read(tmp_path) == [
         Unreadable(f"photos/{each}", reason) for each in ("a.jfif", "b.dat", "c")
     ]
@@ -204,7 +204,7 @@ def test_a_file_that_grows_while_it_is_read_is_bounded(
 
     monkeypatch.setattr(source_folder, "open", grown, raising=False)
     assert read(tmp_path) == [
-        Unreadable("photos/1.jpg", "its 100001 bytes are more than the 100000 of a record")
+        Unreadable("photos/1.jpg", "its 100001 bytes exceed the record limit of 100000")
     ]
 
 

@@ -82,7 +82,7 @@ def test_the_label_is_the_top_most_folder(below: str, label: str | None) -> None
 def test_what_is_too_large_is_an_image_by_name_or_by_its_beginning(
     name: str, begin: bytes, is_one: bool
 ) -> None:
-    reason = "its 11 bytes are more than the 10 of a record"
+    reason = "its 11 bytes exceed the record limit of 10"
     expected = Unreadable(name, reason) if is_one else LeftOut(name, "no image")
     assert too_large(name, 11, 10, begin) == expected
 

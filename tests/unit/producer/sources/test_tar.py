@@ -18,7 +18,7 @@ from velox.producer.sources.tar import MAX_HEADER_BYTES, Tar
 
 GO_ON = threading.Event()
 MAX_BYTES = 100_000
-LINK = "a link; tar's --dereference and --hard-dereference send what it names"
+LINK = "a link; tar --dereference --hard-dereference packs the file itself"
 
 
 def archive(
@@ -142,7 +142,7 @@ def test_what_is_left_out_is_named_with_the_reason(tmp_path: Path) -> None:
     assert list(Tar("photos.tar", str(path), max_bytes=MAX_BYTES).items(GO_ON)) == [
         LeftOut("p/notes.txt", "no image"),
         LeftOut("p/large.bin", "no image"),
-        Unreadable("p/large", "its 100001 bytes are more than the 100000 of a record"),
+        Unreadable("p/large", "its 100001 bytes exceed the record limit of 100000"),
         LeftOut("p/soft.txt", "a link"),
         LeftOut("p/pipe.jpg", "no regular file"),
         LeftOut("p/.hidden/2.jpg", "hidden"),
@@ -164,7 +164,7 @@ def test_a_huge_file_is_passed_over_without_being_held(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert found[0] == Unreadable(
-        "p/huge.jpg", "its 268435456 bytes are more than the 100000 of a record"
+        "p/huge.jpg", "its 268435456 bytes exceed the record limit of 100000"
     )
     assert names(found[1:]) == ["p/after.jpg"]
     assert peak < 2 * 2**20, peak
@@ -191,7 +191,7 @@ def test_no_cut_goes_unnoticed_and_what_came_before_it_is_sent(tmp_path: Path) -
         assert sent == images[: len(sent)]
         (broken,) = [each for each in found if isinstance(each, Unreadable)]
         assert broken.name == "photos.tar"
-        assert broken.reason.startswith("no tar archive, damaged or cut short: ")
+        assert broken.reason.startswith("not a tar archive, or damaged or cut short: ")
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
@@ -214,14 +214,14 @@ def test_a_header_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
     name.type, name.size = tarfile.GNUTYPE_LONGNAME, MAX_HEADER_BYTES + 1
     (broken,) = read(name.tobuf(tarfile.GNU_FORMAT) + b"x" * 2000, tmp_path)
     assert isinstance(broken, Unreadable)
-    assert "a header of 1048577 bytes" in broken.reason
+    assert "a header claims 1048577 bytes" in broken.reason
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive at all" * 100, encoded(1)])
 def test_what_is_no_archive_is_said_to_be_none(data: bytes, tmp_path: Path) -> None:
     (broken,) = read(data, tmp_path)
     assert isinstance(broken, Unreadable)
-    assert "no tar archive" in broken.reason
+    assert "not a tar archive" in broken.reason
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_cut_video_that_does_not_even_open_is_named_so(tmp_path: Path) -> None
 def test_what_is_no_video_is_named(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
     path.write_bytes(data)
-    assert read(path) == [Unreadable("clip", "neither an image nor a video that OpenCV reads")]
+    assert read(path) == [Unreadable("clip", "neither an image nor a video that OpenCV can read")]
 
 
 def test_a_frame_that_cannot_be_decoded_is_named(

@@ -84,7 +84,7 @@ def test_what_does_not_come_to_its_end_is_named(
 def test_what_is_no_film_is_named(film: bytes) -> None:
     with serving(files={"/film.mp4": b"text" * 1000}) as server:
         (end,) = at(server).items(GO_ON)
-    assert end == Unreadable("film", "neither an image nor a video that OpenCV reads")
+    assert end == Unreadable("film", "neither an image nor a video that OpenCV can read")
 
 
 def test_who_asks_for_a_password_is_told_it(film: bytes) -> None:

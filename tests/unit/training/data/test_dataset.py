@@ -148,15 +148,15 @@ def test_files_that_cannot_be_used_are_named_counted_and_left_out(
     assert "MAX_IMAGE_PIXELS" in skipped[root / "cat" / "huge.png"]
     for name in expected:
         assert f"skipped file={root / name} reason=" in caplog.text
-    assert "skipped files=4 of=15" in caplog.text
+    assert "skipped unusable files=4 of=15" in caplog.text
     assert (data.take(np.arange(11))[0][:6, 0, 0, 0] == 40).all()
 
 
 @pytest.mark.parametrize(
     ("counts", "reason"),
     [
-        ({}, "must hold a folder of images for each label, and has none"),
-        ({"cat": 9}, "and has only one, cat"),
+        ({}, "needs a folder of images for each label, at least two, but has none"),
+        ({"cat": 9}, "but has only 'cat'"),
         ({"cat": 9, "dog": 4}, "dog has 4 usable images; each label needs at least 5"),
         ({"cat": 9, "dog": 0}, "dog has 0 usable images"),
     ],
@@ -197,7 +197,7 @@ def test_a_file_that_goes_away_in_training_is_named(tmp_path: Path) -> None:
         paths, size=8, max_pixels=10_000, preprocessing=Preprocessing(), kept_bytes=0
     )
     paths[2].unlink()
-    with pytest.raises(SettingError, match=r"DATASET_PATH changed in training: .*2\.png"):
+    with pytest.raises(SettingError, match=r"DATASET_PATH changed during training: .*2\.png"):
         images.take(np.array([2]))
 
 
