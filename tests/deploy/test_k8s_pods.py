@@ -423,3 +423,12 @@ def test_tools_of_kafka_have_bare_names() -> None:
 def test_who_waits_for_the_model_reads_the_consumers_settings() -> None:
     (waiting,) = PODS["consumer"].spec["initContainers"]
     assert waiting["envFrom"] == PODS["consumer"].main["envFrom"]
+
+
+def test_the_consumers_wait_as_long_as_the_training_may_take() -> None:
+    """A Deployment that has passed its deadline counts as failed."""
+    probe = PODS["consumer"].main["startupProbe"]
+    start = probe["periodSeconds"] * probe["failureThreshold"]
+    deadline = of_kind("Deployment")["consumer"]["spec"]["progressDeadlineSeconds"]
+    training = of_kind("Job")["model-trainer"]["spec"]["activeDeadlineSeconds"]
+    assert deadline > training + start
