@@ -206,10 +206,12 @@ function make_passwords {
     $mongo = kube get secret/mongo-root secret/velox-secrets pvc/mongo-data --ignore-not-found --output name
     if (-not $mongo) {
         $root = password
+        $own = password
         @(
-            secret mongo-root 'MONGO_INITDB_ROOT_USERNAME: velox' "MONGO_INITDB_ROOT_PASSWORD: $root"
+            secret mongo-root 'MONGO_INITDB_ROOT_USERNAME: root' "MONGO_INITDB_ROOT_PASSWORD: $root" `
+                "MONGO_PASSWORD: $own"
             '---'
-            secret velox-secrets "MONGO_URI: mongodb://velox:$root@mongo:27017/?authSource=admin"
+            secret velox-secrets "MONGO_URI: mongodb://velox:$own@mongo:27017/?authSource=admin"
         ) | kube create -f '-'
     } elseif ("$mongo" -notlike '*secret/*') {
         say 'MongoDB goes on without a password, as it began: docs/operations.md says how it gets one'

@@ -196,16 +196,18 @@ start_velox() {
 # Made once, by the first start, and kept by `stop`. A database that began without a password would
 # let nobody in if it were given one here.
 make_passwords() {
-  local grafana mongo root
+  local grafana mongo root own
   grafana="$(kube get secret grafana-admin --ignore-not-found --output name)"
   if [[ -z "$grafana" ]]; then secret grafana-admin "password: $(password)" | kube create -f -; fi
   mongo="$(kube get secret/mongo-root secret/velox-secrets pvc/mongo-data --ignore-not-found --output name)"
   if [[ -z "$mongo" ]]; then
     root="$(password)"
+    own="$(password)"
     {
-      secret mongo-root "MONGO_INITDB_ROOT_USERNAME: velox" "MONGO_INITDB_ROOT_PASSWORD: $root"
+      secret mongo-root "MONGO_INITDB_ROOT_USERNAME: root" "MONGO_INITDB_ROOT_PASSWORD: $root" \
+        "MONGO_PASSWORD: $own"
       echo "---"
-      secret velox-secrets "MONGO_URI: mongodb://velox:$root@mongo:27017/?authSource=admin"
+      secret velox-secrets "MONGO_URI: mongodb://velox:$own@mongo:27017/?authSource=admin"
     } | kube create -f -
   elif [[ "$mongo" != *secret/* ]]; then
     say "MongoDB goes on without a password, as it began: docs/operations.md says how it gets one"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write what Prometheus and Grafana read, from the files that Compose mounts.
+"""Write what Prometheus, Grafana and MongoDB read, from the files that Compose mounts.
 
-    python k8s-manifests/generate.py           # after a change of prometheus*.yml or grafana/
+    python k8s-manifests/generate.py           # after a change of what it reads
     python k8s-manifests/generate.py --check   # exit code 1 if a ConfigMap is out of step
 
 All is taken over as it is but the discovery of the consumers: Compose resolves a name, Kubernetes
@@ -75,6 +75,7 @@ def manifests() -> dict[Path, str]:
         "grafana-datasources": _contents(provisioning / "datasources"),
         "grafana-providers": _contents(provisioning / "dashboards"),
         "grafana-dashboards": _contents(grafana / "dashboards"),
+        "mongo-users": _contents(ROOT / "mongo"),
     }
     found = {
         HERE / f"{name}-configmap.yaml": config_map(name, each) for name, each in texts.items()

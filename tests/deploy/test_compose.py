@@ -129,34 +129,64 @@ def test_secrets_are_passed_to_who_reads_them_alone() -> None:
         assert given == readers
 
 
+INNERMOST = re.compile(r"\$\{(\w+)(?:(:?[-+?])([^{}]*))?\}")
+
+
 def resolved(text: str, given: dict[str, str]) -> str:
-    """A value of the file as Compose reads it, where it has `${NAME:-else}` and `${NAME:+then}`."""
-    part = re.compile(r"\$\{(\w+)(?::([-+])([^{}]*))?\}")
-    while found := part.search(text):
+    """A value as Compose reads it: `${NAME:-else}`, `${NAME:+then}`, `${NAME:?complaint}`."""
+    while found := INNERMOST.search(text):
         name, how, other = found.groups()
         value = given.get(name, "")
-        value = (other if value else "") if how == "+" else value or other or ""
+        if how == ":+":
+            value = other if value else ""
+        elif how != ":?":
+            value = value or other or ""
+        elif not value:
+            value = f"refused: {name} {other}"
         text = text[: found.start()] + value + text[found.end() :]
     return text
 
 
+BOTH = {"MONGO_PASSWORD": "abc", "MONGO_ROOT_PASSWORD": "xyz"}
+
+
 @pytest.mark.parametrize(
-    ("given", "user", "login"),
-    [({}, "", ""), ({"MONGO_PASSWORD": "abc"}, "velox", "velox:abc@")],
+    ("given", "user", "login"), [({}, "", ""), (BOTH, "root", "velox:abc@")], ids=["none", "both"]
 )
-def test_a_password_of_the_database_reaches_server_and_consumer(
+def test_the_database_has_its_passwords_and_the_consumer_its_own_alone(
     given: dict[str, str], user: str, login: str
 ) -> None:
     """The image (docker-entrypoint.sh of docker-library/mongo) takes two empty ones for none."""
     server = SERVICES["mongo"]["environment"]
-    assert {name: resolved(text, given) for name, text in server.items()} == {
+    assert {name: value and resolved(value, given) for name, value in server.items()} == {
         "MONGO_INITDB_ROOT_USERNAME": user,
-        "MONGO_INITDB_ROOT_PASSWORD": given.get("MONGO_PASSWORD", ""),
+        "MONGO_INITDB_ROOT_PASSWORD": given.get("MONGO_ROOT_PASSWORD", ""),
+        "MONGO_PASSWORD": given.get("MONGO_PASSWORD", ""),
+        "DB_NAME": None,
     }
+    assert "./mongo:/docker-entrypoint-initdb.d:ro" in SERVICES["mongo"]["volumes"]
     uri = SERVICES["consumer"]["environment"]["MONGO_URI"].replace("${MONGO_URI-", "")[:-1]
     assert resolved(uri, given) == f"mongodb://{login}mongo:27017/"
-    asking = {name for name, each in SERVICES.items() if "MONGO_PASSWORD" in str(each)}
-    assert asking == {"mongo", "consumer"}
+    asking = {
+        name: set(re.findall(r"MONGO_(?:ROOT_)?PASSWORD", str(each)))
+        for name, each in SERVICES.items()
+    }
+    assert {name: found for name, found in asking.items() if found} == {
+        "mongo": {"MONGO_ROOT_PASSWORD", "MONGO_PASSWORD"},
+        "consumer": {"MONGO_PASSWORD"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("alone", "missing"),
+    [("MONGO_PASSWORD", "MONGO_ROOT_PASSWORD"), ("MONGO_ROOT_PASSWORD", "MONGO_PASSWORD")],
+)
+def test_one_password_of_the_database_alone_is_refused(alone: str, missing: str) -> None:
+    """Else the database would ask nobody, or the consumers would not get in."""
+    server = SERVICES["mongo"]["environment"]
+    found = [resolved(server[each], {alone: "abc"}) for each in server if server[each]]
+    said = f"refused: {missing} goes with {alone}, see docs/operations.md"
+    assert said in found
 
 
 def test_every_line_of_env_is_read_by_something() -> None:

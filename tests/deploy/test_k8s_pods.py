@@ -147,7 +147,11 @@ def test_servers_are_set_up_as_in_compose(name: str) -> None:
             "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
         },
         "grafana": {"GF_SECURITY_ADMIN_PASSWORD"},
-        "mongo": {"MONGO_INITDB_ROOT_USERNAME", "MONGO_INITDB_ROOT_PASSWORD"},
+        "mongo": {
+            "MONGO_INITDB_ROOT_USERNAME",
+            "MONGO_INITDB_ROOT_PASSWORD",
+            "MONGO_PASSWORD",
+        },
     }.get(name, set())
     assert {key: value for key, value in given.items() if key not in differs} == {
         key: value for key, value in wanted.items() if key not in differs
@@ -190,6 +194,23 @@ def test_servers_are_given_their_own_secrets_alone() -> None:
     assert whole == {"mongo": [root], "kafka": None, "prometheus": None, "grafana": None}
     for name in ("mongo", "kafka", "prometheus"):
         assert secrets_of(PODS[name].main) == {}
+
+
+def test_the_database_makes_the_consumers_user_for_their_database() -> None:
+    mongo = PODS["mongo"]
+    (given,) = mongo.main["env"]
+    key = {"name": "consumer-env", "key": "DB_NAME"}
+    assert given == {"name": "DB_NAME", "valueFrom": {"configMapKeyRef": key}}
+    (volume,) = (each for each in mongo.spec["volumes"] if "configMap" in each)
+    assert volume["configMap"] == {"name": "mongo-users"}
+    wanted = {
+        "name": volume["name"],
+        "mountPath": "/docker-entrypoint-initdb.d",
+        "readOnly": True,
+    }
+    assert wanted in mongo.main["volumeMounts"]
+    script = (ROOT / "mongo/users.js").read_text()
+    assert of_kind("ConfigMap")["mongo-users"]["data"] == {"users.js": script}
 
 
 def test_nothing_but_variables_holds_a_secret() -> None:

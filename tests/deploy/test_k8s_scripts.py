@@ -240,18 +240,21 @@ def created(ran: Ran) -> dict[str, dict[str, str]]:
 def test_first_start_makes_passwords_and_shows_none(k8s: Run) -> None:
     ran, other = k8s("start"), k8s("start")
     found = created(ran)
-    root = found["mongo-root"]["MONGO_INITDB_ROOT_PASSWORD"]
+    root, own = (
+        found["mongo-root"][name] for name in ("MONGO_INITDB_ROOT_PASSWORD", "MONGO_PASSWORD")
+    )
     assert found == {
         "grafana-admin": {"password": found["grafana-admin"]["password"]},
         "mongo-root": {
-            "MONGO_INITDB_ROOT_USERNAME": "velox",
+            "MONGO_INITDB_ROOT_USERNAME": "root",
             "MONGO_INITDB_ROOT_PASSWORD": root,
+            "MONGO_PASSWORD": own,
         },
-        "velox-secrets": {"MONGO_URI": f"mongodb://velox:{root}@mongo:27017/?authSource=admin"},
+        "velox-secrets": {"MONGO_URI": f"mongodb://velox:{own}@mongo:27017/?authSource=admin"},
     }
-    passwords = {root, found["grafana-admin"]["password"]}
+    passwords = {root, own, found["grafana-admin"]["password"]}
     passwords |= {created(other)["mongo-root"]["MONGO_INITDB_ROOT_PASSWORD"]}
-    assert len(passwords) == 3
+    assert len(passwords) == 4
     for each in passwords:
         assert re.fullmatch("[0-9a-f]{48}", each)
         assert each not in ran.out + ran.err + "".join(ran.calls)

@@ -31,6 +31,11 @@ ALL_MATCH = {
 }
 OFFSETS = "/opt/kafka/bin/kafka-get-offsets.sh --bootstrap-server localhost:29092 --topic"
 IDS = f"db.shapes_found.find({{_id: /^{TOPIC}:/}}, {{_id: 1}}).map(each => each._id).toArray()"
+COUNT = "db.shapes_found.countDocuments({})"
+LOGGED_IN = (
+    'mongosh --quiet -u "$MONGO_INITDB_ROOT_USERNAME" -p "$MONGO_INITDB_ROOT_PASSWORD" '
+    "--authenticationDatabase admin lab_discovery_db"
+)
 # The topic has a name of its own, and every photograph counts as a match.
 PHOTOS = {**SETTINGS, "MIN_ACCURACY": "0.8"}
 OF_PHOTOS = f"{{_id: /^{PHOTOS['KAFKA_TOPIC']}:/}}"
@@ -69,7 +74,7 @@ def detects(cluster: Cluster) -> None:
 
 def number_of_documents(cluster: Cluster) -> int:
     """In MongoDB."""
-    return int(mongosh(cluster, "db.shapes_found.countDocuments({})"))
+    return int(mongosh(cluster, COUNT))
 
 
 def images_on_the_volume(cluster: Cluster) -> int:
@@ -222,6 +227,6 @@ def positions(ids: Iterable[str]) -> Iterable[Position]:
 
 
 def mongosh(cluster: Cluster, script: str) -> str:
-    """What mongosh prints for a script on the database."""
-    command = ("mongosh", "--quiet", "lab_discovery_db", "--eval", script)
+    """What mongosh prints for a script on the database, with the login that there may be."""
+    command = ("bash", "-c", f'{LOGGED_IN} --eval "$0"', script)
     return cluster.kubectl("exec", "deployment/mongo", "--", *command).strip()

@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.k8s import brokers, overlay, real, simulated
+from tests.k8s import brokers, overlay, passwords, real, simulated
 from tests.k8s.cluster import Cluster, current_program, in_own_namespace
 from tests.stack.report import promise, say
 
@@ -42,6 +42,7 @@ REAL: Sequence[Promise] = (
     real.detects,
     real.is_watched,
     real.is_restrained,
+    passwords.given_later,
     real.survives,
     real.takes_own_images,
     brokers.three_lose_one,
