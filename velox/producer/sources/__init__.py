@@ -14,4 +14,5 @@ tar.py         A tar archive as a source, read as a stream: from standard input 
 tree.py        A folder and all folders below it: every file once, in the order of names
 video.py       Video files: frames, thinned and encoded
 web.py         What is at an address of HTTP: a camera, or a video file, which ends
+zip.py         A zip archive as a source: its files in the order of its directory
 """

@@ -24,10 +24,19 @@ from velox.producer.sources.synthetic import EncodedShapes, Synthetic
 from velox.producer.sources.tar import Tar
 from velox.producer.sources.video import VideoFile
 from velox.producer.sources.web import Web
+from velox.producer.sources.zip import BEGINNINGS as ZIP_BEGINNINGS
+from velox.producer.sources.zip import Zip
 
 SYNTHETIC = "synthetic"
 STDIN = "-"
 TAR_NAME = re.compile(r".*\.(tar(\.\w+)?|t[gbx]z2?)", re.IGNORECASE)
+# How gzip, bzip2 and xz begin: what is compressed so is taken for a tar archive.
+COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+UNREAD_ARCHIVES = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a rar archive",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+}
 VIDEO4LINUX = 81  # the major number of its devices (Linux, Documentation/admin-guide/devices.txt)
 MOST_CAMERAS = 256  # of one machine (Linux, drivers/media/v4l2-core/v4l2-dev.c: VIDEO_NUM_DEVICES)
 _NAMED = re.compile(r"([A-Za-z0-9._-]+)=(.+)", re.DOTALL)
@@ -40,6 +49,7 @@ class Kind(Enum):
     SYNTHETIC = auto()
     FILES = auto()
     TAR = auto()
+    ZIP = auto()
     VIDEO = auto()
     DEVICE = auto()
     STREAM = auto()
@@ -111,6 +121,8 @@ def open_source(
             return Folder(place.id, location, max_bytes=max_bytes)
         case Kind.TAR:
             return Tar(place.id, location or None, max_bytes=max_bytes)
+        case Kind.ZIP:
+            return Zip(place.id, location, max_bytes=max_bytes)
         case Kind.VIDEO:
             return VideoFile(
                 place.id,
@@ -190,8 +202,17 @@ def _kind_of_path(path: str) -> Kind:
 
 
 def _kind_of_file(path: str) -> Kind:
-    if TAR_NAME.fullmatch(path):
-        return Kind.TAR
     with open(path, "rb") as file:
-        begins_like_an_image = header.read(file.read(_HEADER_BYTES)) is not None
+        begin = file.read(_HEADER_BYTES)
+    for magic, called in UNREAD_ARCHIVES.items():
+        if begin.startswith(magic):
+            raise SettingError(
+                f"SOURCE names {shown(path)!r}: {called}, which is not read: unpack it, or make it "
+                "a zip or tar archive"
+            )
+    if begin.startswith(ZIP_BEGINNINGS):
+        return Kind.ZIP
+    if TAR_NAME.fullmatch(path) or begin.startswith(COMPRESSED) or begin[257:262] == b"ustar":
+        return Kind.TAR
+    begins_like_an_image = header.read(begin) is not None
     return Kind.FILES if begins_like_an_image or named_like_an_image(path) else Kind.VIDEO

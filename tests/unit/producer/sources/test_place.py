@@ -22,6 +22,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "photo").write_bytes(encoded(1, ".png"))
     for name in ("p.tar", "p.tar.gz", "p.TGZ", "p.txz", "p.tbz2"):
         (tmp_path / name).touch()
+    (tmp_path / "photos.zip").write_bytes(b"PK\3\4" + bytes(100))
+    (tmp_path / "book").write_bytes(b"PK\3\4" + bytes(100))
+    (tmp_path / "p.bin").write_bytes(bytes(257) + b"ustar" + bytes(500))
+    (tmp_path / "p.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(100))
+    (tmp_path / "p.tar.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
     video.write(tmp_path / "clip.avi", frames=1)
     (tmp_path / "clip").write_bytes((tmp_path / "clip.avi").read_bytes())
     os.mkfifo(tmp_path / "pipe")
@@ -46,6 +51,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("p.TGZ", Place("p.TGZ", Kind.TAR, "p.TGZ")),
         ("p.txz", Place("p.txz", Kind.TAR, "p.txz")),
         ("p.tbz2", Place("p.tbz2", Kind.TAR, "p.tbz2")),
+        ("p.bin", Place("p.bin", Kind.TAR, "p.bin")),
+        ("photos.zip", Place("photos.zip", Kind.ZIP, "photos.zip")),
+        ("book", Place("book", Kind.ZIP, "book")),
         ("-", Place("-", Kind.TAR, "")),
         ("clip.avi", Place("clip.avi", Kind.VIDEO, "clip.avi")),
         ("clip", Place("clip", Kind.VIDEO, "clip")),
@@ -75,6 +83,8 @@ def test_an_entry_says_what_it_is(entry: str, place: Place, here: Path) -> None:
     ("entries", "reason"),
     [
         (("gone",), r"SOURCE names 'gone': No such file or directory"),
+        (("p.7z",), r"SOURCE names 'p.7z': a 7z archive, which is not read: unpack it, or make it"),
+        (("p.tar.zst",), r"SOURCE names 'p.tar.zst': compressed by zstd, which is not read"),
         (("2023",), r"SOURCE names '2023': No such file or directory"),
         (("s3://bucket/photos",), r"SOURCE has an address s3://, which is none of ftp, "),
         (("pipe",), r"SOURCE names 'pipe': it is not a folder, file or camera"),
