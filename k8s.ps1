@@ -4,23 +4,23 @@ Runs Velox in a minikube cluster of its own.
 
 .DESCRIPTION
   .\k8s.ps1 -Action start [-Cpu] [-Partitions N] [-Data FOLDER] [-Train]
-                                                   everything, from the cluster to the producer;
-                                                   again after a change. -Cpu: without an NVIDIA
-                                                   GPU. Topic and autoscaler: N partitions (8, at
-                                                   most 20). -Data: train on the images of FOLDER,
-                                                   which has a folder for each label, and stream
-                                                   them. -Train: a new model, also where there is
-                                                   one
-  .\k8s.ps1 -Action stop [-Purge]                  end it; the data stay unless -Purge
-  .\k8s.ps1 -Action status                         what runs
+                                                   start everything, or bring it up to date after a
+                                                   change. -Cpu: without an NVIDIA GPU.
+                                                   -Partitions: of the topic, and most consumers
+                                                   (8; at most 20). -Data: train on the images of
+                                                   FOLDER, which has a folder for each label, and
+                                                   stream them. -Train: train a new model even if
+                                                   there is one
+  .\k8s.ps1 -Action stop [-Purge]                  stop everything; -Purge deletes the data too
+  .\k8s.ps1 -Action status                         show what runs
   .\k8s.ps1 -Action logs [-App NAME]               follow consumer (default), producer, kafka,
                                                    mongo, model-trainer, prometheus or grafana
-  .\k8s.ps1 -Action scale -Replicas N              keep at least N consumers; load brings more
+  .\k8s.ps1 -Action scale -Replicas N              keep at least N consumers; under load there are more
   Get-Help .\k8s.ps1                               this text
 
-MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
-TORCH_BACKEND is the PyTorch of the image, with -Cpu that for CPUs unless it is set;
-TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for it.
+MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) limit it.
+TORCH_BACKEND chooses the PyTorch of the image: with -Cpu it is cpu, unless you set it.
+TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for the image.
 #>
 param(
     [Parameter(Mandatory, Position = 0)]
@@ -148,7 +148,7 @@ function available($Name) {
 function start_velox {
     need minikube kubectl docker
     if (-not $Cpu) {
-        if ($PSVersionTable.PSVersion.Major -lt 6 -or -not $IsLinux) { fail 'minikube passes a GPU on to its pods on Linux alone: start with -Cpu' }
+        if ($PSVersionTable.PSVersion.Major -lt 6 -or -not $IsLinux) { fail 'minikube can give pods a GPU on Linux only: use -Action start -Cpu' }
         need nvidia-smi
     }
     & docker info | Out-Null
@@ -174,7 +174,7 @@ function start_velox {
     available statefulset/kafka
     copy_images
 
-    step 5 'Deploy Prometheus, Grafana and the measuring of the lag'
+    step 5 'Deploy Prometheus, Grafana and lag.py'
     deploy 'prometheus,grafana,lag'
     available deployment/prometheus
     available deployment/grafana
@@ -214,7 +214,7 @@ function make_passwords {
             secret velox-secrets "MONGO_URI: mongodb://velox:$own@mongo:27017/?authSource=admin"
         ) | kube create -f '-'
     } elseif ("$mongo" -notlike '*secret/*') {
-        say 'MongoDB goes on without a password, as it began: docs/operations.md says how it gets one'
+        say 'MongoDB has no password, because it was set up without one: docs/operations.md says how to add one'
     }
 }
 
@@ -303,7 +303,7 @@ function create_topic {
     if ($count -lt $Partitions) {
         kube @tool --alter --topic $topic --partitions $Partitions
     } elseif ($count -gt $Partitions) {
-        say "$topic keeps its $count partitions: Kafka cannot take any away"
+        say "$topic keeps its $count partitions: Kafka cannot remove any"
     }
 }
 
@@ -315,8 +315,8 @@ function train {
     while ($true) {
         $ended = kube get job model-trainer --output 'jsonpath={.status.conditions[*].type}'
         if ("$ended" -match 'Complete') { break }
-        if ("$ended" -match 'Failed') { fail "$script:Doing failed: .\k8s.ps1 -Action logs -App model-trainer" }
-        if ($clock.Elapsed.TotalSeconds -ge $TrainingTimeoutS) { fail "$script:Doing failed: no model after $TrainingTimeoutS s, .\k8s.ps1 -Action status" }
+        if ("$ended" -match 'Failed') { fail "$script:Doing failed: see .\k8s.ps1 -Action logs -App model-trainer" }
+        if ($clock.Elapsed.TotalSeconds -ge $TrainingTimeoutS) { fail "$script:Doing failed: no model after $TrainingTimeoutS s; see .\k8s.ps1 -Action status" }
         Start-Sleep -Seconds 2
     }
 }
@@ -324,13 +324,13 @@ function train {
 function stop_velox {
     need minikube kubectl
     if (running) {
-        say 'Remove what start made, but for the data'
+        say 'Remove everything but the data'
         kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$Ours" '--cascade=foreground'
         kube delete 'services,configmaps,serviceaccounts,roles,rolebindings' "--selector=$Ours"
         kube delete priorityclasses "--selector=$Ours"
         if (-not $Purge) { mini stop }
     } else {
-        say "The cluster $Cluster does not run"
+        say "The cluster $Cluster is not running"
     }
     if ($Purge) {
         say 'Delete the cluster with all data'
@@ -340,7 +340,7 @@ function stop_velox {
 
 function must_run {
     need minikube kubectl
-    if (-not (running)) { fail "the cluster $Cluster does not run: .\k8s.ps1 -Action start" }
+    if (-not (running)) { fail "the cluster $Cluster is not running: use .\k8s.ps1 -Action start" }
 }
 
 function status {

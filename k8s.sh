@@ -6,22 +6,22 @@ usage() {
 Runs Velox in a minikube cluster of its own.
 
   ./k8s.sh start [--cpu] [--partitions N] [--data FOLDER] [--train]
-                                            everything, from the cluster to the producer; again
-                                            after a change. --cpu: without an NVIDIA GPU. Topic and
-                                            autoscaler: N partitions (8, at most 20). --data: train
+                                            start everything, or bring it up to date after a change.
+                                            --cpu: without an NVIDIA GPU. --partitions: of the
+                                            topic, and most consumers (8; at most 20). --data: train
                                             on the images of FOLDER, which has a folder for each
-                                            label, and stream them. --train: a new model, also where
-                                            there is one
-  ./k8s.sh stop [--purge]                   end it; the data stay unless --purge
-  ./k8s.sh status                           what runs
+                                            label, and stream them. --train: train a new model even
+                                            if there is one
+  ./k8s.sh stop [--purge]                   stop everything; --purge deletes the data too
+  ./k8s.sh status                           show what runs
   ./k8s.sh logs [APP]                       follow consumer (default), producer, kafka, mongo,
                                             model-trainer, prometheus or grafana
-  ./k8s.sh scale N                          keep at least N consumers; load brings more
+  ./k8s.sh scale N                          keep at least N consumers; under load there are more
   ./k8s.sh --help                           this text
 
-MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) bound it;
-TORCH_BACKEND is the PyTorch of the image, with --cpu that for CPUs unless it is set, also to nothing;
-TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for it.
+MINIKUBE_PROFILE (velox) names the cluster; MINIKUBE_CPUS and MINIKUBE_MEMORY (max) limit it.
+TORCH_BACKEND chooses the PyTorch of the image: with --cpu it is cpu, unless you set it, even to
+nothing. TORCH_INDEX_URL and PIP_INDEX_URL are other package indexes for the image.
 USAGE
 }
 
@@ -141,13 +141,13 @@ start_velox() {
   if [[ "$overlay" == gpu ]]; then
     # https://minikube.sigs.k8s.io/docs/tutorials/nvidia/
     case "$(uname -sr)" in
-      Linux*[Mm]icrosoft*) fail "minikube passes a GPU on to its pods on Linux itself, not in WSL: start --cpu" ;;
+      Linux*[Mm]icrosoft*) fail "minikube cannot give pods a GPU in WSL, only on Linux itself: use start --cpu" ;;
       Linux*) ;;
-      *) fail "minikube passes a GPU on to its pods on Linux alone: start --cpu" ;;
+      *) fail "minikube can give pods a GPU on Linux only: use start --cpu" ;;
     esac
     need nvidia-smi
   fi
-  docker info >/dev/null 2>&1 || fail "docker does not answer: start it, or join the group docker"
+  docker info >/dev/null 2>&1 || fail "docker does not answer: start it, or add your user to the group docker"
 
   step 1 "Start minikube"
   local options=("--driver=docker" "--container-runtime=docker" "--cpus=$cpus" "--memory=$memory")
@@ -169,7 +169,7 @@ start_velox() {
   available statefulset/kafka
   copy_images
 
-  step 5 "Deploy Prometheus, Grafana and the measuring of the lag"
+  step 5 "Deploy Prometheus, Grafana and lag.py"
   deploy prometheus,grafana,lag
   available deployment/prometheus
   available deployment/grafana
@@ -210,7 +210,7 @@ make_passwords() {
       secret velox-secrets "MONGO_URI: mongodb://velox:$own@mongo:27017/?authSource=admin"
     } | kube create -f -
   elif [[ "$mongo" != *secret/* ]]; then
-    say "MongoDB goes on without a password, as it began: docs/operations.md says how it gets one"
+    say "MongoDB has no password, because it was set up without one: docs/operations.md says how to add one"
   fi
 }
 
@@ -288,7 +288,7 @@ create_topic() {
   if ((count < partitions)); then
     kube "${tool[@]}" --alter --topic "$topic" --partitions "$partitions"
   elif ((count > partitions)); then
-    say "$topic keeps its $count partitions: Kafka cannot take any away"
+    say "$topic keeps its $count partitions: Kafka cannot remove any"
   fi
 }
 
@@ -301,9 +301,9 @@ train() {
     ended="$(kube get job model-trainer --output 'jsonpath={.status.conditions[*].type}')"
     case "$ended" in
       *Complete*) break ;;
-      *Failed*) fail "$doing failed: ./k8s.sh logs model-trainer" ;;
+      *Failed*) fail "$doing failed: see ./k8s.sh logs model-trainer" ;;
     esac
-    ((SECONDS < deadline)) || fail "$doing failed: no model after $TRAINING_TIMEOUT_S s, ./k8s.sh status"
+    ((SECONDS < deadline)) || fail "$doing failed: no model after $TRAINING_TIMEOUT_S s; see ./k8s.sh status"
     sleep 2
   done
 }
@@ -311,13 +311,13 @@ train() {
 stop_velox() {
   need minikube kubectl
   if running; then
-    say "Remove what start made, but for the data"
+    say "Remove everything but the data"
     kube delete 'hpa,pdb,deployments,statefulsets,jobs' "--selector=$OURS" --cascade=foreground
     kube delete 'services,configmaps,serviceaccounts,roles,rolebindings' "--selector=$OURS"
     kube delete priorityclasses "--selector=$OURS"
     if ! $purge; then mini stop; fi
   else
-    say "The cluster $cluster does not run"
+    say "The cluster $cluster is not running"
   fi
   if $purge; then
     say "Delete the cluster with all data"
@@ -327,7 +327,7 @@ stop_velox() {
 
 must_run() {
   need minikube kubectl
-  running || fail "the cluster $cluster does not run: ./k8s.sh start"
+  running || fail "the cluster $cluster is not running: use ./k8s.sh start"
 }
 
 status() {
@@ -351,7 +351,7 @@ scale() {
 }
 
 number() {
-  [[ "${2:-}" =~ ^[1-9][0-9]{0,3}$ ]] || fail "$1 takes a number from 1 to 9999, not '${2:-}'"
+  [[ "${2:-}" =~ ^[1-9][0-9]{0,3}$ ]] || fail "$1 needs a number from 1 to 9999, not '${2:-}'"
 }
 
 from="$PWD"
@@ -366,7 +366,7 @@ case "$action" in
         --partitions)
           number "$1" "${2:-}"
           partitions="$2"
-          ((partitions <= MOST_PARTITIONS)) || fail "$1 $2: the broker's disk holds $MOST_PARTITIONS at most"
+          ((partitions <= MOST_PARTITIONS)) || fail "$1 $2: the broker's disk has room for at most $MOST_PARTITIONS partitions"
           shift 2
           ;;
         --cpu)
@@ -375,7 +375,7 @@ case "$action" in
           ;;
         --data)
           data="$(cd "$from" && cd "${2:-}" 2>/dev/null && pwd)" && [[ -n "${2:-}" ]] ||
-            fail "$1 takes a folder of images, not '${2:-}'"
+            fail "$1 needs a folder of images, not '${2:-}'"
           components="${components:+$components, }../k8s-components/own-images"
           shift 2
           ;;
@@ -383,13 +383,13 @@ case "$action" in
           components="${components:+$components, }../k8s-components/train-again"
           shift
           ;;
-        *) fail "start knows no '$1': ./k8s.sh --help" ;;
+        *) fail "start has no option '$1': see ./k8s.sh --help" ;;
       esac
     done
     start_velox
     ;;
   stop)
-    [[ $# == 0 || "$*" == --purge ]] || fail "stop knows no '$*': ./k8s.sh --help"
+    [[ $# == 0 || "$*" == --purge ]] || fail "stop has no option '$*': see ./k8s.sh --help"
     if [[ "${1:-}" == --purge ]]; then purge=true; fi
     stop_velox
     ;;

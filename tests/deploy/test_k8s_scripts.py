@@ -275,7 +275,7 @@ def test_what_there_is_keeps_its_passwords_or_goes_on_without(
     ran = k8s("start", THERE=there)
     assert ran.code == 0, ran.err
     assert created(ran) == {}
-    assert ("MongoDB goes on without a password" in ran.out) is said
+    assert ("MongoDB has no password" in ran.out) is said
 
 
 def test_cpu_asks_for_no_gpu(k8s: Run) -> None:
@@ -399,7 +399,7 @@ def test_failing_step_ends_the_start_and_says_which(k8s: Run, failing: str, numb
 def test_failed_training_starts_no_consumer(k8s: Run) -> None:
     ran = k8s("start", TRAINING="FailureTarget Failed")
     assert ran.code == 1
-    assert ran.err == "k8s.sh: step 7/9 failed: ./k8s.sh logs model-trainer\n"
+    assert ran.err == "k8s.sh: step 7/9 failed: see ./k8s.sh logs model-trainer\n"
     assert "Deployment/consumer" not in ran.applied
 
 
@@ -420,9 +420,9 @@ def test_all_missing_tools_are_named_at_once(k8s: Run) -> None:
 @pytest.mark.parametrize(
     ("system", "reason"),
     [
-        ("Darwin 25.1.0", "on Linux alone"),
-        ("MINGW64_NT-10.0-26100 3.6.4", "on Linux alone"),
-        ("Linux 6.6.87.2-microsoft-standard-WSL2", "not in WSL"),
+        ("Darwin 25.1.0", "on Linux only"),
+        ("MINGW64_NT-10.0-26100 3.6.4", "on Linux only"),
+        ("Linux 6.6.87.2-microsoft-standard-WSL2", "in WSL"),
     ],
 )
 def test_gpu_that_minikube_cannot_pass_on_is_refused_at_once(
@@ -490,7 +490,7 @@ def test_status_and_logs_ask_for_what_is_ours(k8s: Run) -> None:
 def test_verbs_say_when_the_cluster_does_not_run(k8s: Run, verb: list[str]) -> None:
     ran = k8s(*verb, FAILING=" status")
     assert ran.code == 1
-    assert ran.err == "k8s.sh: the cluster velox does not run: ./k8s.sh start\n"
+    assert ran.err == "k8s.sh: the cluster velox is not running: use ./k8s.sh start\n"
 
 
 @pytest.mark.parametrize(
