@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +188,21 @@ def test_one_password_of_the_database_alone_is_refused(alone: str, missing: str)
     found = [resolved(server[each], {alone: "abc"}) for each in server if server[each]]
     said = f"refused: {missing} goes with {alone}, see docs/operations.md"
     assert said in found
+
+
+@pytest.mark.parametrize(("listens", "code"), [("127.0.0.2", 0), ("127.0.0.1", 1)])
+def test_the_database_is_healthy_where_others_reach_it(listens: str, code: int) -> None:
+    """While the image makes users, a first mongod of its own listens on 127.0.0.1 alone."""
+    *_, script = SERVICES["mongo"]["healthcheck"]["test"]
+    with socket.create_server((listens, 0)) as server:
+        script = script.replace("$$", "$").replace("27017", str(server.getsockname()[1]))
+        done = subprocess.run(
+            ["bash", "-c", script],
+            env={"HOSTNAME": "127.0.0.2"},
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == code, done.stderr
 
 
 def test_every_line_of_env_is_read_by_something() -> None:

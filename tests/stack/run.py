@@ -18,6 +18,7 @@ from tests.stack.alive import comes_up, detects, shows, stays_on_this_machine
 from tests.stack.compose import IMAGE, Stack, leftovers, run
 from tests.stack.lasting import fits, keeps, restarts, shares, survives
 from tests.stack.own_images import classifies_photographs, watches_a_camera
+from tests.stack.passwords import from_the_start, given_later
 from tests.stack.report import promise, say
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +75,10 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
         watches_a_camera(stack, checkout)
     with promise("a code change rebuilds the code alone"):
         code_change(checkout)
+    with promise("a database that has run without passwords gets them"):
+        given_later(stack)
+    with promise("passwords from the first start on"):
+        from_the_start(stack)
     with promise("down --volumes leaves nothing"):
         stack.compose("down", "--volumes")
         assert leftovers() == []
