@@ -4,10 +4,12 @@
     python train.py                         # on synthetic shapes, from scratch, within a minute
     python train.py --if-missing            # the same, unless there is a usable checkpoint
     DATASET_PATH=photos python train.py     # on own images: photos/LABEL/*.jpg
+    python train.py --use-refused           # use the model that was refused last
     python train.py --help                  # every variable, its default and its meaning
 
-The model is judged by images that decided nothing in training. One that gets fewer of them right
-than MIN_ACCURACY is not written. Processes that share MODEL_PATH train one after the other.
+The model is judged by images that decided nothing in training. One that is not good enough
+(MIN_ACCURACY) is kept beside MODEL_PATH under another name. Processes that share MODEL_PATH train
+one after the other.
 """
 
 from __future__ import annotations
@@ -25,14 +27,18 @@ def main() -> int:
     """Train; returns the exit code."""
     keep_large_buffers()
     parser = script.parser(TrainSettings, __doc__)
-    parser.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")
-    if_missing = parser.parse_args().if_missing
+    options = parser.add_mutually_exclusive_group()
+    options.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")
+    options.add_argument("--use-refused", action="store_true", help="train nothing")
+    arguments = parser.parse_args()
 
     def train(settings: TrainSettings, stop: threading.Event) -> int:
         # PyTorch takes seconds to import: a mistyped setting is told before.
         from velox.training import run
 
-        return run.train(settings, stop, if_missing=if_missing)
+        if arguments.use_refused:
+            return run.accept_refused(settings, stop)
+        return run.train(settings, stop, if_missing=arguments.if_missing)
 
     return ended(lambda: script.run(TrainSettings, __doc__, train, argv=()))
 

@@ -97,14 +97,55 @@ def test_a_usable_model_is_kept_and_a_broken_one_set_aside(tmp_path: Path) -> No
     assert (tmp_path / "model.pth").read_bytes() == before
 
 
-def test_a_model_below_the_floor_is_not_written(tmp_path: Path) -> None:
-    pictures(tmp_path)
-    child = start(tmp_path, EPOCHS="1", LEARNING_RATE="1e-8", MIN_ACCURACY="1")
+REFUSED = {
+    "model.refused.pth",
+    "classes.refused.json",
+    "model.refused.report.txt",
+    "model.refused.confusion.png",
+}
+
+
+def error(child: Child) -> str:
     assert child.wait(LIMIT_S) == 1, str(child)
-    errors = [line for line in child.log.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1
-    assert "is below MIN_ACCURACY=1; no model was written" in errors[0]
-    assert files(tmp_path) == {LOCK}
+    (line,) = [line for line in child.log.splitlines() if line.startswith("error: ")]
+    return line
+
+
+def test_a_refused_model_is_kept_and_used_on_a_second_thought(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    settings = {"EPOCHS": "1", "LEARNING_RATE": "1e-8", "MIN_ACCURACY": "1"}
+    said = error(start(tmp_path, **settings))
+    assert "the model is refused: test accuracy" in said
+    assert "is below MIN_ACCURACY=1; model.refused.pth and its report are kept" in said
+    assert "`python train.py --use-refused` uses it all the same" in said
+    assert files(tmp_path) == {LOCK, ".model.pth.resume", *REFUSED}
+    report = (tmp_path / "model.refused.report.txt").read_text()
+    assert re.search(r"^refused +test accuracy .* is below MIN_ACCURACY=1$", report, re.MULTILINE)
+    kept = model.load(tmp_path / "model.refused.pth", tmp_path / "classes.refused.json")
+    # Another least accuracy takes up the same training, at its end.
+    again = trained(tmp_path, log="again.log", **{**settings, "MIN_ACCURACY": "0"})
+    assert "resuming after epoch=1/1" in again.log
+    assert "epoch=1/1 loss" not in again.log
+    saved = model.load(tmp_path / "model.pth", tmp_path / "classes.json")
+    assert saved.digest == kept.digest
+    # And one command without a training does the same.
+    (tmp_path / "model.pth").unlink()
+    used = trained(tmp_path, "--use-refused", log="used.log")
+    assert f"using the refused model=model.pth digest={kept.digest}" in used.log
+    assert files(tmp_path) == {LOCK, *WRITTEN}
+    assert model.load(tmp_path / "model.pth", tmp_path / "classes.json").digest == kept.digest
+
+
+def test_without_a_refused_model_there_is_none_to_use(tmp_path: Path) -> None:
+    assert "model.refused.pth cannot be read: No such file" in error(
+        start(tmp_path, "--use-refused")
+    )
+
+
+def test_own_images_ask_for_better_than_the_commonest_label(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    said = error(start(tmp_path, EPOCHS="1", LEARNING_RATE="1e-8", MIN_ACCURACY="auto"))
+    assert "it is not surely better than always answering" in said
 
 
 def test_sigterm_ends_it_and_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -163,7 +204,9 @@ def test_handwritten_digits_are_learned(tmp_path: Path) -> None:
         EPOCHS="12",
         HOLD_OUT="0.3",
         LEARNING_RATE="0.01",
-        MIN_ACCURACY="0.7",
+        MIN_ACCURACY="auto",
     )
+    report = (tmp_path / "model.report.txt").read_text()
+    assert re.search(r"^without a model +0\.1000, .* the model is surely better$", report, re.M)
     labels = json.loads((tmp_path / "classes.json").read_text())
     assert list(labels.values()) == [str(digit) for digit in range(10)]

@@ -21,7 +21,7 @@ class CheckpointError(VeloxError):
 
 
 class AccuracyTooLow(VeloxError):
-    """Training ended below the accuracy floor, so no checkpoint was written."""
+    """The trained model is not good enough; it is kept under another name than MODEL_PATH."""
 
 
 class TrainingFailed(VeloxError):

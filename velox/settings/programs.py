@@ -12,6 +12,7 @@ from velox.settings.parsers import (
     OPTIONAL_PATH,
     PATH,
     SWITCH,
+    Parser,
     auto_or,
     choice,
     integer,
@@ -29,6 +30,10 @@ from velox.settings.shared import (
 )
 
 START_WEIGHTS = text(r"[^\0]*", "auto, imagenet, a path, or empty")
+LEAST = Parser(
+    lambda value: None if value == "auto" else number(0, 1).convert(value),
+    "auto, or a number from 0 to 1",
+)
 IDENTIFIER = text(r"[a-z][a-z0-9_]*", "the name of a classifier in torchvision.models")
 
 
@@ -128,11 +133,12 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "TRAIN_BATCH_SIZE", "16", integer(1, 4096), "Images in one training step"
     )
     learning_rate: float = setting("LEARNING_RATE", "0.005", number(1e-8, 10), "Peak learning rate")
-    min_accuracy: float = setting(
+    min_accuracy: float | None = setting(
         "MIN_ACCURACY",
-        "0.95",
-        number(0, 1),
-        "Test accuracy below which no checkpoint is written; 0 accepts any",
+        "auto",
+        LEAST,
+        "Test accuracy below which a model is refused; auto: 0.95 for shapes, and for DATASET_PATH "
+        "surely better than always answering the commonest label",
     )
 
 

@@ -7,12 +7,14 @@ evaluation.py        What a network makes of images that it does not learn from
 fit.py               The epochs of a training: each judged by the validation images
 heads.py             Small classifiers on a network's inner maps
 imagenet.py          ImageNet's weights: torchvision's, from a file that is there or by its download
+interval.py          How sure a share is that was found on a few: Wilson's interval
 judgement.py         What a trained network is worth, in figures
 judgement_report.py  A judgement for people: a report as text, and the confusion matrix as a PNG
-model_files.py       What lies beside MODEL_PATH: the lock of who trains
+model_files.py       What lies beside MODEL_PATH: the lock of who trains, reports, models not in use
 resume.py            The state of a training between two epochs
 run.py               One training, from its settings to a checkpoint
 start.py             Where a training starts: from weights that know images, or from nothing
 start_weights.py     Weights to start from, and the input that they were trained with
 trainer.py           Training: passes over a data set that fit a network to it
+verdict.py           Whether a model is good enough to be used, and why not
 """

@@ -26,6 +26,7 @@ from velox.training.data.split import split
 from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
 from velox.training.judgement_report import as_png, as_text
+from velox.training.model_files import CONFUSION, TEXT_REPORT, refused
 from velox.training.resume import StateFile
 from velox.training.start import Start, find_start
 from velox.training.trainer import Recipe, require_trainable
@@ -146,8 +147,13 @@ def save(
     facts: Mapping[str, str],
     skipped: Mapping[Path, str],
     inputs: Inputs,
+    against: str | None,
 ) -> None:
-    """Write the report, the confusion matrix, and last the checkpoint."""
+    """Write the checkpoint and its reports; what speaks against it puts all under other names."""
+    model_path, classes_path = (
+        each if against is None else refused(each)
+        for each in (settings.model_path, settings.classes_path)
+    )
     samples = samples_of(splits, settings.seed)
     written = Checkpoint(
         architecture=settings.model_arch,
@@ -165,14 +171,17 @@ def save(
         temperature=found.temperature,
         samples=samples,
     )
-    saved = checkpoint.save(written, settings.model_path, settings.classes_path)
-    head = {"model": f"{settings.model_path} ({saved.digest})", **facts}
-    report = settings.model_path.with_suffix(".report.txt")
+    saved = checkpoint.save(written, model_path, classes_path)
+    head = {"model": f"{model_path} ({saved.digest})", **facts}
+    if against is not None:
+        head["refused"] = against
+    report = model_path.with_suffix(TEXT_REPORT)
     write_whole(report, as_text(found, facts=head, skipped=skipped).encode())
-    write_whole(settings.model_path.with_suffix(".confusion.png"), as_png(found))
+    write_whole(model_path.with_suffix(CONFUSION), as_png(found))
     log.info(
-        "saved model=%s digest=%s labels=%s report=%s",
-        settings.model_path,
+        "%s model=%s digest=%s labels=%s report=%s",
+        "saved" if against is None else "kept the refused",
+        model_path,
         saved.digest,
         ",".join(saved.labels),
         report,

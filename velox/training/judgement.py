@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from velox.training.calibration import expected_calibration_error, fit_temperature
 from velox.training.data.dataset import Splits
 from velox.training.evaluation import Inputs, outputs
+from velox.training.interval import Interval, wilson
 
 SURE = 0.90
 
@@ -49,6 +50,28 @@ class Judgement:
     def accuracy(self) -> float:
         """The share that is right."""
         return float(np.trace(self.confusion) / self.images)
+
+    @property
+    def interval(self) -> Interval:
+        """What the images leave of the accuracy on others like them, with 95 % certainty."""
+        return wilson(int(np.trace(self.confusion)), self.images)
+
+    @property
+    def recall_intervals(self) -> list[Interval]:
+        """The same for the recall of each label."""
+        rows = self.confusion.tolist()
+        return [wilson(row[target], sum(row)) for target, row in enumerate(rows)]
+
+    @property
+    def commonest(self) -> tuple[str, float]:
+        """The label that most of the images have, and the accuracy of always answering it."""
+        counts = self.confusion.sum(axis=1)
+        return self.labels[int(counts.argmax())], float(counts.max() / self.images)
+
+    @property
+    def better(self) -> bool:
+        """Whether it is surely better than always answering the commonest label."""
+        return self.interval.low > self.commonest[1]
 
     @property
     def precision(self) -> NDArray[np.float64]:
@@ -106,9 +129,12 @@ def log_judgement(found: Judgement) -> None:
     """Log the figures that matter most."""
     before, after = found.calibration_error
     log.info(
-        "test images=%d accuracy=%.4f temperature=%.3f calibration_error=%.4f before=%.4f",
+        "test images=%d accuracy=%.4f interval=%.4f-%.4f commonest=%.4f temperature=%.3f "
+        "calibration_error=%.4f before=%.4f",
         found.images,
         found.accuracy,
+        *found.interval,
+        found.commonest[1],
         found.temperature,
         after,
         before,

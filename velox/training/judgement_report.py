@@ -28,7 +28,8 @@ def as_text(found: Judgement, *, facts: Mapping[str, object], skipped: Mapping[P
     head = {
         **facts,
         "test images": f"{found.images}, used neither to train nor to choose the epoch",
-        "accuracy": f"{found.accuracy:.4f}",
+        "accuracy": f"{found.accuracy:.4f}; of other images like these {found.interval} (95 %)",
+        "without a model": _without(found),
         "temperature": f"{found.temperature:.3f}, fitted on the validation images",
         "calibration error": f"{after:.4f} (ECE over 15 bins), {before:.4f} before the temperature",
         f"confidence >= {SURE:.2f}": (
@@ -37,13 +38,19 @@ def as_text(found: Judgement, *, facts: Mapping[str, object], skipped: Mapping[P
     }
     lines = [f"{name:<20} {value}" for name, value in head.items()]
     wide = max(len("label"), *map(len, found.labels))
-    lines += ["", f"{'':>4} {'label':<{wide}} {'images':>8} {'precision':>10} {'recall':>10}"]
+    head_of_table = f"{'label':<{wide}} {'images':>8} {'precision':>10} {'recall':>10}"
+    lines += ["", f"{'':>4} {head_of_table}   95 % of recall"]
     rows = zip(
-        found.labels, found.confusion.sum(axis=1), found.precision, found.recall, strict=True
+        found.labels,
+        found.confusion.sum(axis=1),
+        found.precision,
+        found.recall,
+        found.recall_intervals,
+        strict=True,
     )
     lines += [
-        f"{index:>4} {label:<{wide}} {images:>8} {precision:>10.4f} {recall:>10.4f}"
-        for index, (label, images, precision, recall) in enumerate(rows)
+        f"{index:>4} {label:<{wide}} {images:>8} {precision:>10.4f} {recall:>10.4f}   {interval}"
+        for index, (label, images, precision, recall, interval) in enumerate(rows)
     ]
     cell = max(len(str(found.confusion.max())), len(str(len(found.labels)))) + 1
     lines += ["", "Confusion matrix: true label in rows, predicted label in columns"]
@@ -56,6 +63,12 @@ def as_text(found: Judgement, *, facts: Mapping[str, object], skipped: Mapping[P
         lines += ["", f"Skipped files: {len(skipped)}"]
         lines += [f"{path}: {reason}" for path, reason in skipped.items()]
     return "\n".join(lines) + "\n"
+
+
+def _without(found: Judgement) -> str:
+    label, share = found.commonest
+    better = "the model is surely better" if found.better else "the model may be no better"
+    return f"{share:.4f}, by always answering {label!r}; {better}"
 
 
 def as_png(found: Judgement) -> bytes:

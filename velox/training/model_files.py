@@ -1,4 +1,4 @@
-"""What lies beside MODEL_PATH: the lock of who trains, and a file that is no usable model."""
+"""What lies beside MODEL_PATH: the lock of who trains, reports, models not in use."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from velox.base.errors import CheckpointError, SettingError
+from velox.base.files import write_whole
 from velox.base.waiting import Stopped
 from velox.models.checkpoint import load
 
 LOOK_EVERY_S = 0.2
+REPORTS = (TEXT_REPORT, CONFUSION) = (".report.txt", ".confusion.png")
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,37 @@ def usable(model_path: Path, classes_path: Path) -> bool:
         ",".join(checkpoint.labels),
     )
     return True
+
+
+def refused(path: Path) -> Path:
+    """Where a file of a model that is not good enough is kept: `model.refused.pth`."""
+    return path.with_suffix(f".refused{path.suffix}")
+
+
+def use_refused(model_path: Path, classes_path: Path) -> None:
+    """Put the model that was refused last, its labels and its reports in their places.
+
+    Raises:
+        CheckpointError: naming the file, when there is none or it cannot be used.
+        OSError: when a file cannot be written.
+    """
+    kept_model, kept_classes = refused(model_path), refused(classes_path)
+    checkpoint = load(kept_model, kept_classes)
+    # A model never lies there without its labels, as when it is saved.
+    write_whole(classes_path, kept_classes.read_bytes())
+    write_whole(model_path, kept_model.read_bytes())
+    for kept in (kept_model, kept_classes):
+        kept.unlink()
+    for suffix in REPORTS:
+        report = kept_model.with_suffix(suffix)
+        if report.exists():
+            report.rename(model_path.with_suffix(suffix))
+    log.info(
+        "using the refused model=%s digest=%s labels=%s",
+        model_path,
+        checkpoint.digest,
+        ",".join(checkpoint.labels),
+    )
 
 
 def set_aside(path: Path) -> None:

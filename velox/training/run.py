@@ -18,8 +18,23 @@ from velox.training.assembly import network_of, read_data, recipe_of, save, star
 from velox.training.fit import fit
 from velox.training.heads import Heads
 from velox.training.judgement import judged, log_judgement
-from velox.training.model_files import alone, require_writable, set_aside, usable
+from velox.training.model_files import (
+    alone,
+    refused,
+    require_writable,
+    set_aside,
+    usable,
+    use_refused,
+)
 from velox.training.trainer import Trainer, make_deterministic
+from velox.training.verdict import objection
+
+
+def accept_refused(settings: TrainSettings, stop: threading.Event) -> int:
+    """Use the model that was refused last; see `velox.training.model_files.use_refused`."""
+    with alone(settings.model_path, stop):
+        use_refused(settings.model_path, settings.classes_path)
+    return 0
 
 
 def train(settings: TrainSettings, stop: threading.Event, *, if_missing: bool) -> int:
@@ -56,7 +71,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     """Train and save, whatever is there already.
 
     Raises:
-        AccuracyTooLow: when too few of the test images are right.
+        AccuracyTooLow: when the model is refused; it is kept under another name.
         Stopped: when told to stop.
     """
     started = time.monotonic()
@@ -86,16 +101,19 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     )
     found = judged(network, splits, inputs, stop)
     log_judgement(found)
-    if found.accuracy >= settings.min_accuracy:
-        facts = {
-            "images": ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items()),
-            "best epoch": f"{best_epoch} of {recipe.epochs}",
-            "seconds": f"{time.monotonic() - started:.1f}",
-        }
-        save(settings, network, splits, found, facts, skipped, inputs)
-    state_file.remove()
-    if found.accuracy < settings.min_accuracy:
+    against = objection(
+        found, None, least=settings.min_accuracy, own=settings.dataset_path is not None
+    )
+    facts = {
+        "images": ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items()),
+        "best epoch": f"{best_epoch} of {recipe.epochs}",
+        "seconds": f"{time.monotonic() - started:.1f}",
+    }
+    save(settings, network, splits, found, facts, skipped, inputs, against)
+    if against is not None:
+        # The state stays: with another MIN_ACCURACY the same training is at its end at once.
         raise AccuracyTooLow(
-            f"test accuracy {found.accuracy:.4f} is below MIN_ACCURACY={settings.min_accuracy:g}; "
-            "no model was written"
+            f"the model is refused: {against}; {refused(settings.model_path)} and its report are "
+            "kept, and `python train.py --use-refused` uses it all the same"
         )
+    state_file.remove()
