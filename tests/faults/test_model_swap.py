@@ -89,7 +89,7 @@ def test_a_new_model_is_taken_between_two_batches_and_a_broken_one_is_refused(
             wait_for_more(consumer, RATE)
             assert in_use(consumer, old)
         assert consumer.log.count("new model refused, keeping the old one") == len(broken)
-        assert f"{files.path} is no readable checkpoint" in consumer.log
+        assert f"{files.path} is not a readable checkpoint" in consumer.log
 
         replace(files.path, other.path.read_bytes())
         consumer.wait_for_line(f"model swapped from={old} to={new}", LIMIT_S)

@@ -89,7 +89,7 @@ def test_a_usable_model_is_kept_and_a_broken_one_set_aside(tmp_path: Path) -> No
     pictures(tmp_path)
     (tmp_path / "model.pth").write_bytes(b"no model")
     child = trained(tmp_path, "--if-missing", EPOCHS="1")
-    assert "is no readable checkpoint" in child.log
+    assert "is not a readable checkpoint" in child.log
     assert (tmp_path / "model.pth.unusable").read_bytes() == b"no model"
     before = (tmp_path / "model.pth").read_bytes()
     again = trained(tmp_path, "--if-missing", log="again.log")

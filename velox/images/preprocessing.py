@@ -63,7 +63,7 @@ class Preprocessing:
             ValueError: naming the first entry that is unknown or has a value that is not allowed.
         """
         if not isinstance(content, Mapping):
-            raise ValueError(f"preprocessing={content!r} is no dict")
+            raise ValueError(f"preprocessing={content!r} is not a dict")
         known = {each.name for each in fields(cls)}
         for name in content:
             if name not in known:

@@ -37,9 +37,10 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]")
 Config = dict[str, str | int | float | bool]
 Client = TypeVar("Client")
 
-# Lines of `debug` wait in the queue of the records and count as such (rd_kafka_toppar_fetch_decide
-# in rdkafka_fetcher.c looks at the queue that the partition's is forwarded to). A full queue is
-# told in further lines, so that a few records' worth of room would be full of them for ever.
+# Lines of `debug` wait among the records and count as such: the client forwards its log and its
+# partitions' queues to one and the same, whose length rd_kafka_toppar_fetch_decide looks at
+# (rdkafka_fetcher.c; rd_kafka_q_len in rdkafka_queue.h). A full queue is told in one more line each
+# time, so that room for a few records would be full of lines for ever.
 _BESIDE_DEBUG: Config = {"fetch.queue.backoff.ms": 200, "queued.min.messages": 10_000}
 
 

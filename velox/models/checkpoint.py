@@ -134,7 +134,7 @@ def load(model_path: Path, classes_path: Path) -> Checkpoint:
         checkpoint = _parse(content, named)
         _check(checkpoint)
     except (KeyError, TypeError, ValueError, SettingError) as error:
-        raise CheckpointError(f"{model_path} is no usable checkpoint: {error}") from error
+        raise CheckpointError(f"{model_path} is not a usable checkpoint: {error}") from error
     if checkpoint.labels != named:
         raise CheckpointError(
             f"{model_path} has the labels {', '.join(checkpoint.labels)}, "
@@ -152,7 +152,7 @@ def _read(path: Path) -> bytes:
 
 def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
     if not isinstance(content, dict) or not content:
-        raise ValueError("it holds no dict")
+        raise ValueError("it does not hold a dict")
     if is_state_dict(content):
         return _bare(content, named)
     if (wrapper := wrapper_of(content)) is not None and "architecture" not in content:
@@ -212,12 +212,12 @@ def _check(checkpoint: Checkpoint) -> None:
     """Raise ValueError where the parts do not make a model, SettingError for its architecture."""
     samples = checkpoint.samples
     if len(samples.images) != len(samples.targets):
-        raise ValueError("its samples have not one label each")
+        raise ValueError("its samples do not have one label each")
     numbers = (checkpoint.temperature, *checkpoint.std)
     if not all(math.isfinite(each) and each > 0 for each in numbers):
         raise ValueError("temperature and std must be above 0")
     if not all(map(math.isfinite, checkpoint.mean)) or checkpoint.input_size < 1:
-        raise ValueError("mean and input size must be finite, the size at least 1")
+        raise ValueError("mean must be finite and the input size at least 1")
     resize_size = checkpoint.preprocessing.resize_size
     if 0 < resize_size < checkpoint.input_size:
         raise ValueError(

@@ -22,9 +22,11 @@ def read(data: bytes, path: Path) -> tuple[str, ...]:
         classes = json.loads(data)
         labels = tuple(classes[str(index)] for index in range(len(classes)))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CheckpointError(f'{path} is no list of labels as {{"0": "red_circle"}}') from error
+        raise CheckpointError(
+            f'{path} is not a list of labels like {{"0": "red_circle"}}'
+        ) from error
     if not all(isinstance(label, str) and label for label in labels):
-        raise CheckpointError(f"{path} has a label that is no text")
+        raise CheckpointError(f"{path} has a label that is not text")
     return labels
 
 

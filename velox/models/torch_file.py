@@ -33,8 +33,8 @@ _ZIP = b"PK\x03\x04"
 _KINDS = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them"),
     (b"GGUF", "a GGUF file"),
-    (b"version https://git-lfs", "a pointer of Git LFS and not the file itself: `git lfs pull`"),
-    (b"<", "a web page or XML and no model"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself: run `git lfs pull`"),
+    (b"<", "a web page or XML, not a model"),
     (b"\x80", "a pickle that torch.save did not write, and reading it could run code"),
 )
 # ONNX: a protobuf message whose first field is the version of its form (onnx.proto, ModelProto).
@@ -67,7 +67,7 @@ def read(data: bytes, path: Path) -> Any:
         except Exception:
             # What torch raises differs by where a file breaks and is documented nowhere.
             reason = _why_not(data)
-    raise CheckpointError(f"{path} is no readable checkpoint: {reason}")
+    raise CheckpointError(f"{path} is not a readable checkpoint: {reason}")
 
 
 def _other_kind(data: bytes) -> str | None:
@@ -107,7 +107,7 @@ def _other_archive(data: bytes) -> str | None:
     if "data.pkl" not in names:
         return "it is a zip archive that torch.save did not write"
     if sum(record.file_size for record in records) > len(data):
-        return "it unpacks to more than its own size, which nothing does that torch.save wrote"
+        return "it unpacks to more than its own size, which no file from torch.save does"
     return None
 
 

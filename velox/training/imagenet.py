@@ -48,10 +48,10 @@ def imagenet(architecture: str, folder: Path, stop: threading.Event) -> StartWei
         # Whatever a network, a disk or a broken file lets torch raise.
         reason = str(getattr(error, "reason", error)).partition("\n")[0]
         wrong = (
-            f"{path} is no file of weights: {reason}; delete it"
+            f"{path} is not a file of weights: {reason}; delete it"
             if there
             else f"{path} is missing and cannot be downloaded: {reason}; "
-            f"put there what another machine gets from {weights.url}"
+            f"download {weights.url} on another machine and put it there"
         )
         raise SettingError(f"INIT_WEIGHTS='imagenet' cannot be used: {wrong}") from error
     return parsed(path, content, architecture)
@@ -102,7 +102,7 @@ def _state_dict(weights: Any, folder: Path, stop: threading.Event) -> Any:
         if (now := _size(weights, folder)) != size:
             size, since = now, time.monotonic()
         elif time.monotonic() - since > SILENCE_S and not path.exists():
-            raise TimeoutError(f"nothing came for {SILENCE_S:g} s")
+            raise TimeoutError(f"no data came for {SILENCE_S:g} s")
     if isinstance(result[0], Exception):
         raise result[0]
     return result[0]

@@ -119,7 +119,7 @@ def use_refused(model_path: Path, classes_path: Path) -> None:
 
 
 def set_aside(path: Path) -> None:
-    """Keep a file that is no usable checkpoint: it may be somebody's work."""
+    """Keep a file that is not a usable checkpoint: it may be somebody's work."""
     kept = path.with_name(path.name + ".unusable")
     path.rename(kept)
     log.warning("moved the unusable model to=%s", kept)

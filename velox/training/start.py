@@ -67,7 +67,7 @@ class Start:
             taken = start_from(network, self.weights, architecture=architecture, classes=classes)
             log.info("starting from weights=%s tensors=%d", self.source, taken)
         elif self.missed:
-            log.warning("starting from nothing: %s: %s", _means(data), self.missed)
+            log.warning("starting from random weights: %s: %s", _means(data), self.missed)
         return network
 
 
@@ -103,7 +103,7 @@ def _means(data: Dataset) -> str:
     """What it means for so many images, in words."""
     each = int(data.counts().min())
     if each < FEW:
-        expected = "few to learn anything from but the simplest differences; expect a poor model"
+        expected = "too few to learn more than the simplest differences; expect a poor model"
     elif each < SOME:
         expected = "few for photographs; expect a model that is much worse than with weights"
     else:

@@ -36,7 +36,7 @@ def test_the_defaults_are_what_checkpoints_mean_that_say_nothing_of_it() -> None
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "preprocessing=None is no dict"),
+        (None, "preprocessing=None is not a dict"),
         ({"zoom": 1}, "preprocessing has an unknown entry 'zoom'"),
         ({1: 1}, "preprocessing has an unknown entry 1"),
         ({"fit": "shrink"}, "fit='shrink'; allowed: stretch, crop, pad"),

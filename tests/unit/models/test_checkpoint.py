@@ -119,7 +119,7 @@ def test_a_checkpoint_without_samples_loads(files: Files) -> None:
 )
 def test_samples_that_are_none_make_no_checkpoint(files: Files, samples: object) -> None:
     files.change(lambda content: content.update(samples=samples))
-    with pytest.raises(CheckpointError, match="is no usable checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a usable checkpoint"):
         files.load()
 
 
@@ -166,13 +166,13 @@ def test_a_missing_file_is_named(files: Files, missing: str) -> None:
 def test_a_truncated_model_is_refused(files: Files, kept: float) -> None:
     data = files.model.read_bytes()
     files.model.write_bytes(data[: int(kept * len(data)) if kept < 1 else int(kept)])
-    with pytest.raises(CheckpointError, match=r"model\.pth is no readable checkpoint"):
+    with pytest.raises(CheckpointError, match=r"model\.pth is not a readable checkpoint"):
         files.load()
 
 
 def test_a_model_that_would_run_code_is_refused(files: Files) -> None:
     torch.save({"architecture": print}, files.model)
-    with pytest.raises(CheckpointError, match=r"model\.pth is no readable checkpoint"):
+    with pytest.raises(CheckpointError, match=r"model\.pth is not a readable checkpoint"):
         files.load()
 
 
@@ -192,7 +192,7 @@ def test_a_model_that_would_run_code_is_refused(files: Files) -> None:
         (lambda content: content.update(mean=[0.2, 0.2]), "not enough values"),
         (lambda content: content.update(mean=[math.nan, 0.2, 0.2]), "must be finite"),
         (lambda content: content.update(input_size=0), "at least 1"),
-        (lambda content: content.update(preprocessing=[]), r"preprocessing=\[\] is no dict"),
+        (lambda content: content.update(preprocessing=[]), r"preprocessing=\[\] is not a dict"),
         (
             lambda content: content["preprocessing"].update(zoom=2),
             "preprocessing has an unknown entry 'zoom'",
@@ -206,7 +206,7 @@ def test_a_model_that_would_run_code_is_refused(files: Files) -> None:
             "resize_size=63, less than the input size 64",
         ),
         (lambda content: content.update(state_dict=3), "not iterable"),
-        (lambda content: content.clear(), "it holds no dict"),
+        (lambda content: content.clear(), "it does not hold a dict"),
     ],
 )
 def test_a_file_that_is_no_model_is_refused_with_the_reason(
@@ -215,7 +215,7 @@ def test_a_file_that_is_no_model_is_refused_with_the_reason(
     files.change(change)
     with pytest.raises(CheckpointError, match=reason) as caught:
         files.load()
-    assert str(caught.value).startswith(f"{files.model} is no usable checkpoint: ")
+    assert str(caught.value).startswith(f"{files.model} is not a usable checkpoint: ")
 
 
 def test_labels_that_disagree_are_refused(files: Files) -> None:
@@ -229,7 +229,7 @@ def test_labels_that_disagree_are_refused(files: Files) -> None:
 )
 def test_a_list_of_labels_that_is_none_is_named(files: Files, text: str) -> None:
     files.classes.write_text(text)
-    with pytest.raises(CheckpointError, match=r"classes\.json (is no list|has a label)"):
+    with pytest.raises(CheckpointError, match=r"classes\.json (is not a list|has a label)"):
         files.load()
 
 

@@ -51,7 +51,7 @@ def refused(data: bytes) -> str:
     with pytest.raises(CheckpointError) as caught:
         torch_file.read(data, PATH)
     said = str(caught.value)
-    assert said.startswith("model.pth is no readable checkpoint: ")
+    assert said.startswith("model.pth is not a readable checkpoint: ")
     assert caught.value.__context__ is None, "what torch says would be shown"
     assert not re.search(r"weights_only|two options|\x1b|\n|miniz", said)
     return said.split(": ", 1)[1]
@@ -93,7 +93,7 @@ def test_a_name_that_paints_the_terminal_is_not_shown() -> None:
     [
         (b"", "it is empty"),
         (b"neither one nor the other", "torch.save did not write it"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a pointer of Git LFS"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a Git LFS pointer"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them"),
         (b"\x1c\0\0\0TFL3", "a model of TensorFlow Lite"),

@@ -101,10 +101,10 @@ def test_what_is_no_image_is_counted_and_the_first_are_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    made = feeds(Listed("a", [image("a"), *(LeftOut(f"a{n}", "no image") for n in range(500))]))
+    made = feeds(Listed("a", [image("a"), *(LeftOut(f"a{n}", "not an image") for n in range(500))]))
     assert taken(made) == ["a"]
     assert (made.left_out, made.unreadable) == (500, 0)
-    assert "left out source=a name='a0' reason='no image'" in caplog.text
+    assert "left out source=a name='a0' reason='not an image'" in caplog.text
     assert caplog.text.count("left out") < 100
 
 
@@ -114,7 +114,7 @@ def test_two_bad_files_of_one_name_are_two() -> None:
     assert made.unreadable == 2
 
 
-@pytest.mark.parametrize("items", [[], [LeftOut("a0", "no image")]])
+@pytest.mark.parametrize("items", [[], [LeftOut("a0", "not an image")]])
 def test_a_source_without_an_image_is_named(items: list[Item]) -> None:
     made = feeds(Listed("a", items))
     assert taken(made) == []
@@ -130,7 +130,7 @@ def test_a_loop_begins_again_and_names_each_bad_file_once(
     assert caplog.text.count("torn") == 1
 
 
-@pytest.mark.parametrize("items", [[], [Unreadable("a0", "torn")], [LeftOut("a0", "no image")]])
+@pytest.mark.parametrize("items", [[], [Unreadable("a0", "torn")], [LeftOut("a0", "not an image")]])
 def test_a_loop_over_no_image_ends(items: list[Item]) -> None:
     source = Listed("a", items)
     assert taken(feeds(source, loop=True)) == []

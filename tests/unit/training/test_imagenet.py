@@ -135,7 +135,7 @@ def test_a_broken_file_is_named(tmp_path: Path, stop: threading.Event) -> None:
     path = tmp_path / "weights" / FILE
     path.parent.mkdir()
     path.write_bytes(b"no weights")
-    with pytest.raises(SettingError, match=rf"{FILE} is no file of weights: .*; delete it"):
+    with pytest.raises(SettingError, match=rf"{FILE} is not a file of weights: .*; delete it"):
         imagenet(ARCHITECTURE, path.parent, stop)
 
 
@@ -145,7 +145,7 @@ def test_a_network_that_says_nothing_is_given_up(
     monkeypatch.setattr(module, "SILENCE_S", 0.2)
     monkeypatch.setattr(torch.hub, "urlopen", lambda _request: stop.wait(60))
     start = time.monotonic()
-    with pytest.raises(SettingError, match=r"nothing came for 0\.2 s"):
+    with pytest.raises(SettingError, match=r"no data came for 0\.2 s"):
         imagenet(ARCHITECTURE, tmp_path / "weights", stop)
     assert time.monotonic() - start < 30
 
@@ -197,7 +197,7 @@ def test_auto_says_in_one_line_what_nothing_means_for_so_many_images(
     caplog.set_level(logging.WARNING)
     start.network(ARCHITECTURE, data(each))
     (line,) = caplog.messages
-    assert "starting from nothing" in line
+    assert "starting from random weights" in line
     assert f"{each} training images" in line
     assert expected in line
     assert FILE in line

@@ -54,7 +54,7 @@ def usable(address: str) -> str:
         raise SettingError("SOURCE has an address file://: write the path alone")
     if scheme.lower() not in PORTS:
         known = ", ".join(sorted(PORTS))
-        raise SettingError(f"SOURCE has an address {scheme}://, which is none of {known}")
+        raise SettingError(f"SOURCE has an address {scheme}://; these can be read: {known}")
     end = _credentials_end(scheme, rest)
     if not _ENDS_HOST.split(rest[end:], maxsplit=1)[0]:
         raise SettingError(

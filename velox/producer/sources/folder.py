@@ -53,7 +53,7 @@ class Folder:
         try:
             found = os.stat(path)
             if not stat.S_ISREG(found.st_mode):
-                return LeftOut(shown(name), "no regular file")
+                return LeftOut(shown(name), "not a regular file")
             with open(path, "rb") as file:
                 if found.st_size > self._max_bytes:
                     return too_large(name, found.st_size, self._max_bytes, file.read(BEGIN_BYTES))

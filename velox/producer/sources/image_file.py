@@ -34,7 +34,7 @@ CONTENT_TYPES = {
 
 # Of a large file so much is looked at.
 BEGIN_BYTES = 65_536
-NO_IMAGE = "no image"
+NO_IMAGE = "not an image"
 
 
 def is_hidden(name: str) -> bool:

@@ -108,7 +108,7 @@ class Tar:
             return Unreadable(shown(str(path)), reason)
         file = archive.extractfile(member)
         if file is None:
-            return LeftOut(shown(str(path)), "no regular file")
+            return LeftOut(shown(str(path)), "not a regular file")
         if member.size > self._max_bytes:
             return too_large(str(path), member.size, self._max_bytes, file.read(BEGIN_BYTES))
         below = PurePosixPath(*member.name.lstrip("/").split("/")[1:])

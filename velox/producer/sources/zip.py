@@ -93,7 +93,7 @@ class Zip:
                     if not member.name.endswith("/"):
                         yield self._read(file, member, top)
         except (Damaged, OSError, struct.error) as error:
-            yield Unreadable(self.id, f"no zip archive, damaged or cut short: {error}")
+            yield Unreadable(self.id, f"not a zip archive, or damaged or cut short: {error}")
 
     def _read(self, file: BinaryIO, member: _Member, top: str) -> Item:
         path = PurePosixPath(*_parts(member.name))
@@ -156,7 +156,7 @@ def _members(file: BinaryIO, stop: threading.Event) -> Iterator[_Member]:
         file.seek(at)
         fields = _ENTRY.unpack(file.read(_ENTRY.size))
         if fields[0] != b"PK\1\2" or at >= end:
-            raise Damaged("the directory is not whole")
+            raise Damaged("the directory is incomplete")
         lengths = fields[10:13]
         name, extra = file.read(lengths[0]), file.read(lengths[1])
         yield _member(fields, name, extra, shift)
@@ -182,7 +182,7 @@ def _directory(file: BinaryIO) -> tuple[int, int, int, int]:
         file.seek(max(0, end))
         signature, *_, count, length, offset = _END64.unpack(file.read(_END64.size))
         if signature != b"PK\6\6":
-            raise Damaged("its end is not whole")
+            raise Damaged("its end is incomplete")
     return count, end - length, end, end - length - offset
 
 

@@ -65,7 +65,7 @@ def listed(folder: Path) -> Listing:
     for places in by_label.values():
         if trained not in places:
             named = shown(str(places[min(places)]))
-            raise ValueError(f"{named} is of a label that {tops[trained]} does not have")
+            raise ValueError(f"{named} belongs to a label that {tops[trained]} does not have")
     labels = tuple(sorted(by_label))
     paths: list[Path] = []
     targets: list[int] = []
@@ -111,7 +111,7 @@ def _files(top: Path, passed_over: dict[Path, str]) -> Iterator[Path]:
             elif stat.S_ISREG(found.st_mode):
                 yield Path(path)
             else:
-                passed_over[Path(path)] = f"it is a {_kind(found.st_mode)} and no file"
+                passed_over[Path(path)] = f"it is a {_kind(found.st_mode)}, not a file"
 
 
 def _kind(mode: int) -> str:

@@ -77,9 +77,9 @@ def test_hidden_files_and_what_is_no_image_are_left_out_and_named(tmp_path: Path
         "photos/._a.jpg": "hidden",
         "photos/.thumbnails": "hidden",
         "photos/cat/.a.jpg": "hidden",
-        "photos/cat/notes.txt": "no image",
-        "photos/labels.csv": "no image",
-        "photos/pipe.jpg": "no regular file",
+        "photos/cat/notes.txt": "not an image",
+        "photos/labels.csv": "not an image",
+        "photos/pipe.jpg": "not a regular file",
     }
 
 
@@ -124,7 +124,7 @@ def test_a_large_file_that_is_no_image_is_left_out_unread(tmp_path: Path) -> Non
     with (tmp_path / "backup.zip").open("wb") as file:
         file.truncate(5 * 2**30)
     assert read(tmp_path) == []
-    assert left_out(tmp_path) == {"photos/backup.zip": "no image"}
+    assert left_out(tmp_path) == {"photos/backup.zip": "not an image"}
 
 
 def test_a_large_image_is_named_whatever_it_is_called(tmp_path: Path) -> None:

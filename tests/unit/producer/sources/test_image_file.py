@@ -50,7 +50,7 @@ def test_what_should_be_an_image_is_named(name: str, data: bytes, reason: str) -
 
 @pytest.mark.parametrize("name", ["labels.csv", "README", "photo.jpg.txt", "movie.mp4"])
 def test_what_is_no_image_by_name_nor_content_is_left_out(name: str) -> None:
-    assert item_of(name, b"hello", None) == LeftOut(name, "no image")
+    assert item_of(name, b"hello", None) == LeftOut(name, "not an image")
     assert not named_like_an_image(name)
 
 
@@ -83,7 +83,7 @@ def test_what_is_too_large_is_an_image_by_name_or_by_its_beginning(
     name: str, begin: bytes, is_one: bool
 ) -> None:
     reason = "its 11 bytes exceed the record limit of 10"
-    expected = Unreadable(name, reason) if is_one else LeftOut(name, "no image")
+    expected = Unreadable(name, reason) if is_one else LeftOut(name, "not an image")
     assert too_large(name, 11, 10, begin) == expected
 
 

@@ -86,7 +86,7 @@ def test_an_entry_says_what_it_is(entry: str, place: Place, here: Path) -> None:
         (("p.7z",), r"SOURCE names 'p.7z': a 7z archive, which is not read: unpack it, or make it"),
         (("p.tar.zst",), r"SOURCE names 'p.tar.zst': compressed by zstd, which is not read"),
         (("2023",), r"SOURCE names '2023': No such file or directory"),
-        (("s3://bucket/photos",), r"SOURCE has an address s3://, which is none of ftp, "),
+        (("s3://bucket/photos",), r"SOURCE has an address s3://; these can be read: ftp, "),
         (("pipe",), r"SOURCE names 'pipe': it is not a folder, file or camera"),
         (("/dev/null",), r"SOURCE names '/dev/null': it is not a folder, file or camera"),
         (("photos", "photos/"), r"SOURCE has two entries 'photos': write NAME=LOCATION"),

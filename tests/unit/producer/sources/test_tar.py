@@ -140,11 +140,11 @@ def test_what_is_left_out_is_named_with_the_reason(tmp_path: Path) -> None:
         )
     )
     assert list(Tar("photos.tar", str(path), max_bytes=MAX_BYTES).items(GO_ON)) == [
-        LeftOut("p/notes.txt", "no image"),
-        LeftOut("p/large.bin", "no image"),
+        LeftOut("p/notes.txt", "not an image"),
+        LeftOut("p/large.bin", "not an image"),
         Unreadable("p/large", "its 100001 bytes exceed the record limit of 100000"),
         LeftOut("p/soft.txt", "a link"),
-        LeftOut("p/pipe.jpg", "no regular file"),
+        LeftOut("p/pipe.jpg", "not a regular file"),
         LeftOut("p/.hidden/2.jpg", "hidden"),
     ]
 

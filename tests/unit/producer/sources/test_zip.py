@@ -48,7 +48,7 @@ def test_every_image_byte_for_byte(method: int, tmp_path: Path) -> None:
     files = {"photos/cat/1.jpg": jpeg, "photos/notes.txt": b"text", "photos/dog/a/2.png": png}
     assert read(archive({"photos/": b"", **files}, method, b"a comment"), tmp_path) == [
         Capture(jpeg, "photos/cat/1.jpg", "image/jpeg", "cat"),
-        LeftOut("photos/notes.txt", "no image"),
+        LeftOut("photos/notes.txt", "not an image"),
         Capture(png, "photos/dog/a/2.png", "image/png", "dog"),
     ]
 
@@ -123,7 +123,7 @@ def test_a_bomb_costs_no_more_than_a_record(tmp_path: Path) -> None:
     lying[size_at : size_at + 4] = struct.pack("<L", 5000)
     path = tmp_path / "photos.zip"
     for data, reason in (
-        (bomb, "are more than the 100000 of a record"),
+        (bomb, "exceed the record limit of 100000"),
         (bytes(lying), "damaged: "),
     ):
         path.write_bytes(data)

@@ -49,9 +49,9 @@ def test_what_is_no_file_is_named_and_never_opened(tmp_path: Path) -> None:
         listing = listed(root)
     assert [name for _, _, name in found(listing)] == ["1.jpg", "2.jpg"]
     assert {path.name: reason for path, reason in listing.passed_over.items()} == {
-        "pipe.jpg": "it is a pipe and no file",
-        "zero.jpg": "it is a device and no file",
-        "s.jpg": "it is a socket and no file",
+        "pipe.jpg": "it is a pipe, not a file",
+        "zero.jpg": "it is a device, not a file",
+        "s.jpg": "it is a socket, not a file",
         "gone.jpg": "No such file or directory",
     }
 
@@ -112,7 +112,7 @@ def test_labels_may_have_such_names(tmp_path: Path, names: tuple[str, ...]) -> N
     [
         (("train/a/1.jpg", "test/a/1.jpg", "extra/1.jpg"), "train and test look like .* 'extra'"),
         (("train/a/1.jpg", "val/a/1.jpg", "valid/a/1.jpg"), "val and valid both name the same"),
-        (("train/a/1.jpg", "val/b/1.jpg"), "val/b is of a label that .*train does not have"),
+        (("train/a/1.jpg", "val/b/1.jpg"), "val/b belongs to a label that .*train does not have"),
     ],
 )
 def test_an_unclear_layout_is_named(tmp_path: Path, names: tuple[str, ...], reason: str) -> None:
