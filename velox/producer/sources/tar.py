@@ -2,11 +2,14 @@
 
     tar c photos | SOURCE=- python producer.py
 
-Compressed archives are recognised. One file at a time is held in memory, and never a large one.
+Compressed archives are recognised, and archives in a row are read to the last. One file at a time
+is held in memory, and never a large one.
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import lzma
 import os
@@ -33,6 +36,7 @@ from velox.producer.sources.image_file import (
 STDIN = 0
 LOOK_FOR_STOP_S = 0.2
 READ_BYTES = 65_536
+BEGINNING = 8
 # A header block's own data (a long name, extended attributes) is read whole.
 MAX_HEADER_BYTES = 1024 * 1024
 END_OF_ARCHIVE = bytes(tarfile.BLOCKSIZE)
@@ -76,7 +80,7 @@ class Tar:
         """Every image, and what is none but should be one."""
         try:
             with _Stream(self._path, stop) as self._stream:
-                yield from self._members(cast(IO[bytes], self._stream))
+                yield from self._members(cast(IO[bytes], _unpacked(self._stream)))
         except Stopped:
             return
         except _DAMAGED as error:
@@ -85,9 +89,10 @@ class Tar:
     def _members(self, stream: IO[bytes]) -> Iterator[Item]:
         with tarfile.open(
             fileobj=stream,
-            mode="r|*",
+            mode="r|",
             bufsize=READ_BYTES,
-            tarinfo=_Member,
+            tarinfo=type("Member", (_Member,), {}),
+            ignore_zeros=True,
             encoding="utf-8",
             errors="surrogateescape",
         ) as archive:
@@ -115,8 +120,49 @@ class Tar:
         return item_of(str(path), file.read(), label_of(below))
 
 
+class _Unpacked:
+    """Gives a compressed stream's content as it comes.
+
+    Args:
+        file: one of gzip, bz2 or lzma, which go on where the next compressed part begins.
+    """
+
+    def __init__(self, file: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes, at least one before the end."""
+        return self._file.read1(size)
+
+
+def _unpacked(stream: _Stream) -> _Stream | _Unpacked:
+    """The stream, or its content where it is compressed.
+
+    Raises:
+        tarfile.ReadError: when it is known to be something else.
+    """
+    begin, file = stream.begin(), cast(IO[bytes], stream)
+    if begin.startswith(b"\x1f\x8b"):
+        return _Unpacked(gzip.GzipFile(fileobj=file))
+    if begin.startswith(b"BZh"):
+        return _Unpacked(bz2.BZ2File(file))
+    if begin.startswith(b"\xfd7zXZ\0"):
+        return _Unpacked(lzma.LZMAFile(file))
+    if begin.startswith(b"PK\3\4"):
+        raise tarfile.ReadError("it is a zip archive, whose file SOURCE must name")
+    if begin.startswith(b"\x28\xb5\x2f\xfd"):
+        raise tarfile.ReadError("it is compressed by zstd, and must come through `zstd -dc`")
+    return stream
+
+
 class _Member(tarfile.TarInfo):
-    """A header that tells the end of an archive from damage, which tarfile takes for the end."""
+    """A header that tells the end of an archive from damage, which tarfile takes for the end.
+
+    Attributes:
+        ended: whether the block before was one that ends an archive; of a class for each stream.
+    """
+
+    ended = False
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -124,9 +170,12 @@ class _Member(tarfile.TarInfo):
         try:
             member = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if buf == END_OF_ARCHIVE:
+            # Another archive may follow, or nothing.
+            if buf == END_OF_ARCHIVE or (cls.ended and not buf):
+                cls.ended = True
                 raise
             raise tarfile.ReadError(str(error)) from None
+        cls.ended = False
         if member.size < 0 or (member.type in _HEADER_TYPES and member.size > MAX_HEADER_BYTES):
             raise tarfile.ReadError(f"a header claims {member.size} bytes")
         return member
@@ -144,6 +193,7 @@ class _Stream(io.RawIOBase):
         self._own = path is not None
         self._stop = stop
         self._read = 0
+        self._begun = b""
         self._size = os.fstat(self._descriptor).st_size
 
     @property
@@ -155,12 +205,13 @@ class _Stream(io.RawIOBase):
         """See `io.RawIOBase`."""
         return True
 
-    def read(self, size: int = -1, /) -> bytes:
-        """See `io.RawIOBase`; the first block, which tells the compression, comes whole."""
-        data = super().read(size)
-        while 0 < self._read < tarfile.BLOCKSIZE and (more := super().read(size - len(data))):
-            data += more
-        return data
+    def begin(self) -> bytes:
+        """The first bytes, which are read once more afterwards."""
+        begin = b""
+        while len(begin) < BEGINNING and (more := self.read(BEGINNING)):
+            begin += more
+        self._begun = begin
+        return begin
 
     def readinto(self, buffer: Any, /) -> int:
         """See `io.RawIOBase`.
@@ -168,6 +219,10 @@ class _Stream(io.RawIOBase):
         Raises:
             Stopped: when told to stop.
         """
+        if self._begun:
+            count = min(len(buffer), len(self._begun))
+            buffer[:count], self._begun = self._begun[:count], self._begun[count:]
+            return count
         while not self._stop.is_set():
             if select.select([self._descriptor], [], [], LOOK_FOR_STOP_S)[0]:
                 count = os.readv(self._descriptor, [buffer])

@@ -1,4 +1,5 @@
 import gc
+import gzip
 import io
 import os
 import sys
@@ -199,6 +200,37 @@ def test_no_cut_in_a_compressed_archive_goes_unnoticed(mode: str, tmp_path: Path
     whole = archive({f"p/{number}.jpg": encoded(number) for number in range(3)}, mode)
     for cut in range(0, len(whole) - 400, 501):
         assert any(isinstance(each, Unreadable) for each in read(whole[:cut], tmp_path)), cut
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_archives_in_a_row_are_read_to_the_last(mode: str, tmp_path: Path) -> None:
+    parts = [archive({f"p/{number}.jpg": encoded(number)}, mode) for number in range(3)]
+    assert names(read(b"".join(parts), tmp_path)) == ["p/0.jpg", "p/1.jpg", "p/2.jpg"]
+
+
+def test_an_archive_that_was_packed_in_parts(tmp_path: Path) -> None:
+    whole = archive({f"p/{number}.jpg": encoded(number) for number in range(3)})
+    parts = b"".join(gzip.compress(whole[at : at + 999]) for at in range(0, len(whole), 999))
+    assert len(read(parts, tmp_path)) == 3
+    *_, cut = read(parts[: len(parts) // 2], tmp_path)
+    assert isinstance(cut, Unreadable)
+
+
+def test_a_header_that_was_wiped_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    whole = bytearray(archive({f"p/{number}.jpg": encoded(number) for number in range(3)}))
+    second = whole.index(b"p/1.jpg")
+    whole[second : second + 512] = bytes(512)
+    assert names(read(bytes(whole), tmp_path)) == ["p/0.jpg", "photos.tar"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "reason"),
+    [(b"PK\3\4", "a zip archive, whose file SOURCE must name"), (b"\x28\xb5\x2f\xfd", "zstd -dc")],
+)
+def test_what_else_it_is_is_said(begin: bytes, reason: str, tmp_path: Path) -> None:
+    (broken,) = read(begin + bytes(1000), tmp_path)
+    assert isinstance(broken, Unreadable)
+    assert reason in broken.reason
 
 
 def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
