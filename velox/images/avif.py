@@ -12,6 +12,9 @@ import struct
 from collections.abc import Iterator
 
 _ISPE = re.compile(b"ispe")
+# AV1 Codec ISO Media File Format Binding 2.3.3: after its marker and a byte, whether there are more
+# than 8 bits, and whether these are 12.
+_AV1C = re.compile(b"av1C\x81.(.)", re.DOTALL)
 # Files of these kinds hold their frames elsewhere than in the items.
 _REFUSED = frozenset({b"moov", b"mini"})
 _SEQUENCE_HEADER = 1
@@ -27,6 +30,12 @@ def largest(data: bytes) -> tuple[int, int]:
         ValueError, KeyError, IndexError, struct.error: when the file is not of the plain form.
     """
     return max(_sizes(data), key=lambda size: size[0] * size[1])
+
+
+def bits(data: bytes) -> int:
+    """Of a colour; of several images in the file, the most."""
+    found = (each[1][0] >> 5 & 3 for each in _AV1C.finditer(data))
+    return {0: 8, 1: 8, 2: 10, 3: 12}[max(found, default=0)]
 
 
 def _sizes(data: bytes) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
-from velox.images import avif, jpeg2000
+from velox.images import avif, jpeg2000, netpbm, png, tiff, webp
+from velox.images.turning import Turn, of_avif
 
 UNKNOWN_EXTENSION = ".bin"
 
@@ -21,20 +22,41 @@ UNKNOWN_EXTENSION = ".bin"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # FF 00 is no marker but a byte of data, which decoders skip here.
 _JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
-_PNG_END = b"\0\0\0\0IEND"
 _JPEG_END = b"\xff\xd9"
 _MOST_SEGMENTS = 1000
 # A progressive JPEG has about ten; each takes the decoder through the whole image once more.
 # Below so many pixels times bytes no number of scans takes long.
 _FREE_WORK = 1_000_000_000
 _JPEG_SCAN, _MOST_SCANS = re.compile(rb"\xff\xda"), 100
-# Each may unpack to 8 MB, the limit of libpng, whatever its own length.
-_PNG_PACKED, _MOST_PACKED = (b"zTXt", b"iTXt", b"iCCP"), 20
+_TWO_BYTES, _GREY_AND_ALPHA = 16, 2
+_FOUR_OF_16_BITS, _THREE_OF_32_BITS = 8, 12
+_LONGEST_BRANDS = 512
 
-# Types and tags of TIFF 6.0, sections 2, 8 and 15.
-_TIFF_SHORT, _TIFF_LONG = 3, 4
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 256, 257, 322, 323
-_TIFF_SIZES = frozenset({_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT})
+
+class Reading(NamedTuple):
+    """What is to be known of an image that OpenCV reads in a way of its own.
+
+    Attributes:
+        always: OpenCV's 8 bits of three colours are wrong: its numbers are to be taken as they are.
+        white: the number that is white, 0 for the greatest of its type.
+        inverted: the smallest number is white.
+        rgb: red comes before blue.
+        turn: how to turn it, whatever its EXIF data say; None where those count.
+        transparent: of a grey PNG, the number that is transparent.
+        loses_alpha: it has a transparency that OpenCV does not give.
+        unreadable: OpenCV takes it for another image.
+        bytes_a_pixel: of the file's numbers, where they may be more than a few.
+    """
+
+    always: bool = False
+    white: int = 0
+    inverted: bool = False
+    rgb: bool = False
+    turn: Turn | None = None
+    transparent: int | None = None
+    loses_alpha: bool = False
+    unreadable: bool = False
+    bytes_a_pixel: int = 0
 
 
 class Header(NamedTuple):
@@ -44,12 +66,14 @@ class Header(NamedTuple):
         extension: of a file of this format, with its dot.
         width, height: in pixels, before any rotation that the file asks for.
         complete: False if the end of the image is known to be missing.
+        reading: what OpenCV does not tell or do of it.
     """
 
     extension: str
     width: int
     height: int
     complete: bool = True
+    reading: Reading = Reading()
 
 
 def read(data: bytes) -> Header | None:
@@ -94,32 +118,16 @@ def _jpeg(data: bytes) -> Header | None:
 
 
 def _png(data: bytes) -> Header | None:
-    """Follows the chunks to their end: OpenCV makes room for whatever length a chunk claims."""
-    width, height = struct.unpack_from(">II", data, 16)
-    at, packed = 8, 0
-    while at + len(_PNG_END) <= len(data) and not data.startswith(_PNG_END, at):
-        packed += data.startswith(_PNG_PACKED, at + 4)
-        at += 12 + int.from_bytes(data[at : at + 4])
-    if packed > _MOST_PACKED:
+    found = png.read(data)
+    if found is None:
         return None
-    return Header(".png", width, height, at + len(_PNG_END) <= len(data))
+    reading = Reading(transparent=found.transparent, bytes_a_pixel=found.bytes_a_pixel)
+    return Header(".png", found.width, found.height, found.complete, reading)
 
 
 def _webp(data: bytes) -> Header | None:
-    (length,) = struct.unpack_from("<I", data, 4)
-    complete = len(data) >= length + 8
-    kind = data[12:16]
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return Header(".webp", width & 0x3FFF, height & 0x3FFF, complete)
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return Header(".webp", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, complete)
-    if kind == b"VP8X":
-        width = int.from_bytes(data[24:27], "little") + 1
-        height = int.from_bytes(data[27:30], "little") + 1
-        return Header(".webp", width, height, complete)
-    return None
+    found = webp.read(data)
+    return Header(".webp", *found[:3]) if found else None
 
 
 def _gif(data: bytes) -> Header:
@@ -134,55 +142,75 @@ def _bmp(data: bytes) -> Header:
     return Header(".bmp", abs(width), abs(height))
 
 
-def _tiff(data: bytes) -> Header | None:
-    order = "<" if data[:2] == b"II" else ">"
-    (at,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, at)
-    sizes: dict[int, int] = {}
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind, values = struct.unpack_from(order + "HHI", data, entry)
-        if tag in _TIFF_SIZES:
-            if tag in sizes or kind not in (_TIFF_SHORT, _TIFF_LONG) or values != 1:
-                return None
-            form = order + ("H" if kind == _TIFF_SHORT else "I")
-            (sizes[tag],) = struct.unpack_from(form, data, entry + 8)
-    # The decoder holds a whole tile, which may be larger than the image.
-    width = max(sizes[_TIFF_WIDTH], sizes.get(_TIFF_TILE_WIDTH, 0))
-    height = max(sizes[_TIFF_HEIGHT], sizes.get(_TIFF_TILE_HEIGHT, 0))
-    return Header(".tiff", width, height)
+def _tiff(data: bytes) -> Header:
+    found = tiff.first_directory(data)
+    return Header(
+        ".tiff",
+        found.width,
+        found.height,
+        reading=Reading(
+            always=not found.unsigned or found.bits > _TWO_BYTES,
+            inverted=found.white_is_zero and found.bits == _TWO_BYTES,
+            loses_alpha=found.samples == 2,
+            bytes_a_pixel=found.samples * -(-found.bits // 8),
+        ),
+    )
 
 
 def _jpeg2000(data: bytes) -> Header:
-    return Header(".jp2", *jpeg2000.size_in_boxes(data))
+    return _of_codestream(".jp2", jpeg2000.in_boxes(data))
 
 
 def _jpeg2000_codestream(data: bytes) -> Header:
-    return Header(".j2k", *jpeg2000.size_of_codestream(data))
+    return _of_codestream(".j2k", jpeg2000.codestream(data))
 
 
-def _avif(data: bytes) -> Header:
-    return Header(".avif", *avif.largest(data))
+def _of_codestream(extension: str, found: jpeg2000.Codestream) -> Header:
+    reading = Reading(
+        white=2**found.bits - 1, loses_alpha=found.components == 2, bytes_a_pixel=_FOUR_OF_16_BITS
+    )
+    return Header(extension, found.width, found.height, reading=reading)
 
 
-def _pnm(data: bytes) -> Header | None:
-    found = _PNM.match(data)
-    return Header(".pnm", int(found[1]), int(found[2])) if found else None
+def _avif(data: bytes) -> Header | None:
+    (length,) = struct.unpack_from(">I", data)
+    if b"avif" not in {data[at : at + 4] for at in range(8, min(length, _LONGEST_BRANDS), 4)}:
+        return None
+    reading = Reading(
+        white=2 ** avif.bits(data) - 1, turn=of_avif(data), bytes_a_pixel=_FOUR_OF_16_BITS
+    )
+    return Header(".avif", *avif.largest(data), reading=reading)
+
+
+def _netpbm(data: bytes) -> Header | None:
+    found = netpbm.pnm(data)
+    if found is None:
+        return None
+    reading = Reading(always=found.white > 0, white=found.white, bytes_a_pixel=_FOUR_OF_16_BITS)
+    return Header(".pnm", *found[:2], reading=reading)
 
 
 def _pfm(data: bytes) -> Header | None:
-    found = _PFM.match(data)
-    return Header(".pfm", int(found[1]), int(found[2])) if found else None
+    found = netpbm.pfm(data)
+    return Header(".pfm", *found[:2], reading=Reading(always=True)) if found else None
 
 
 def _pam(data: bytes) -> Header | None:
-    found = _PAM.match(data)
-    if not found:
+    """What has no kind of tuple is OpenCV's own, which writes blue first as it reads it."""
+    found = netpbm.pam(data)
+    if found is None:
         return None
-    fields = [line.split(b" ") for line in found[1].splitlines()]
-    if len({field[0] for field in fields}) < len(fields):
-        return None
-    sizes = {field[0]: int(field[1]) for field in fields if field[0] in (b"WIDTH", b"HEIGHT")}
-    return Header(".pam", sizes[b"WIDTH"], sizes[b"HEIGHT"])
+    return Header(
+        ".pam",
+        *found[:2],
+        reading=Reading(
+            always=found.white > 0 or found.kind != b"" or found.depth == _GREY_AND_ALPHA,
+            white=found.white,
+            rgb=found.kind.startswith(b"RGB"),
+            unreadable=found.kind.startswith(b"BLACKANDWHITE"),
+            bytes_a_pixel=_FOUR_OF_16_BITS,
+        ),
+    )
 
 
 def _sun_raster(data: bytes) -> Header:
@@ -191,16 +219,11 @@ def _sun_raster(data: bytes) -> Header:
 
 def _radiance(data: bytes) -> Header | None:
     found = _RADIANCE.match(data)
-    return Header(".hdr", int(found[2]), int(found[1])) if found else None
+    reading = Reading(bytes_a_pixel=_THREE_OF_32_BITS)
+    return Header(".hdr", int(found[2]), int(found[1]), reading=reading) if found else None
 
 
-# Each byte of these can be read in one way only, or the time to refuse one grows without bound.
-_SPACE = rb"(?:\s|#[^\r\n]{0,999}[\r\n]){1,999}"
-_PNM = re.compile(rb"P[1-6]" + _SPACE + rb"([0-9]{1,9})" + _SPACE + rb"([0-9]{1,9})\s")
-_PFM = re.compile(rb"P[Ff]\s([0-9]{1,9})\s([0-9]{1,9})\s")
-_PAM = re.compile(
-    rb"P7\n((?:(?:WIDTH|HEIGHT|DEPTH|MAXVAL) [0-9]{1,9}\n|TUPLTYPE [A-Z_]{1,99}\n){1,5})ENDHDR\n"
-)
+# Each byte of it can be read in one way only, or the time to refuse one grows without bound.
 _RADIANCE = re.compile(
     rb"#\?(?:RADIANCE|RGBE)\n(?:[^\n]{1,99}\n){0,99}?FORMAT=32-bit_rle_rgbe\n"
     rb"\n-Y ([0-9]{1,9}) \+X ([0-9]{1,9})\n"
@@ -214,12 +237,12 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...]
         (rb"RIFF....WEBP", _webp),
         (rb"GIF8[79]a", _gif),
         (rb"BM", _bmp),
-        (rb"II\*\0|MM\0\*", _tiff),
+        (rb"II\*\0|MM\0\*|II\+\0\x08\0\0\0|MM\0\+\0\x08\0\0", _tiff),
         (rb"\0\0\0\x0cjP  \r\n\x87\n", _jpeg2000),
         (re.escape(jpeg2000.CODESTREAM), _jpeg2000_codestream),
-        (rb"....ftypavif", _avif),
+        (rb"....ftyp", _avif),
         (rb"P7\n", _pam),
-        (rb"P[1-6]\s", _pnm),
+        (rb"P[1-6]\s", _netpbm),
         (rb"P[Ff]\s", _pfm),
         (rb"\x59\xa6\x6a\x95", _sun_raster),
         (rb"#\?(?:RADIANCE|RGBE)\n", _radiance),

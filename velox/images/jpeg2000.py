@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from typing import NamedTuple
 
 # Start of codestream, then the marker of its size (A.5.1).
 CODESTREAM = b"\xff\x4f\xff\x51"
@@ -26,8 +27,17 @@ _LEAST_BLOCK = 8
 _LEAST_PRECINCT = 6
 
 
-def size_in_boxes(data: bytes) -> tuple[int, int]:
-    """Width and height of the codestream that the first box of type `jp2c` holds.
+class Codestream(NamedTuple):
+    """What a codestream says: its size in pixels, its components, and the bits of the first."""
+
+    width: int
+    height: int
+    components: int
+    bits: int
+
+
+def in_boxes(data: bytes) -> Codestream:
+    """The codestream that the first box of type `jp2c` holds.
 
     Raises:
         ValueError, IndexError, struct.error: when the file is not of the plain form.
@@ -39,15 +49,15 @@ def size_in_boxes(data: bytes) -> tuple[int, int]:
             start = at + (16 if length == 1 else 8)
             if any(found[1][0] > _MOST_COMPONENTS for found in _PALETTE.finditer(data, 0, start)):
                 raise ValueError
-            return size_of_codestream(data, start)
+            return codestream(data, start)
         if length < 8:
             break
         at += length
     raise ValueError
 
 
-def size_of_codestream(data: bytes, start: int = 0) -> tuple[int, int]:
-    """Width and height of the codestream that begins there; raises as `size_in_boxes`."""
+def codestream(data: bytes, start: int = 0) -> Codestream:
+    """The codestream that begins there; raises as `in_boxes`."""
     if not data.startswith(CODESTREAM, start):
         raise ValueError
     right, bottom, left, top, tile_width, tile_height, tile_left, tile_top, components = (
@@ -65,7 +75,7 @@ def size_of_codestream(data: bytes, start: int = 0) -> tuple[int, int]:
         if number == _MOST_TILE_PARTS:
             raise ValueError
         _check_segments(data, found.start())
-    return width, height
+    return Codestream(width, height, components, (data[start + 42] & 127) + 1)
 
 
 def _check_segments(data: bytes, at: int) -> None:

@@ -12,9 +12,12 @@ BYTES_A_PIXEL = 17
 # with OpenCV 5.0 in the costliest form of each format (16 bits, alpha, one strip, animated). All
 # others stay below 13.
 _MOST_OTHERS = 13
-_BYTES_A_PIXEL = {".avif": 21, ".hdr": 16, ".j2k": 22, ".jp2": 22, ".pfm": 24}
+_BYTES_A_PIXEL = {".avif": 21, ".hdr": 16, ".j2k": 22, ".jp2": 22, ".pfm": 38}
 # Alpha is a second image of the same size; no AVIF has any without a property of this type.
 _AVIF_ALPHA, _BYTES_A_PIXEL_WITH_ALPHA = b"auxC", 40
+# Of an image's own numbers, where its header does not say: four of 8 bits. Then three of the
+# colours that are made of them, and three while these are turned.
+_BYTES_OF_NUMBERS, _COLORS_AND_TURNED = 4, 6
 # The result and what is in between, for each pixel of the result.
 BYTES_A_RESULT_PIXEL = 12
 
@@ -26,9 +29,19 @@ SHARED_BYTES = 4 * LARGE_BYTES
 SMALL_BYTES = 4_000_000
 
 
-def needed(header: Header, data: bytes) -> int:
-    """Bytes that it takes at most to decode an image and to resize it, without the result."""
+def needed(header: Header, data: bytes, *, unchanged: bool = False) -> int:
+    """Bytes that it takes at most to decode an image and to resize it, without the result.
+
+    Args:
+        header: of the image.
+        data: the image.
+        unchanged: whether its own numbers are taken, see `velox.images.reading`.
+    """
     each = _BYTES_A_PIXEL.get(header.extension, _MOST_OTHERS)
+    if unchanged:
+        # A file may be one strip, which is held beside the image that is made of it.
+        numbers = header.reading.bytes_a_pixel or _BYTES_OF_NUMBERS
+        each = max(each, 2 * numbers + _COLORS_AND_TURNED)
     if header.extension == ".avif" and _AVIF_ALPHA in data:
         each = _BYTES_A_PIXEL_WITH_ALPHA
     return each * header.width * header.height

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from velox.base.errors import ImageTooLarge, OutOfMemory, UndecodableImage
 from velox.images import header as image_header
-from velox.images.fitting import fitted, reduced
+from velox.images.fitting import fitted
 from velox.images.memory import BYTES_A_PIXEL, BYTES_A_RESULT_PIXEL, Gate, needed
 from velox.images.preprocessing import Preprocessing
+from velox.images.reading import check_kind, is_unchanged, read_colors
 
 # Small images are not refused for what their format takes.
 _FREE_PIXELS = 1_000_000
@@ -44,8 +45,7 @@ def decode(
 ) -> NDArray[np.uint8]:
     """Decode one image and make a square of it, as a model expects it.
 
-    A rotation in the file's EXIF data is applied, transparency is dropped, 16 bits become 8, and
-    of an animation the first frame counts.
+    It is turned as its EXIF data or, of an AVIF, its container ask for.
 
     Args:
         data: an encoded image in any format that OpenCV reads.
@@ -57,7 +57,8 @@ def decode(
         uint8 RGB [size, size, 3].
 
     Raises:
-        UndecodableImage: when the bytes are missing, not an image, or cut short.
+        UndecodableImage: when the bytes are missing, not an image, cut short, or of a kind that
+            would be read wrongly or is not wanted.
         ImageTooLarge: when the image claims more than `max_pixels`, or takes more memory to decode
             than most formats do at so many.
         OutOfMemory: when the process has no memory for it, not even with nothing else decoding.
@@ -68,11 +69,12 @@ def decode(
     header = image_header.read(data)
     if header is None:
         raise UndecodableImage(f"the {len(data)} bytes are in no known image format")
-    need = needed(header, data)
+    need = needed(header, data, unchanged=is_unchanged(header, preprocessing))
     check_size(header, need, max_pixels)
     need += BYTES_A_RESULT_PIXEL * size * size
     if not header.complete:
         raise UndecodableImage(f"the {header.extension} image is cut short")
+    check_kind(header, data, preprocessing)
     taken = gate.enter(need)
     try:
         return _decoded(data, header, size, preprocessing)
@@ -110,10 +112,11 @@ def _decoded(
 ) -> NDArray[np.uint8]:
     reason = ""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), reduced(header, size, preprocessing))
+        image = read_colors(data, header, size, preprocessing)
         if image is not None:
-            # Not IMREAD_COLOR_RGB, which some formats ignore (PAM); of so few pixels it is as fast.
-            return np.asarray(cv2.cvtColor(fitted(image, size, preprocessing), cv2.COLOR_BGR2RGB))
+            # Not IMREAD_COLOR_RGB, which some formats ignore; of so few pixels it is as fast.
+            square = fitted(image, size, preprocessing)
+            return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.uint8)
     except MemoryError as error:
         raise OutOfMemory(str(error)) from error
     except cv2.error as error:

@@ -116,6 +116,13 @@ def _switch(value: str) -> bool:
     return {"1": True, "0": False}[value]
 
 
+def _color(value: str) -> tuple[int, int, int]:
+    red, green, blue = (_of_255.convert(part.strip()) for part in value.split(","))
+    return red, green, blue
+
+
+_of_255 = integer(0, 255)
+COLOR = Parser(_color, "red,green,blue, each a whole number from 0 to 255")
 PATH = Parser(_path, "a path")
 SWITCH = Parser(_switch, "0 or 1")
 OPTIONAL_PATH = Parser(lambda value: _path(value) if value else None, "a path, or empty")

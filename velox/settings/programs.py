@@ -9,6 +9,7 @@ from typing import Self
 
 from velox.settings.declare import setting
 from velox.settings.parsers import (
+    COLOR,
     OPTIONAL_PATH,
     PATH,
     SWITCH,
@@ -82,6 +83,25 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "stretch",
         choice("stretch", "crop", "pad"),
         "How an image becomes square: stretched, its middle cut out, or whole with padding",
+    )
+    background: tuple[int, int, int] = setting(
+        "BACKGROUND",
+        "255,255,255",
+        COLOR,
+        "Colour behind what is transparent, and of the padding of FIT=pad",
+    )
+    value_range: str = setting(
+        "VALUE_RANGE",
+        "dtype",
+        choice("dtype", "image"),
+        "What is black and white in images of more than 8 bits: the least and greatest value of "
+        "their type, or of each image",
+    )
+    multi_page: str = setting(
+        "MULTI_PAGE",
+        "first",
+        choice("first", "refuse"),
+        "What to do with images of several pages or frames: take the first, or refuse them",
     )
     samples_per_class: int = setting(
         "SAMPLES_PER_CLASS", "400", integer(10, 1_000_000), "Synthetic training images per class"

@@ -83,7 +83,13 @@ def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> 
 
 def preprocessing_of(settings: TrainSettings) -> Preprocessing:
     """How an image becomes the network's input."""
-    return Preprocessing(fit=settings.fit)
+    return Preprocessing(
+        fit=settings.fit,
+        pad_color=settings.background,
+        background=settings.background,
+        value_range=settings.value_range,
+        multi_page=settings.multi_page,
+    )
 
 
 def start_of(settings: TrainSettings, stop: threading.Event) -> Start:

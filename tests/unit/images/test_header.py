@@ -37,16 +37,21 @@ def encoded(extension: str, parameters: tuple[int, ...] = ()) -> bytes:
     return bytes(data)
 
 
+def facts(data: bytes) -> tuple[str, int, int, bool] | None:
+    found = header.read(data)
+    return None if found is None else found[:4]
+
+
 @pytest.mark.parametrize(("written", "read"), FORMATS.items())
 def test_the_size_of_every_format_is_read(written: str, read: str) -> None:
-    assert header.read(encoded(written)) == header.Header(read, 100, 60)
+    assert facts(encoded(written)) == (read, 100, 60, True)
 
 
 def test_lossless_webp_and_progressive_jpeg() -> None:
     lossless = encoded(".webp", (cv2.IMWRITE_WEBP_QUALITY, 101))
     progressive = encoded(".jpg", (cv2.IMWRITE_JPEG_PROGRESSIVE, 1))
-    assert header.read(lossless) == header.Header(".webp", 100, 60)
-    assert header.read(progressive) == header.Header(".jpg", 100, 60)
+    assert facts(lossless) == (".webp", 100, 60, True)
+    assert facts(progressive) == (".jpg", 100, 60, True)
 
 
 @pytest.mark.parametrize("at", [8, 33, -12], ids=["IHDR", "IDAT", "IEND"])
@@ -54,16 +59,16 @@ def test_a_png_chunk_longer_than_the_file_is_an_image_cut_short(at: int) -> None
     """The decoder would make room for what the chunk claims, gigabytes for a few bytes."""
     data = bytearray(encoded(".png"))
     data[at if at > 0 else len(data) + at] = 0x7F
-    assert header.read(bytes(data)) == header.Header(".png", 100, 60, complete=False)
+    assert facts(bytes(data)) == (".png", 100, 60, False)
 
 
 def test_a_png_may_say_iend_elsewhere_and_have_more_after_its_end() -> None:
     text = b"\0\0\0\x08tEXtIEND\0..." + bytes(4)
     data = encoded(".png")
     whole = data[:33] + text + data[33:] + b"more"
-    assert header.read(whole) == header.Header(".png", 100, 60)
+    assert facts(whole) == (".png", 100, 60, True)
     cut = data[:33] + text + data[33:-12]
-    assert header.read(cut) == header.Header(".png", 100, 60, complete=False)
+    assert facts(cut) == (".png", 100, 60, False)
 
 
 def test_a_thumbnail_does_not_stand_in_for_the_image() -> None:
@@ -72,8 +77,8 @@ def test_a_thumbnail_does_not_stand_in_for_the_image() -> None:
     data = bytes(cv2.imencode(".jpg", image)[1])
     segment = b"\xff\xe2" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
     whole = data[:2] + segment + data[2:]
-    assert header.read(whole) == header.Header(".jpg", 600, 400)
-    assert header.read(whole[:-2]) == header.Header(".jpg", 600, 400, complete=False)
+    assert facts(whole) == (".jpg", 600, 400, True)
+    assert facts(whole[:-2]) == (".jpg", 600, 400, False)
 
 
 @pytest.mark.parametrize("written", FORMATS)

@@ -34,6 +34,11 @@ def encoded(extension: str, side: int = SIDE) -> bytes:
     return bytes(data)
 
 
+def facts(data: bytes) -> tuple[str, int, int] | None:
+    found = image_header.read(data)
+    return None if found is None else found[:3]
+
+
 def decoded_size(data: bytes) -> tuple[int, int] | None:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -162,13 +167,12 @@ def test_the_lies_are_files_that_the_decoder_reads(lie: str) -> None:
 
 
 def test_a_tile_larger_than_the_image_counts() -> None:
-    assert image_header.read(tiff(tile=20_000)) == image_header.Header(".tiff", 20_000, 20_000)
+    assert facts(tiff(tile=20_000)) == (".tiff", 20_000, 20_000)
 
 
 @pytest.mark.parametrize(("claims", "frames"), [(DECOY, SIDE), (SIDE, DECOY)])
 def test_an_avif_is_as_large_as_its_container_or_its_frames(claims: int, frames: int) -> None:
-    header = image_header.read(avif(claims=claims, frames=frames))
-    assert header == image_header.Header(".avif", SIDE, SIDE)
+    assert facts(avif(claims=claims, frames=frames)) == (".avif", SIDE, SIDE)
 
 
 def sequence_header(*, timing: int = 0, delays: int = 0) -> bytes:
@@ -183,8 +187,7 @@ def sequence_header(*, timing: int = 0, delays: int = 0) -> bytes:
 
 @pytest.mark.parametrize("delays", [0, 1])
 def test_the_long_form_of_a_sequence_header_is_read(delays: int) -> None:
-    header = image_header.read(avif_of_one_item(sequence_header(delays=delays)))
-    assert header == image_header.Header(".avif", SIDE, SIDE // 2)
+    assert facts(avif_of_one_item(sequence_header(delays=delays))) == (".avif", SIDE, SIDE // 2)
 
 
 def test_a_film_is_no_image() -> None:
@@ -194,7 +197,7 @@ def test_a_film_is_no_image() -> None:
 def test_a_box_may_give_its_length_in_64_bits() -> None:
     data = encoded(".avif")
     long_box = struct.pack(">I4sQ", 1, b"free", 20) + bytes(4)
-    assert image_header.read(data + long_box) == image_header.Header(".avif", SIDE, SIDE)
+    assert facts(data + long_box) == (".avif", SIDE, SIDE)
     assert image_header.read(data + long_box[:-1]) is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import struct
 import subprocess
@@ -32,6 +33,7 @@ from velox.images.memory import (
 )
 from velox.images.pixels import decode
 from velox.images.preprocessing import Preprocessing
+from velox.images.reading import is_unchanged
 
 MAX_PIXELS = 50_000_000
 SIZES = (64, 224, 512)
@@ -96,49 +98,93 @@ def formats() -> Iterator[tuple[str, bytes]]:
     yield "ppm 16 bits", encoded(".ppm", deep[..., :3])
 
 
+def numbers() -> Iterator[tuple[str, bytes]]:
+    """The costliest numbers that are taken as they are in the file."""
+    deep = zeros(SIDE, SIDE, 4, np.uint16)
+    yield "png 16 bits alpha", encoded(".png", deep)
+    yield "tiff 16 bits alpha, one strip", encoded(".tiff", deep, 278, SIDE)
+    yield "hdr", encoded(".hdr", zeros(SIDE, SIDE, 3, np.float32))
+    yield "pfm", encoded(".pfm", zeros(SIDE, SIDE, 3, np.float32))
+    noise = np.random.default_rng(0).random((SIDE, SIDE, 4))
+    strip = (278, SIDE)
+    yield "tiff float32", encoded(".tiff", noise[..., :3].astype(np.float32), *strip)
+    yield "tiff float32 alpha", encoded(".tiff", noise.astype(np.float32), *strip)
+    yield "tiff float64", encoded(".tiff", noise[..., :3], *strip)
+    yield "png 16 bits alpha low", encoded(".png", zeros(1, 900_000, 4, np.uint16))
+    yield "png 16 bits alpha high", encoded(".png", zeros(900_000, 1, 4, np.uint16))
+    exif = PIL.Image.Exif()
+    exif[0x112] = 6
+    clear = PIL.Image.fromarray((noise * 255).astype(np.uint8))
+    yield "png turned", pillow(clear, "PNG", exif=exif)
+    yield "webp turned", pillow(clear, "WEBP", exif=exif, lossless=True)
+    yield "avif turned", pillow(clear, "AVIF", exif=exif)
+
+
 MEASURE = """
-import re, sys
+import json, re, sys
 from pathlib import Path
 import cv2, numpy
 from velox.images.pixels import decode
 from velox.images.preprocessing import Preprocessing
+
+preprocessing = Preprocessing.of(json.loads(sys.argv[2]))
 
 def peak():
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
 cv2.setNumThreads(1)
 small = bytes(cv2.imencode(".png", numpy.zeros((32, 32, 3), numpy.uint8))[1])
-for size in (64, 224, 512):
+for size in map(int, sys.argv[3].split()):
     decode(small, size=size, max_pixels=1000000000)
     for file in sorted(Path(sys.argv[1]).iterdir()):
         data = file.read_bytes()
         Path("/proc/self/clear_refs").write_text("5")
         before = peak()
-        decode(data, size=size, max_pixels=1000000000)
+        decode(data, size=size, max_pixels=1000000000, preprocessing=preprocessing)
         print(size, file.name, peak() - before)
 """
 
 
-@pytest.mark.parametrize("images", [shapes, formats])
+@pytest.mark.parametrize(
+    ("images", "preprocessing", "sizes"),
+    [
+        (shapes, Preprocessing(), SIZES),
+        (formats, Preprocessing(), SIZES),
+        (shapes, Preprocessing(fit="pad"), SIZES[1:2]),
+        (numbers, Preprocessing(background=(1, 2, 3), value_range="image"), SIZES[1:2]),
+    ],
+)
 @pytest.mark.timeout(240)
 def test_no_image_takes_more_than_is_stated(
-    images: Callable[[], Iterator[tuple[str, bytes]]], tmp_path: Path
+    images: Callable[[], Iterator[tuple[str, bytes]]],
+    preprocessing: Preprocessing,
+    sizes: tuple[int, ...],
+    tmp_path: Path,
 ) -> None:
     named = dict(images())
     files = {f"{number:03d}": name for number, name in enumerate(named)}
     for file, name in files.items():
         (tmp_path / file).write_bytes(named[name])
+    choices = json.dumps(preprocessing.as_dict())
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, tmp_path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", MEASURE, tmp_path, choices, " ".join(map(str, sizes))],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert len(lines) == len(SIZES) * len(named)
+    assert len(lines) == len(sizes) * len(named)
     over = {}
     for size, file, taken in lines:
         data = named[files[file]]
         header = image_header.read(data)
         assert header is not None
-        stated = needed(header, data) + BYTES_A_RESULT_PIXEL * int(size) ** 2 + FIXED_BYTES
+        unchanged = is_unchanged(header, preprocessing)
+        stated = (
+            needed(header, data, unchanged=unchanged)
+            + BYTES_A_RESULT_PIXEL * int(size) ** 2
+            + FIXED_BYTES
+        )
         if int(taken) > stated:
             over[files[file], size] = (int(taken), stated)
     assert not over
