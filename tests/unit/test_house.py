@@ -15,6 +15,7 @@ SCRIPTS = {
     "consumer.py",
     "lag.py",
     "demo.py",
+    "velox/models/convert/__main__.py",
     "velox/report/__main__.py",
 }
 MODULES = sorted(
@@ -40,6 +41,8 @@ ROOMS = {
 }
 INNER = {
     ("models/engine", "models"),
+    ("models/convert", "models"),
+    ("models/convert", "models/engine"),
     ("monitoring/live", "monitoring"),
     ("producer", "producer/sources"),
     ("training", "training/data"),

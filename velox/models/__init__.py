@@ -2,6 +2,7 @@
 
 architectures.py  The networks that can be trained and run: the classifiers of torchvision
 checkpoint.py     The checkpoint: one file that carries all that rebuilds the model
+convert/          A checkpoint of other people's weights
 device.py         The device that a model runs on, and why a card that is there cannot be used
 engine/           The engine: a model at work, in the form that is fastest and decides the same
 files.py          The files of a model: when there is reason to read them

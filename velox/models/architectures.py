@@ -7,6 +7,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from velox.base.errors import SettingError
@@ -80,3 +81,17 @@ def build(architecture: str, classes: int) -> nn.Module:
         options["init_weights"] = True
     model: nn.Module = models.get_model(architecture, weights=None, num_classes=classes, **options)
     return model
+
+
+def shapes_of(architecture: str, classes: int) -> dict[str, torch.Size]:
+    """The shapes of a classifier's tensors by their names, in their order.
+
+    Raises:
+        SettingError: when torchvision has no classifier of that name.
+    """
+    try:
+        with torch.device("meta"):
+            made = build(architecture, classes).state_dict()
+    except NotImplementedError:  # RegNet computes its widths from tensors with values
+        made = build(architecture, classes).state_dict()
+    return {name: value.shape for name, value in made.items()}

@@ -224,6 +224,8 @@ def _check(checkpoint: Checkpoint) -> None:
             f"preprocessing has resize_size={resize_size}, "
             f"less than the input size {checkpoint.input_size}"
         )
+    if not is_state_dict(checkpoint.state_dict):
+        raise ValueError("its state_dict is no dict of plain tensors")
     expected = build(checkpoint.architecture, len(checkpoint.labels)).state_dict()
     wrong = sorted(expected.keys() ^ checkpoint.state_dict.keys())
     if wrong:

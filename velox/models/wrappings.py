@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 # Lightning and timm; PyTorch's tutorials; torchvision's reference scripts; and others.
@@ -14,12 +15,21 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 
 
 def is_state_dict(content: Any) -> bool:
-    """Whether it is a dict of tensors by their names, and not empty."""
+    """Whether it is a dict of plain tensors by their names, and not empty."""
     return (
         isinstance(content, Mapping)
         and bool(content)
         and all(isinstance(name, str) for name in content)
-        and all(isinstance(value, Tensor) for value in content.values())
+        and all(_is_plain(value) for value in content.values())
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is a tensor of numbers that are there: not sparse, quantised or of shape alone."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not (value.is_quantized or value.is_meta)
     )
 
 

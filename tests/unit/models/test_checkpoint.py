@@ -206,6 +206,11 @@ def test_a_model_that_would_run_code_is_refused(files: Files) -> None:
             "resize_size=63, less than the input size 64",
         ),
         (lambda content: content.update(state_dict=3), "not iterable"),
+        (lambda content: content["state_dict"].update({"fc.bias": 3}), "no dict of plain tensors"),
+        (
+            lambda content: content["state_dict"].update({"fc.bias": torch.ones(3, device="meta")}),
+            "no dict of plain tensors",
+        ),
         (lambda content: content.clear(), "it does not hold a dict"),
     ],
 )

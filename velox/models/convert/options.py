@@ -1,0 +1,115 @@
+"""What the command line says: how the weights were trained, and what to make of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from velox.base.errors import CANNOT_BE_READ, SettingError
+from velox.images.preprocessing import FITS
+from velox.models import labels
+from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, NO_MEAN, NO_STD
+
+HALVES = (0.5, 0.5, 0.5)
+NORMALISATIONS = {
+    "imagenet": (IMAGENET_MEAN, IMAGENET_STD),
+    "none": (NO_MEAN, NO_STD),
+    "halves": (HALVES, HALVES),
+}
+LARGEST_SIZE = 1024
+
+Three = tuple[float, float, float]
+
+
+def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options of a command line, of the process's by default; a bad one ends the process."""
+    parser = argparse.ArgumentParser(
+        prog="python -m velox.models.convert",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("weights", type=Path, help="file of the weights: of torch.save, or safetensors")
+    add("model", type=Path, help="checkpoint to write; what is there is replaced")
+    add("--labels", type=Path, help="file of the labels, in the order of the outputs")
+    add("--classes", type=Path, help="list of labels to write (default: classes.json beside MODEL)")
+    add("--architecture", help="name in torchvision.models (default: the one that fits)")
+    add("--input-size", type=_size, default=224, help="height and width of the input (224)")
+    add(
+        "--normalisation",
+        type=_normalisation,
+        help="of the pixels in [0, 1], as in training: imagenet, none, halves (0.5), or means and "
+        "deviations of red, green and blue: 0.4,0.4,0.4,0.2,0.2,0.2",
+    )
+    add("--fit", choices=FITS, default=FITS[0], help="how an image becomes a square (stretch)")
+    add(
+        "--resize-size",
+        type=_size,
+        default=0,
+        help="shorter side before --fit crop cuts the centre out (default: the input size)",
+    )
+    add(
+        "--images",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="images or folders to prove the checkpoint on; below folders named after labels they "
+        "travel with it, as samples",
+    )
+    add("--by-order", action="store_true", help="take the tensors in their order, not by names")
+    add(
+        "--for-training",
+        action="store_true",
+        help="write weights for INIT_WEIGHTS instead: without the last layer, and without labels",
+    )
+    options = parser.parse_args(argv)
+    if not options.for_training and (options.labels is None or options.normalisation is None):
+        parser.error("--labels and --normalisation are needed, or --for-training")
+    return options
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_SIZE:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {LARGEST_SIZE}, not {text!r}")
+    return int(text)
+
+
+def _normalisation(text: str) -> tuple[Three, Three]:
+    if text in NORMALISATIONS:
+        return NORMALISATIONS[text]
+    try:
+        numbers = [float(each) for each in text.split(",")]
+        red, green, blue, red_std, green_std, blue_std = numbers
+        if not all(map(math.isfinite, numbers)) or min(red_std, green_std, blue_std) <= 0:
+            raise ValueError
+    except ValueError:
+        names = ", ".join(NORMALISATIONS)
+        raise argparse.ArgumentTypeError(
+            f"{names}, or three means and three deviations above 0, not {text!r}"
+        ) from None
+    return (red, green, blue), (red_std, green_std, blue_std)
+
+
+def labels_of(path: Path) -> tuple[str, ...]:
+    """The labels of a file: JSON as classes.json or as a list, or text with one a line.
+
+    Raises:
+        SettingError: naming the file, when it cannot be read or holds none, or one twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"--labels: {path} {CANNOT_BE_READ}: {error}") from None
+    if text.lstrip().startswith("{"):
+        return labels.read(text.encode(), path)
+    try:
+        listed = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+    except (ValueError, RecursionError):
+        raise SettingError(f"--labels: {path} is no JSON") from None
+    found = tuple(each.strip() if isinstance(each, str) else "" for each in listed)
+    if not found or not all(found) or len(set(found)) < len(found):
+        raise SettingError(f"--labels: {path} has no labels, an empty one or one of them twice")
+    return found
