@@ -70,11 +70,11 @@ class Progress:
         self._display = Display(stream)
         self._terminal = stream.isatty()
 
-    def show(self, what: str, done: int, total: int) -> None:
-        """Show that so much of a total is done; at the end the line is kept."""
+    def show(self, what: str, done: int, total: int, note: str = "") -> None:
+        """Show that so much of a total is done, and a note; at the end the line is kept."""
         share = done / total
         bar = f"[{'#' * int(BAR_WIDTH * share):<{BAR_WIDTH}}] " if self._terminal else ""
-        self._display.live(f"{what:<14} {bar}{done}/{total}")
+        self._display.live(f"{what:<14} {bar}{done}/{total}{note and ', '}{note}")
         if done == total:
             self._display.end_live()
 

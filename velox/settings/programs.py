@@ -135,7 +135,8 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "EPOCHS",
         "0",
         integer(0, 10_000),
-        "Most passes over the training images; 0 means 6 for shapes and 40 for DATASET_PATH",
+        "Most passes over the training images; 0 takes 6 for shapes, and for DATASET_PATH what "
+        "suits the number of its images",
     )
     patience: int = setting(
         "PATIENCE",
@@ -150,9 +151,17 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "1 saves the state after each pass beside MODEL_PATH, and goes on from it",
     )
     train_batch_size: int = setting(
-        "TRAIN_BATCH_SIZE", "16", integer(1, 4096), "Images in one training step"
+        "TRAIN_BATCH_SIZE",
+        "auto",
+        auto_or(integer(1, 4096)),
+        "Images in one training step; auto takes 16, or 32 where there are thousands",
     )
-    learning_rate: float = setting("LEARNING_RATE", "0.005", number(1e-8, 10), "Peak learning rate")
+    learning_rate: float = setting(
+        "LEARNING_RATE",
+        "auto",
+        auto_or(number(1e-8, 10)),
+        "Peak learning rate; auto takes 0.005, or less from known weights",
+    )
     min_accuracy: float | None = setting(
         "MIN_ACCURACY",
         "auto",

@@ -10,11 +10,14 @@ imagenet.py          ImageNet's weights: torchvision's, from a file that is ther
 interval.py          How sure a share is that was found on a few: Wilson's interval
 judgement.py         What a trained network is worth, in figures
 judgement_report.py  A judgement for people: a report as text, and the confusion matrix as a PNG
+last_layer.py        A last layer on frozen features: all that a few images can teach
 model_files.py       What lies beside MODEL_PATH: the lock of who trains, reports, models not in use
+recipe.py            How to train: what the settings leave open follows from the images
 resume.py            The state of a training between two epochs
 run.py               One training, from its settings to a checkpoint
 start.py             Where a training starts: from weights that know images, or from nothing
 start_weights.py     Weights to start from, and the input that they were trained with
+time_left.py         How long a training goes on, by how long it has taken so far
 trainer.py           Training: passes over a data set that fit a network to it
 verdict.py           Whether a model is good enough to be used, and why not
 """

@@ -27,11 +27,17 @@ from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
 from velox.training.judgement_report import as_png, as_text
 from velox.training.model_files import CONFUSION, TEXT_REPORT, refused
+from velox.training.recipe import (
+    MANY,
+    Recipe,
+    usual_batch_size,
+    usual_epochs,
+    usual_learning_rate,
+)
 from velox.training.resume import StateFile
 from velox.training.start import Start, find_start
-from velox.training.trainer import Recipe, require_trainable
+from velox.training.trainer import require_trainable
 
-SHAPES_EPOCHS, FOLDER_EPOCHS = 6, 40
 # Beside the model, so that it is kept as long and found again.
 WEIGHTS_FOLDER = "weights"
 VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
@@ -104,7 +110,7 @@ def start_of(settings: TrainSettings, stop: threading.Event) -> Start:
 
 
 def network_of(
-    settings: TrainSettings, start: Start, training: Dataset, inputs: Inputs
+    settings: TrainSettings, start: Start, recipe: Recipe, training: Dataset, inputs: Inputs
 ) -> nn.Module:
     """The network to train, known to take the images."""
     network = start.network(settings.model_arch, training)
@@ -112,22 +118,24 @@ def network_of(
         network,
         settings.model_arch,
         size=settings.input_size,
-        batch_size=settings.train_batch_size,
+        batch_size=recipe.batch_size,
         inputs=inputs,
     )
     return network
 
 
-def recipe_of(settings: TrainSettings) -> Recipe:
-    """How to train."""
-    own = settings.dataset_path is not None
+def recipe_of(settings: TrainSettings, start: Start, images: int) -> Recipe:
+    """How to train on so many images."""
+    own, from_weights = settings.dataset_path is not None, start.weights is not None
     return Recipe(
-        epochs=settings.epochs or (FOLDER_EPOCHS if own else SHAPES_EPOCHS),
+        epochs=settings.epochs or usual_epochs(images, own=own, from_weights=from_weights),
         patience=settings.patience,
-        batch_size=settings.train_batch_size,
-        learning_rate=settings.learning_rate,
+        batch_size=settings.train_batch_size or usual_batch_size(images, own=own),
+        learning_rate=settings.learning_rate
+        or usual_learning_rate(images, from_weights=from_weights),
         augment=settings.augment if own else (),
         seed=settings.seed,
+        keep_early=from_weights and images < MANY,
     )
 
 

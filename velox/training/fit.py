@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,8 +12,10 @@ from torch.nn import functional
 from velox.base.terminal import Progress
 from velox.training.data.dataset import Dataset
 from velox.training.evaluation import Inputs, outputs
+from velox.training.recipe import Recipe
 from velox.training.resume import State, StateFile
-from velox.training.trainer import Recipe, Trainer, class_weights
+from velox.training.time_left import TimeLeft
+from velox.training.trainer import Trainer, class_weights
 
 # A validation loss at which the right label has a probability of 0.99 on average.
 GOOD_ENOUGH = 0.01
@@ -31,11 +32,13 @@ def fit(
     state_file: StateFile | None,
     progress: Progress,
     stop: threading.Event,
+    knows: bool = False,
 ) -> int:
     """Train until the last epoch, until patience ends, or until hardly anything is left to learn.
 
     The best epoch is the one with the least loss on the validation images; the trainer's network is
-    left with its weights.
+    left with its weights. Where the network knows something at the start, that is judged too, and
+    kept where no epoch betters it.
 
     Args:
         trainer: of the network.
@@ -45,9 +48,10 @@ def fit(
         state_file: where each epoch's state is kept, and gone on from; None to keep none.
         progress: told how far it is.
         stop: ends it early.
+        knows: whether the network knows something before the first epoch.
 
     Returns:
-        The number of the best epoch, from 1.
+        The number of the best epoch, from 1; 0 for the start.
 
     Raises:
         Stopped: when told to stop; the state of the last whole epoch is kept.
@@ -57,21 +61,37 @@ def fit(
     if state:
         trainer.restore(state.trainer)
         log.info("resuming after epoch=%d/%d", state.epochs, recipe.epochs)
-    while state is None or not _ended(state, recipe):
-        number = state.epochs if state else 0
-        title = f"epoch {number + 1}/{recipe.epochs}"
-        loss = trainer.epoch(number, partial(progress.show, title))
+    elif knows:
         logits = outputs(trainer.network, validation, inputs=inputs, stop=stop)
         validation_loss, accuracy = _judged(logits, validation)
         log.info(
-            "epoch=%d/%d loss=%.4f validation_loss=%.4f validation_accuracy=%.4f",
+            "epoch=0/%d validation_loss=%.4f validation_accuracy=%.4f",
+            recipe.epochs,
+            validation_loss,
+            accuracy,
+        )
+        state = _next(None, trainer, validation_loss, epochs=0)
+    left = TimeLeft(recipe.epochs - (state.epochs if state else 0))
+    while state is None or not _ended(state, recipe):
+        number = state.epochs if state else 0
+        title = f"epoch {number + 1}/{recipe.epochs}"
+
+        def show(done: int, total: int, title: str = title) -> None:
+            progress.show(title, done, total, left.after(done, total))
+
+        loss = trainer.epoch(number, show)
+        logits = outputs(trainer.network, validation, inputs=inputs, stop=stop)
+        validation_loss, accuracy = _judged(logits, validation)
+        log.info(
+            "epoch=%d/%d loss=%.4f validation_loss=%.4f validation_accuracy=%.4f left=%r",
             number + 1,
             recipe.epochs,
             loss,
             validation_loss,
             accuracy,
+            left.after_epoch(),
         )
-        state = _next(state, trainer, validation_loss)
+        state = _next(state, trainer, validation_loss, epochs=number + 1)
         if state_file:
             state_file.save(state)
     trainer.network.load_state_dict(state.best)
@@ -91,16 +111,15 @@ def _ended(state: State, recipe: Recipe) -> bool:
     return state.epochs >= recipe.epochs
 
 
-def _next(state: State | None, trainer: Trainer, validation_loss: float) -> State:
-    number = state.epochs if state else 0
+def _next(state: State | None, trainer: Trainer, validation_loss: float, *, epochs: int) -> State:
     current = trainer.state()
     if state and state.best_loss <= validation_loss:
         best, best_epoch, best_loss = state.best, state.best_epoch, state.best_loss
     else:
         best = {name: value.cpu().clone() for name, value in current["network"].items()}
-        best_epoch, best_loss = number, validation_loss
+        best_epoch, best_loss = epochs - 1, validation_loss
     return State(
-        epochs=number + 1,
+        epochs=epochs,
         trainer=current,
         best=best,
         best_epoch=best_epoch,

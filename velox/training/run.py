@@ -18,6 +18,7 @@ from velox.training.assembly import network_of, read_data, recipe_of, save, star
 from velox.training.fit import fit
 from velox.training.heads import Heads
 from velox.training.judgement import judged, log_judgement
+from velox.training.last_layer import teach_last_layer
 from velox.training.model_files import (
     alone,
     refused,
@@ -81,8 +82,12 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     settings = replace(settings, input_size=settings.input_size or start.input_size)
     splits, skipped = read_data(settings, progress, stop)
     inputs = start.inputs(device)
-    network = network_of(settings, start, splits.training, inputs)
-    recipe = recipe_of(settings)
+    recipe = recipe_of(settings, start, len(splits.training))
+    network = network_of(settings, start, recipe, splits.training, inputs)
+    if start.weights is not None:
+        teach_last_layer(
+            network, splits.training, inputs=inputs, seed=recipe.seed, progress=progress, stop=stop
+        )
     state_file = state_file_of(settings, start, recipe, splits)
     heads = None
     if start.weights is None:
@@ -98,6 +103,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         state_file=state_file if settings.resume else None,
         progress=progress,
         stop=stop,
+        knows=start.weights is not None,
     )
     found = judged(network, splits, inputs, stop)
     log_judgement(found)

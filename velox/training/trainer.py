@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,33 +24,16 @@ from velox.training.data.augment import augmented
 from velox.training.data.dataset import Dataset, Indices
 from velox.training.evaluation import Inputs
 from velox.training.heads import Heads
+from velox.training.recipe import Recipe
 
 WARM_UP = 0.25
 WEIGHT_DECAY = 0.01
 HEADS_WEIGHT = 1.0
+# Share of the parameters, from the input on, that `Recipe.keep_early` keeps: edges, colours and
+# textures, which are the same for all images, and most of the time that learning takes.
+EARLY = 0.1
 
 OnStep = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to train.
-
-    Attributes:
-        epochs: passes over the data at most.
-        patience: passes without a better one after which training ends; 0 for never.
-        batch_size: images of one step.
-        learning_rate: at its peak.
-        augment: random changes to the images, see `velox.training.data.augment`.
-        seed: of the order of the images, of their changes and of dropout.
-    """
-
-    epochs: int
-    patience: int
-    batch_size: int
-    learning_rate: float
-    augment: tuple[str, ...]
-    seed: int
 
 
 def make_deterministic(seed: int) -> None:
@@ -93,7 +75,10 @@ class Trainer:
         self._data = data
         self._recipe = recipe
         self._stop = stop
-        learned = [*network.parameters(), *(heads.parameters() if heads else ())]
+        if recipe.keep_early:
+            keep_early(network)
+        of_network = [each for each in network.parameters() if each.requires_grad]
+        learned = [*of_network, *(heads.parameters() if heads else ())]
         self._optimizer = torch.optim.AdamW(
             learned, lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY
         )
@@ -120,6 +105,10 @@ class Trainer:
         order = torch.randperm(len(self._data)).numpy()
         total = torch.zeros((), device=self._device)
         self.network.train()
+        if self._recipe.keep_early:
+            for layer in self.network.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
         # Batches of nearly the same size: a last one of a single image has no batch statistics.
         for step, batch in enumerate(np.array_split(order, self._batches)):
             if self._stop.is_set():
@@ -175,6 +164,16 @@ class Trainer:
             self._heads.load_state_dict(state["heads"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
+
+
+def keep_early(network: nn.Module) -> None:
+    """Let the first parameters of a network learn nothing."""
+    left = EARLY * sum(each.numel() for each in network.parameters())
+    for each in network.parameters():
+        left -= each.numel()
+        if left < 0:
+            return
+        each.requires_grad_(False)
 
 
 def class_weights(data: Dataset) -> Tensor:

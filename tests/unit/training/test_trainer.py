@@ -20,11 +20,12 @@ from velox.training import fit as train_fit
 from velox.training.data.dataset import Dataset, Held
 from velox.training.evaluation import Inputs, outputs
 from velox.training.fit import fit
+from velox.training.recipe import Recipe
 from velox.training.resume import State, StateFile
 from velox.training.trainer import (
-    Recipe,
     Trainer,
     class_weights,
+    keep_early,
     one_cycle,
     require_trainable,
 )
@@ -251,3 +252,40 @@ def test_it_ends_when_patience_does_and_keeps_the_best(
     )
     assert (found, scripted.done) == (best, done)
     assert scripted.network.bias.tolist() == [best - 1, best - 1]
+
+
+def test_early_layers_and_statistics_stay_where_the_recipe_keeps_them() -> None:
+    learner = trainer(replace(RECIPE, keep_early=True))
+    before = weights(learner)
+    learner.epoch(0, nothing)
+    after = weights(learner)
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same >= {"1.running_mean", "1.running_var", "1.num_batches_tracked"}
+    assert "6.weight" not in same
+
+
+def test_the_first_tenth_of_the_parameters_is_early() -> None:
+    layers = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 5), nn.Linear(5, 25))
+    keep_early(layers)
+    kept = [name for name, each in layers.named_parameters() if not each.requires_grad]
+    assert kept == ["0.weight", "0.bias"], "9 of 179; the next 15 would be more than 17"
+
+
+def test_a_start_that_no_epoch_betters_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([1.0, 3.0, 2.0])
+    scripted = Scripted()
+    nn.init.constant_(scripted.network.bias, -1)
+    monkeypatch.setattr(train_fit, "outputs", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(train_fit, "_judged", lambda *_: (next(losses), 0.5))
+    found = fit(
+        scripted,  # type: ignore[arg-type]
+        colours(),
+        recipe=replace(RECIPE, epochs=2),
+        inputs=CPU,
+        state_file=None,
+        progress=Progress(open("/dev/null", "w")),  # noqa: SIM115
+        stop=threading.Event(),
+        knows=True,
+    )
+    assert found == 0
+    assert scripted.network.bias.tolist() == [-1, -1]
