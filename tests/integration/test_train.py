@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if "log" not in path.name} - {"pictures"}
 
 
-WRITTEN = {"model.pth", "classes.json", "model.report.txt", "model.confusion.png"}
+LOOK = "model.dataset.html"
+REPORTS = {"model.report.txt", "model.report.html", "model.confusion.png"}
+WRITTEN = {"model.pth", "classes.json", LOOK, *REPORTS}
 LOCK = ".model.pth.lock"
 
 
@@ -100,8 +103,7 @@ def test_a_usable_model_is_kept_and_a_broken_one_set_aside(tmp_path: Path) -> No
 REFUSED = {
     "model.refused.pth",
     "classes.refused.json",
-    "model.refused.report.txt",
-    "model.refused.confusion.png",
+    *(name.replace("model.", "model.refused.") for name in REPORTS),
 }
 
 
@@ -118,7 +120,7 @@ def test_a_refused_model_is_kept_and_used_on_a_second_thought(tmp_path: Path) ->
     assert "the model is refused: test accuracy" in said
     assert "is below MIN_ACCURACY=1; model.refused.pth and its report are kept" in said
     assert "`python train.py --use-refused` uses it all the same" in said
-    assert files(tmp_path) == {LOCK, ".model.pth.resume", *REFUSED}
+    assert files(tmp_path) == {LOCK, LOOK, ".model.pth.resume", *REFUSED}
     report = (tmp_path / "model.refused.report.txt").read_text()
     assert re.search(r"^refused +test accuracy .* is below MIN_ACCURACY=1$", report, re.MULTILINE)
     kept = model.load(tmp_path / "model.refused.pth", tmp_path / "classes.refused.json")
@@ -134,6 +136,22 @@ def test_a_refused_model_is_kept_and_used_on_a_second_thought(tmp_path: Path) ->
     assert f"using the refused model=model.pth digest={kept.digest}" in used.log
     assert files(tmp_path) == {LOCK, *WRITTEN}
     assert model.load(tmp_path / "model.pth", tmp_path / "classes.json").digest == kept.digest
+
+
+def test_a_given_split_is_used_and_copies_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path, 30)
+    for part in ("train", "val", "test"):
+        shutil.copytree(tmp_path / "pictures", tmp_path / "split" / part)
+    (tmp_path / "split" / "val" / "red" / "0.jpg").unlink()
+    child = trained(tmp_path, DATASET_PATH="split", EPOCHS="1")
+    shutil.rmtree(tmp_path / "split")
+    assert "using the split of train, val, test" in child.log
+    assert "images: 30 of 30 test images are nearly the same as training images" in child.log
+    report = (tmp_path / "model.report.txt").read_text()
+    assert re.search(r"^images +30 training, 29 validation, 30 test$", report, re.MULTILINE)
+    assert "- 30 of 30 test images are nearly the same" in report
+    labels = json.loads((tmp_path / "classes.json").read_text())
+    assert list(labels.values()) == sorted(COLOURS)
 
 
 def test_without_a_refused_model_there_is_none_to_use(tmp_path: Path) -> None:
@@ -154,7 +172,7 @@ def test_sigterm_ends_it_and_leaves_nothing_half_written(tmp_path: Path) -> None
     child.wait_for_line(r"epoch=1/10000", LIMIT_S)
     assert child.terminate(5) == 1, str(child)
     assert re.fullmatch(r"error: stopped .*; no model was written", child.log.splitlines()[-1])
-    assert files(tmp_path) == {LOCK}
+    assert files(tmp_path) == {LOCK, LOOK}
 
 
 def test_a_killed_training_goes_on_to_the_same_model(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ aside.py        Work that holds up no exit: what runs in a library cannot be tol
 ending.py       The end of a process, whatever its threads are doing
 errors.py       Named errors: each says which part failed and whether trying again can help
 files.py        Files that appear whole or not at all
+html.py         HTML made of elements, and pages that load nothing: what is no element is escaped
 logs.py         Logging: one line an event on standard error, whatever the C libraries print
 machine.py      What the machine lets this process use: cores, and memory by the C allocator
 names.py        Names of files as text that can go anywhere, and the labels that folders give

@@ -2,7 +2,6 @@
 
 __main__.py  Write one HTML page of what was found: latest matches, counts, confidence, truth
 charts.py    The report's charts: plain HTML tables and SVG
-html.py      HTML made of elements: whatever is not an element already is escaped
 page.py      The report: what was found, as one HTML page that needs nothing else
 pictures.py  The stored images of some detections as small pictures inside a page
 """

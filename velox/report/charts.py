@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from velox.report.html import Html, element, join
+from velox.base.html import Html, element, join
 
 SHADES = 9
 NONE = element("p", "None.", class_="none")

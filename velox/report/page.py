@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from velox.base import html
 from velox.base.files import write_whole
+from velox.base.html import Html, element
 from velox.base.records import Detection, utc_text
 from velox.report.charts import bars, by_hour, confusion, count, histogram
-from velox.report.html import Html, element
 from velox.report.pictures import pictures
 from velox.stores.interface import Reader, Totals
 
@@ -87,24 +86,10 @@ def write_report(
 
 
 def page(findings: Findings) -> str:
-    """The whole page. Its policy lets nothing run and nothing load."""
+    """The whole page; see `velox.base.html.page`."""
     style = Html(_STYLE.read_text(encoding="utf-8"))
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{_sha256(style)}'"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name_="color-scheme", content="light dark"),
-        element("title", "Velox: what was found"),
-        element("style", style),
-    )
-    body = element("body", _header(findings), element("main", *_sections(findings)))
-    return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
-
-
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    main = element("main", *_sections(findings))
+    return html.page("Velox: what was found", style, _header(findings), main)
 
 
 def _header(findings: Findings) -> Html:

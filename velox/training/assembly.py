@@ -7,11 +7,12 @@ import logging
 import threading
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
+from typing import cast
 
 import numpy as np
 from torch import nn
 
+from velox.base.errors import SettingError
 from velox.base.files import write_whole
 from velox.base.terminal import Progress
 from velox.images.preprocessing import Preprocessing
@@ -20,13 +21,15 @@ from velox.models.checkpoint import Checkpoint
 from velox.models.samples import Samples
 from velox.settings.programs import TrainSettings
 from velox.training.data.dataset import Dataset, Splits
-from velox.training.data.folder import read_folder
+from velox.training.data.folder import FolderImages, read_folder
 from velox.training.data.shapes import Shapes
 from velox.training.data.split import split
 from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
-from velox.training.judgement_report import as_png, as_text
-from velox.training.model_files import CONFUSION, TEXT_REPORT, refused
+from velox.training.judgement_report import as_png, as_text, figures
+from velox.training.look import Look, look
+from velox.training.model_files import CONFUSION, LOOK_PAGE, PAGE, TEXT_REPORT, refused
+from velox.training.page import doubts_of, look_page, report_page
 from velox.training.recipe import (
     MANY,
     Recipe,
@@ -49,10 +52,15 @@ log = logging.getLogger(__name__)
 
 def read_data(
     settings: TrainSettings, progress: Progress, stop: threading.Event
-) -> tuple[Splits, Mapping[Path, str]]:
-    """The images that the settings ask for, and the files that were skipped with why."""
+) -> tuple[Splits, Look | None]:
+    """The images that the settings ask for, and what there is to say of a folder of them.
+
+    Raises:
+        SettingError: when they cannot be trained on.
+        Stopped: when told to stop.
+    """
     if settings.dataset_path is None:
-        return draw(settings, progress, stop), {}
+        return draw(settings, progress, stop), None
     data, skipped = read_folder(
         settings.dataset_path,
         size=settings.input_size,
@@ -61,7 +69,23 @@ def read_data(
         stop=stop,
         on_progress=partial(progress.show, "reading"),
     )
-    return split(data, hold_out=settings.hold_out, seed=settings.seed), skipped
+    splits = split(data, hold_out=settings.hold_out, seed=settings.seed)
+    for name, part in splits._asdict().items():
+        if not len(part):
+            raise SettingError(
+                f"DATASET_PATH={str(settings.dataset_path)!r} cannot be used: "
+                f"it leaves no images for {name}"
+            )
+    return splits, look(splits, cast(FolderImages, data.images), skipped)
+
+
+def write_look(settings: TrainSettings, found: Look) -> None:
+    """Log what there is to say of own images, and write the page with pictures of it."""
+    for remark in found.remarks():
+        log.warning("images: %s", remark)
+    path = settings.model_path.with_suffix(LOOK_PAGE)
+    write_whole(path, look_page(found, found.splits.training.images, None).encode())
+    log.info("looked over images=%d page=%s", sum(map(len, found.splits)), path)
 
 
 def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> Splits:
@@ -159,7 +183,7 @@ def save(
     splits: Splits,
     found: Judgement,
     facts: Mapping[str, str],
-    skipped: Mapping[Path, str],
+    seen: Look | None,
     inputs: Inputs,
     against: str | None,
 ) -> None:
@@ -190,8 +214,17 @@ def save(
     if against is not None:
         head["refused"] = against
     report = model_path.with_suffix(TEXT_REPORT)
-    write_whole(report, as_text(found, facts=head, skipped=skipped).encode())
-    write_whole(model_path.with_suffix(CONFUSION), as_png(found))
+    confusion = as_png(found)
+    write_whole(report, as_text(found, facts=head, look=seen).encode())
+    write_whole(model_path.with_suffix(CONFUSION), confusion)
+    page = report_page(
+        found,
+        facts=head | figures(found),
+        mistakes=doubts_of(found, splits.test, seen),
+        images=splits.test.images,
+        confusion=confusion,
+    )
+    write_whole(model_path.with_suffix(PAGE), page.encode())
     log.info(
         "%s model=%s digest=%s labels=%s report=%s",
         "saved" if against is None else "kept the refused",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +18,24 @@ from velox.training.evaluation import Inputs, outputs
 from velox.training.interval import Interval, wilson
 
 SURE = 0.90
+MOST_WRONG = 200
 
 log = logging.getLogger(__name__)
+
+
+class Wrong(NamedTuple):
+    """An image that was taken for something else.
+
+    Attributes:
+        place: of the image among those judged.
+        truth, called: indices of its label and of the predicted one.
+        confidence: with which.
+    """
+
+    place: int
+    truth: int
+    called: int
+    confidence: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +49,7 @@ class Judgement:
         calibration_error: expected calibration error, before the temperature and after.
         sure: share of the images with a confidence of at least 0.90.
         sure_right: share of those that are right; NaN where there are none.
+        wrong: the images that are not right, the surest first, `MOST_WRONG` at most.
     """
 
     labels: tuple[str, ...]
@@ -40,6 +58,7 @@ class Judgement:
     calibration_error: tuple[float, float]
     sure: float
     sure_right: float
+    wrong: tuple[Wrong, ...] = ()
 
     @property
     def images(self) -> int:
@@ -107,6 +126,16 @@ def judge(
         ),
         sure=sure.double().mean().item(),
         sure_right=right.mean().item(),
+        wrong=_wrong(confidence, predicted, targets),
+    )
+
+
+def _wrong(confidence: Tensor, predicted: Tensor, targets: Tensor) -> tuple[Wrong, ...]:
+    off = torch.nonzero(predicted != targets).flatten()
+    first = off[confidence[off].argsort(descending=True, stable=True)][:MOST_WRONG].tolist()
+    return tuple(
+        Wrong(each, int(targets[each]), int(predicted[each]), float(confidence[each]))
+        for each in first
     )
 
 

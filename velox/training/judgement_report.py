@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from velox.base.names import shown
 from velox.training.judgement import SURE, Judgement
+from velox.training.look import Look
 
 _CELL, _MARGIN = 44, 12
 _MOST_NUMBERED = 40
 _FONT, _SCALE, _BLACK, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), (255, 255, 255)
 
 
-def as_text(found: Judgement, *, facts: Mapping[str, object], skipped: Mapping[Path, str]) -> str:
+def as_text(found: Judgement, *, facts: Mapping[str, str], look: Look | None) -> str:
     """The report.
 
     Args:
         found: the figures.
         facts: what else belongs at its head, in order.
-        skipped: files of the data set that were left out, with why.
+        look: what was found in the images, where they are the user's own.
     """
-    before, after = found.calibration_error
-    head = {
-        **facts,
-        "test images": f"{found.images}, used neither to train nor to choose the epoch",
-        "accuracy": f"{found.accuracy:.4f}; of other images like these {found.interval} (95 %)",
-        "without a model": _without(found),
-        "temperature": f"{found.temperature:.3f}, fitted on the validation images",
-        "calibration error": f"{after:.4f} (ECE over 15 bins), {before:.4f} before the temperature",
-        f"confidence >= {SURE:.2f}": (
-            f"{found.sure:.4f} of the images; {found.sure_right:.4f} of these are right"
-        ),
-    }
+    head = {**facts, **figures(found)}
     lines = [f"{name:<20} {value}" for name, value in head.items()]
     wide = max(len("label"), *map(len, found.labels))
     head_of_table = f"{'label':<{wide}} {'images':>8} {'precision':>10} {'recall':>10}"
@@ -59,10 +49,27 @@ def as_text(found: Judgement, *, facts: Mapping[str, object], skipped: Mapping[P
         f"{index:>4} " + "".join(f"{count:>{cell}}" for count in row)
         for index, row in enumerate(found.confusion.tolist())
     ]
-    if skipped:
-        lines += ["", f"Skipped files: {len(skipped)}"]
-        lines += [f"{path}: {reason}" for path, reason in skipped.items()]
+    if look and look.remarks():
+        lines += ["", "Images", *(f"- {each}" for each in look.remarks())]
+    if look and look.skipped:
+        lines += ["", f"Files left out: {len(look.skipped)}"]
+        lines += [f"{shown(str(path))}: {reason}" for path, reason in look.skipped.items()]
     return "\n".join(lines) + "\n"
+
+
+def figures(found: Judgement) -> dict[str, str]:
+    """The figures of all test images, by name."""
+    before, after = found.calibration_error
+    return {
+        "test images": f"{found.images}, used neither to train nor to choose the epoch",
+        "accuracy": f"{found.accuracy:.4f}; of other images like these {found.interval} (95 %)",
+        "without a model": _without(found),
+        "temperature": f"{found.temperature:.3f}, fitted on the validation images",
+        "calibration error": f"{after:.4f} (ECE over 15 bins), {before:.4f} before the temperature",
+        f"confidence >= {SURE:.2f}": (
+            f"{found.sure:.4f} of the images, of which {found.sure_right:.4f} are right"
+        ),
+    }
 
 
 def _without(found: Judgement) -> str:

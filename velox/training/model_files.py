@@ -16,7 +16,8 @@ from velox.base.waiting import Stopped
 from velox.models.checkpoint import load
 
 LOOK_EVERY_S = 0.2
-REPORTS = (TEXT_REPORT, CONFUSION) = (".report.txt", ".confusion.png")
+REPORTS = (TEXT_REPORT, PAGE, CONFUSION) = (".report.txt", ".report.html", ".confusion.png")
+LOOK_PAGE = ".dataset.html"
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,15 @@ from velox.base.terminal import Progress
 from velox.models.architectures import require_architecture
 from velox.models.device import select_device
 from velox.settings.programs import TrainSettings
-from velox.training.assembly import network_of, read_data, recipe_of, save, start_of, state_file_of
+from velox.training.assembly import (
+    network_of,
+    read_data,
+    recipe_of,
+    save,
+    start_of,
+    state_file_of,
+    write_look,
+)
 from velox.training.fit import fit
 from velox.training.heads import Heads
 from velox.training.judgement import judged, log_judgement
@@ -80,7 +88,9 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     progress = Progress(sys.stderr)
     start = start_of(settings, stop)
     settings = replace(settings, input_size=settings.input_size or start.input_size)
-    splits, skipped = read_data(settings, progress, stop)
+    splits, seen = read_data(settings, progress, stop)
+    if seen is not None:
+        write_look(settings, seen)
     inputs = start.inputs(device)
     recipe = recipe_of(settings, start, len(splits.training))
     network = network_of(settings, start, recipe, splits.training, inputs)
@@ -115,7 +125,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         "best epoch": f"{best_epoch} of {recipe.epochs}",
         "seconds": f"{time.monotonic() - started:.1f}",
     }
-    save(settings, network, splits, found, facts, skipped, inputs, against)
+    save(settings, network, splits, found, facts, seen, inputs, against)
     if against is not None:
         # The state stays: with another MIN_ACCURACY the same training is at its end at once.
         raise AccuracyTooLow(

@@ -58,6 +58,8 @@ def test_a_judgement_counts_by_truth_and_prediction() -> None:
     assert found.precision[:2].tolist() == pytest.approx([2 / 3, 2 / 3])
     assert math.isnan(found.precision[2])
     assert found.recall.tolist() == pytest.approx([2 / 3, 1, 0])
+    assert [each[:3] for each in found.wrong] == [(2, 0, 1), (5, 2, 0)]
+    assert found.wrong[0].confidence == pytest.approx(0.9998, abs=1e-4)
     assert (found.sure, found.sure_right) == pytest.approx((1.0, 4 / 6))
 
 

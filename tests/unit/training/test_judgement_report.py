@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from velox.training.data.dataset import Dataset, Held, Splits
 from velox.training.judgement import judge
 from velox.training.judgement_report import as_png, as_text
+from velox.training.look import Look
 
 LABELS = ("cat", "dog", "owl")
 
@@ -20,7 +23,17 @@ def report() -> str:
     targets = torch.tensor([0, 1, 2, 2])
     logits = 9.0 * torch.nn.functional.one_hot(torch.tensor([0, 1, 2, 1]), 3)
     found = judge(logits, targets, labels=LABELS, temperature=2.0)
-    return as_text(found, facts={"model": "m.pth"}, skipped={Path("a/b.png"): "cut short"})
+    none = Dataset(Held(np.zeros((0, 2, 2, 3), np.uint8)), np.arange(0), np.arange(0), LABELS)
+    look = Look(
+        splits=Splits(none, none, none),
+        names=[],
+        label_of={},
+        contradictions=[],
+        copies=[],
+        tiny=[],
+        skipped={Path("a/b.png"): "cut short", Path(os.fsdecode(b"caf\xe9.png")): "empty"},
+    )
+    return as_text(found, facts={"model": "m.pth"}, look=look)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +47,10 @@ def report() -> str:
         r" +1 dog +1 +0\.5000 +1\.0000   0\.2065 to 1\.0000",
         r" +2 owl +2 +1\.0000 +0\.5000",
         r" +2  0 1 1",
-        r"Skipped files: 1",
+        r"Images",
+        r"- 2 files are left out, as they cannot be used: a/b\.png, caf\\xe9\.png",
+        r"Files left out: 2",
+        r"caf\\xe9\.png: empty",
         r"a/b\.png: cut short",
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -93,6 +94,18 @@ class Dataset:
         """
         given = (self.rows[which], self.targets[which])
         return Dataset(self.images, *given, self.labels, self.groups[which], self.parts[which])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Dataset]) -> Dataset:
+        """The images of several parts of one data set, in their order."""
+        return cls(
+            parts[0].images,
+            np.concatenate([each.rows for each in parts]),
+            np.concatenate([each.targets for each in parts]),
+            parts[0].labels,
+            np.concatenate([each.groups for each in parts]),
+            np.concatenate([each.parts for each in parts]),
+        )
 
     def counts(self) -> Indices:
         """Images of each label, int64 [C]."""

@@ -16,6 +16,7 @@ import numpy as np
 from velox.base.errors import BadImage, ImageTooLarge, SettingError
 from velox.base.names import shown
 from velox.base.waiting import Stopped
+from velox.images import header as image_header
 from velox.images.pixels import decode
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset, Indices, Pixels
@@ -28,6 +29,7 @@ LEAST_PER_LABEL = 5
 KEPT_BYTES = 2**30
 NAMED_FILES = 20
 _CHUNK = 64
+_TINY = 4
 # Above four channels of 16 bits it is no image; below the bound any size is read.
 BYTES_A_PIXEL, LEAST_BOUND = 8, 2**20
 
@@ -62,7 +64,10 @@ class FolderImages:
         fit = min(len(paths), kept_bytes // (size * size * 3))
         self._kept = np.empty((fit, size, size, 3), np.uint8)
         self._stamps = np.zeros((len(paths), 2), np.int64)
+        self._shorter = np.zeros(len(paths), np.int64)
         self._sketches = np.empty((len(paths), SKETCH), np.uint8)
+        # Pairs of rows that are nearly the same and not mirrored, once `groups` has looked.
+        self.upright: list[tuple[int, int]] = []
         self._pool = ThreadPoolExecutor(os.cpu_count(), "decode")
 
     def read(
@@ -79,11 +84,14 @@ class FolderImages:
             try:
                 found = self.paths[row].stat()
                 self._stamps[row] = found.st_size, found.st_mtime_ns
-                pixels = self._decoded(row)
+                data = self._data(row)
+                pixels = self._decode(data)
             except (BadImage, OSError) as error:
                 bad[row] = str(error)
                 return
             self._sketches[row] = sketch(pixels)
+            header = image_header.read(data)
+            self._shorter[row] = min(header.width, header.height) if header else 0
             if row < len(self._kept):
                 self._kept[row] = pixels
 
@@ -104,7 +112,15 @@ class FolderImages:
 
     def groups(self, rows: Indices) -> Indices:
         """The same number for those of these images that are nearly the same, int64 [N]."""
-        return rows[groups(len(rows), near(self._sketches[rows]))]
+        pairs = near(self._sketches[rows])
+        self.upright = [
+            (int(rows[one]), int(rows[other])) for one, other, mirrored in pairs if not mirrored
+        ]
+        return rows[groups(len(rows), pairs)]
+
+    def tiny(self, rows: Indices) -> list[int]:
+        """Those of these images that are less than a quarter as wide or high as asked for."""
+        return [int(row) for row in rows if _TINY * self._shorter[row] < self._size]
 
     def take(self, rows: Indices) -> Pixels:
         """The images of these rows; see `velox.training.data.dataset.Images.take`."""
@@ -114,18 +130,20 @@ class FolderImages:
         if row < len(self._kept):
             return np.asarray(self._kept[row])
         try:
-            return self._decoded(row)
+            return self._decode(self._data(row))
         except (BadImage, OSError) as error:
             raise SettingError(f"DATASET_PATH changed during training: {error}") from error
 
-    def _decoded(self, row: int) -> Pixels:
+    def _data(self, row: int) -> bytes:
         size = self.paths[row].stat().st_size
         if size > BYTES_A_PIXEL * max(self._max_pixels, LEAST_BOUND):
             raise ImageTooLarge(
                 f"its {size} bytes are more than {BYTES_A_PIXEL} for each pixel of "
                 f"MAX_IMAGE_PIXELS={self._max_pixels}"
             )
-        data = self.paths[row].read_bytes()
+        return self.paths[row].read_bytes()
+
+    def _decode(self, data: bytes) -> Pixels:
         return decode(
             data,
             size=self._size,
@@ -157,13 +175,19 @@ def read_folder(
         on_progress: called with the files read and their number.
 
     Returns:
-        The data set, its labels in the order of their names, and the files left out with why.
+        The data set, its images a `FolderImages` and its labels in the order of their names, and
+        the files left out with why.
 
     Raises:
         SettingError: when there is no such folder, fewer than two labels, or too few images.
         Stopped: when told to stop.
     """
     listing = _listed(folder)
+    parts = listing.layout.parts
+    if parts:
+        log.info("using the split of %s", ", ".join(parts[part] for part in sorted(parts)))
+    for name in listing.layout.unlabelled:
+        log.warning("left out folder=%s: it holds no folders of labels", folder / name)
     images = FolderImages(
         listing.paths, size=size, max_pixels=max_pixels, preprocessing=preprocessing
     )

@@ -1,5 +1,5 @@
 from tests.rig import hostile
-from velox.report.html import Html, element, join
+from velox.base.html import Html, element, join
 
 
 def test_texts_and_attributes_are_escaped() -> None:

@@ -1,0 +1,195 @@
+"""Pages about a training: what was found in the images, and how the model does."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from velox.base.html import Html, element
+from velox.base.names import shown
+from velox.training.data.dataset import Dataset, Images
+from velox.training.judgement import Judgement
+from velox.training.look import Look
+from velox.training.pieces import grouped, how_many, lines, pictures, section, table, whole
+
+# Of each kind, so that a page stays below about 2 MB.
+MOST_PAIRS, MOST_PICTURES, MOST_LINES = 24, 48, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """An image that others' experience calls something else.
+
+    Attributes:
+        row: of the image.
+        name: of its file, or what stands for it.
+        given, called: its label, and what it was taken for.
+        confidence: with which.
+    """
+
+    row: int
+    name: str
+    given: str
+    called: str
+    confidence: float
+
+
+def doubts_of(judgement: Judgement, data: Dataset, look: Look | None) -> list[Doubt]:
+    """The images that a judgement has wrong, as they are shown.
+
+    Args:
+        judgement: of the data set.
+        data: that was judged.
+        look: knows the names of its files, where there are any.
+    """
+    rows = data.rows.tolist()
+    return [
+        Doubt(
+            row=rows[each.place],
+            name=look.names[rows[each.place]] if look else f"image {each.place + 1}",
+            given=data.labels[each.truth],
+            called=data.labels[each.called],
+            confidence=each.confidence,
+        )
+        for each in judgement.wrong
+    ]
+
+
+def look_page(look: Look, images: Images, doubts: Sequence[Doubt] | None) -> str:
+    """What was found in a folder of own images.
+
+    Args:
+        look: the findings.
+        images: of the folder.
+        doubts: images that a cross-validation calls something else; None where there was none.
+    """
+    counts = ", ".join(f"{len(part)} {name}" for name, part in look.splits._asdict().items())
+    sections = [
+        section("Remarks", "", lines(look.remarks())) if look.remarks() else Html(""),
+        section("Labels", "images of each part", _labels(look)),
+        section(
+            "Nearly the same image under two labels",
+            how_many(len(look.contradictions), MOST_PAIRS),
+            _pairs(look, images),
+        ),
+        _doubted(doubts, images),
+        section(
+            "Nearly the same images",
+            f"{how_many(len(look.copies), MOST_PAIRS)} groups; each stays in one part, if it can",
+            _groups(look, images),
+        ),
+        section(
+            "Tiny images",
+            how_many(len(look.tiny), MOST_PICTURES),
+            pictures(images, [(row, look.names[row], "") for row in look.tiny[:MOST_PICTURES]]),
+        ),
+        section("Files left out", how_many(len(look.skipped), MOST_LINES), _skipped(look)),
+    ]
+    return whole("What was found in the images", counts, sections)
+
+
+def report_page(
+    found: Judgement,
+    *,
+    facts: dict[str, str],
+    mistakes: Sequence[Doubt],
+    images: Images,
+    confusion: bytes,
+) -> str:
+    """How a model does.
+
+    Args:
+        found: by the test images.
+        facts: what the text report says at its head.
+        mistakes: test images that the model got wrong, the surest first.
+        images: that they are among.
+        confusion: the confusion matrix as a PNG.
+    """
+    rows = zip(
+        found.labels,
+        found.confusion.sum(axis=1).tolist(),
+        found.precision.tolist(),
+        found.recall.tolist(),
+        found.recall_intervals,
+        strict=True,
+    )
+    by_label = table(
+        ("label", "test images", "precision", "recall", "95 % of recall"),
+        [
+            (label, str(count), f"{precision:.4f}", f"{recall:.4f}", str(interval))
+            for label, count, precision, recall, interval in rows
+        ],
+    )
+    address = "data:image/png;base64," + base64.b64encode(confusion).decode()
+    sections = [
+        section("Figures", "", table(("", ""), list(facts.items()))),
+        section("Labels", "", by_label),
+        section(
+            "Test images that the model got wrong",
+            f"{how_many(len(mistakes), MOST_PICTURES)}, the surest first",
+            _doubts(mistakes, images),
+        ),
+        section(
+            "Confusion matrix",
+            "true label in rows, predicted label in columns",
+            element("img", src=address, alt="Confusion matrix", class_="matrix"),
+        ),
+    ]
+    return whole("How the model does", facts.get("model", ""), sections)
+
+
+def _labels(look: Look) -> Html:
+    counts = [part.counts().tolist() for part in look.splits]
+    rows = zip(look.splits.training.labels, *counts, strict=True)
+    return table(
+        ("label", "training", "validation", "test", "all"),
+        [(label, *map(str, each), str(sum(each))) for label, *each in rows],
+    )
+
+
+def _pairs(look: Look, images: Images) -> Html:
+    return grouped(
+        images,
+        [
+            [(row, look.names[row], look.label_of[row]) for row in pair]
+            for pair in look.contradictions[:MOST_PAIRS]
+        ],
+    )
+
+
+def _groups(look: Look, images: Images) -> Html:
+    return grouped(
+        images,
+        [
+            [
+                (int(row), look.names[row], f"one of {len(group)}, {look.label_of[int(row)]}")
+                for row in (group[0], group[-1])
+            ]
+            for group in look.copies[:MOST_PAIRS]
+        ],
+    )
+
+
+def _doubted(doubts: Sequence[Doubt] | None, images: Images) -> Html:
+    title = "Images that cross-validation calls something else"
+    if doubts is None:
+        return section(title, "not looked for: no weights to start from", Html(""))
+    note = f"{how_many(len(doubts), MOST_PICTURES)}, the surest first; the label may be wrong"
+    return section(title, note, _doubts(doubts, images))
+
+
+def _doubts(doubts: Sequence[Doubt], images: Images) -> Html:
+    some = doubts[:MOST_PICTURES]
+    return pictures(
+        images,
+        [
+            (each.row, each.name, f"{each.given}, called {each.called} ({each.confidence:.2f})")
+            for each in some
+        ],
+    )
+
+
+def _skipped(look: Look) -> Html:
+    names = [f"{shown(str(path))}: {reason}" for path, reason in look.skipped.items()]
+    return lines(names[:MOST_LINES]) if names else Html("")
