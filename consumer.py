@@ -22,6 +22,7 @@ from velox.base.ending import ended
 from velox.base.machine import keep_large_buffers
 from velox.base.waiting import Stopped
 from velox.settings.consumer import ConsumerSettings
+from velox.settings.unknown import unknown_variables
 
 log = logging.getLogger("consumer")
 
@@ -30,7 +31,7 @@ def main() -> int:
     """Run the consumer; returns the exit code."""
     keep_large_buffers()
     logs.capture_native_stderr()
-    return ended(lambda: script.run(ConsumerSettings, __doc__, consume))
+    return ended(lambda: script.run(ConsumerSettings, __doc__, consume, doubts=unknown_variables))
 
 
 def consume(settings: ConsumerSettings, stop: threading.Event) -> int:

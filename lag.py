@@ -23,6 +23,7 @@ from velox.monitoring.metrics import GroupMetrics
 from velox.monitoring.server import answers, serving
 from velox.monitoring.watchdog import Watchdog
 from velox.settings.programs import LagSettings
+from velox.settings.unknown import unknown_variables
 
 EVERY_S = 5.0
 
@@ -31,7 +32,7 @@ log = logging.getLogger("lag")
 
 def main() -> int:
     """Run the exporter; returns the exit code."""
-    return script.run(LagSettings, __doc__, expose)
+    return script.run(LagSettings, __doc__, expose, doubts=unknown_variables)
 
 
 def expose(settings: LagSettings, stop: threading.Event) -> int:

@@ -31,6 +31,7 @@ from velox.kafka.topics import Topics
 from velox.producer.feeds import Feeds
 from velox.producer.sources.place import Place, locate, open_source
 from velox.settings.programs import ProducerSettings
+from velox.settings.unknown import unknown_variables
 
 REPORT_EVERY_S = 10.0
 STOPPING_TIMEOUT_S = 8.0
@@ -40,7 +41,7 @@ log = logging.getLogger("producer")
 
 def main() -> int:
     """Run the producer; returns the exit code."""
-    return script.run(ProducerSettings, __doc__, produce)
+    return script.run(ProducerSettings, __doc__, produce, doubts=unknown_variables)
 
 
 def produce(settings: ProducerSettings, stop: threading.Event) -> int:

@@ -21,6 +21,7 @@ from velox.base import script
 from velox.base.ending import ended
 from velox.base.machine import keep_large_buffers
 from velox.settings.programs import TrainSettings
+from velox.settings.unknown import unknown_variables
 
 
 def main() -> int:
@@ -40,7 +41,9 @@ def main() -> int:
             return run.accept_refused(settings, stop)
         return run.train(settings, stop, if_missing=arguments.if_missing)
 
-    return ended(lambda: script.run(TrainSettings, __doc__, train, argv=()))
+    return ended(
+        lambda: script.run(TrainSettings, __doc__, train, argv=(), doubts=unknown_variables)
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 import threading
@@ -30,6 +31,8 @@ class SettingsClass(Protocol):
     def help(cls) -> str: ...  # noqa: D102
 
 
+log = logging.getLogger(__name__)
+
 S = TypeVar("S", bound=SettingsClass)
 
 
@@ -47,6 +50,8 @@ def run(
     description: str | None,
     body: Callable[[S, threading.Event], int],
     argv: Sequence[str] | None = None,
+    *,
+    doubts: Callable[[], str | None] = lambda: None,
 ) -> int:
     """Read the command line and the settings, then run the body of a script.
 
@@ -56,6 +61,7 @@ def run(
         body: called with the settings and an event that SIGTERM and SIGINT set; returns the
             exit code.
         argv: the command line; that of the process by default.
+        doubts: what is odd in the environment, in words; logged.
 
     Returns:
         The exit code: 2 for a bad setting, 1 for an error of Velox's own or a lack of memory, each
@@ -65,6 +71,8 @@ def run(
     try:
         settings = settings_class.from_environment()
         logs.setup(settings.log_level)
+        if (doubt := doubts()) is not None:
+            log.warning("%s", doubt)
         return body(settings, stop_event())
     except SettingError as error:
         print(f"error: {error}", file=sys.stderr)

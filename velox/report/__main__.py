@@ -18,6 +18,7 @@ from velox.base import script
 from velox.base.errors import SettingError
 from velox.report.page import write_report
 from velox.settings.programs import ReportSettings
+from velox.settings.unknown import unknown_variables
 from velox.stores.choice import reader_of
 
 log = logging.getLogger("report")
@@ -25,7 +26,7 @@ log = logging.getLogger("report")
 
 def main() -> int:
     """Write the report; returns the exit code."""
-    return script.run(ReportSettings, __doc__, report)
+    return script.run(ReportSettings, __doc__, report, doubts=unknown_variables)
 
 
 def report(settings: ReportSettings, _stop: threading.Event) -> int:

@@ -6,4 +6,5 @@ kafka_properties.py  Properties of KAFKA_CONFIG that Velox's guarantees rest on:
 parsers.py           Parsers of settings: what a variable's text must look like
 programs.py          What each program reads; the consumer's settings have a module of their own
 shared.py            Settings that several programs read, and what their values may be
+unknown.py           Variables that nothing reads and that look like settings
 """

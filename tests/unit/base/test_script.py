@@ -44,6 +44,12 @@ def test_the_body_gets_the_settings_and_gives_the_exit_code(
     assert seen == ["mine"]
 
 
+def test_what_is_odd_in_the_environment_is_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    code = entry.run(ProducerSettings, "A script.", lambda *_: 0, [], doubts=lambda: "odd: X")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (code, line.split(" ", 1)[1]) == (0, "WARNING odd: X")
+
+
 def test_a_bad_setting_is_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
