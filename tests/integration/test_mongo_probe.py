@@ -14,8 +14,8 @@ from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
 from velox.base.errors import StoreUnavailable
 from velox.images import known_good
+from velox.stores.interface import DETECTIONS
 from velox.stores.mongo import MongoStore
-from velox.stores.mongo_client import COLLECTION
 
 OURS = known_good.detection(("red_circle",), "0123456789ab")
 
@@ -74,25 +74,25 @@ def test_a_collection_that_takes_it_keeps_nothing(store: MongoStore, database: A
     assert store.probe(OURS) is None, "there is no collection yet"
     store.write([detection(1)])
     assert store.probe(OURS) is None
-    assert [each["_id"] for each in database[COLLECTION].find()] == [detection(1).id]
+    assert [each["_id"] for each in database[DETECTIONS].find()] == [detection(1).id]
 
 
 def unmeetable(database: Any) -> None:
-    database.create_collection(COLLECTION, validator={"$jsonSchema": {"required": ["camera_id"]}})
+    database.create_collection(DETECTIONS, validator={"$jsonSchema": {"required": ["camera_id"]}})
 
 
 def of_series(database: Any) -> None:
-    database.create_collection(COLLECTION, timeseries={"timeField": "timestamp"})
+    database.create_collection(DETECTIONS, timeseries={"timeField": "timestamp"})
 
 
 def one_for_all(database: Any) -> None:
     """No detection has the field, so the second one is in the way of the first."""
-    database[COLLECTION].create_index("camera_id", unique=True)
-    database[COLLECTION].insert_one(detection(1).document())
+    database[DETECTIONS].create_index("camera_id", unique=True)
+    database[DETECTIONS].insert_one(detection(1).document())
 
 
 def of_places(database: Any) -> None:
-    database[COLLECTION].create_index([("source", "2dsphere")])
+    database[DETECTIONS].create_index([("source", "2dsphere")])
 
 
 @pytest.mark.parametrize("made", [unmeetable, of_series, one_for_all, of_places])
@@ -100,26 +100,26 @@ def test_a_collection_that_takes_nothing_says_why(
     store: MongoStore, database: Any, made: Any
 ) -> None:
     made(database)
-    before = list(database[COLLECTION].find())
+    before = list(database[DETECTIONS].find())
     assert "MongoDB error" in str(store.probe(OURS))
-    assert list(database[COLLECTION].find()) == before
+    assert list(database[DETECTIONS].find()) == before
 
 
 def test_what_a_collection_took_before_is_good_where_ours_is_not(
     store: MongoStore, database: Any
 ) -> None:
-    database.create_collection(COLLECTION, validator={"source": "camera-1"})
+    database.create_collection(DETECTIONS, validator={"source": "camera-1"})
     assert store.probe(OURS) is not None
-    database[COLLECTION].insert_one({**detection(1).document(), "source": "camera-1"})
+    database[DETECTIONS].insert_one({**detection(1).document(), "source": "camera-1"})
     assert store.probe(OURS) is None
-    database.command("collMod", COLLECTION, validator={"source": "camera-2"})
+    database.command("collMod", DETECTIONS, validator={"source": "camera-2"})
     assert "MongoDB error 121" in str(store.probe(OURS))
 
 
 def test_an_index_that_allows_each_source_once_is_not_in_its_way(
     store: MongoStore, database: Any
 ) -> None:
-    database[COLLECTION].create_index("source", unique=True)
+    database[DETECTIONS].create_index("source", unique=True)
     store.write([detection(1)])
     assert store.probe(OURS) is None
 
@@ -128,7 +128,7 @@ def test_what_a_process_left_that_died_is_deleted(store: MongoStore, alone: Mong
     if store.name.split("/")[0] != f"mongodb:127.0.0.1:{alone.port}":
         pytest.skip("a transaction leaves nothing")
     with alone.client() as client:
-        collection = client[store.name.split("/")[1].split(".")[0]][COLLECTION]
+        collection = client[store.name.split("/")[1].split(".")[0]][DETECTIONS]
         collection.insert_one(known_good.detection(("a",), "m").document())
         assert store.probe(OURS) is None
         assert collection.count_documents({}) == 0
@@ -139,7 +139,7 @@ def test_no_change_stream_sees_it(mongod: Mongod) -> None:
     name = f"db-{uuid.uuid4().hex[:8]}"
     store = MongoStore(uri=mongod.uri, database=name)
     store.write([detection(1)])
-    with mongod.client() as client, client[name][COLLECTION].watch() as stream:
+    with mongod.client() as client, client[name][DETECTIONS].watch() as stream:
         assert store.probe(OURS) is None
         store.write([detection(2)])
         assert stream.next()["documentKey"]["_id"] == detection(2).id

@@ -16,8 +16,8 @@ from tests.rig.server import Server
 from tests.rig.waiting import eventually
 from tests.unit.fakes import detection
 from velox.base.errors import StoreRefuses, StoreUnavailable
+from velox.stores.interface import DETECTIONS
 from velox.stores.mongo import MongoStore
-from velox.stores.mongo_client import COLLECTION
 
 DATABASE = "rights"
 PASSWORD = "of-a-test"  # noqa: S105 - of a server that lives for a test
@@ -67,7 +67,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedMongod]
     with node.administrator() as client:
         database = client[DATABASE]
         least = {
-            "resource": {"db": DATABASE, "collection": COLLECTION},
+            "resource": {"db": DATABASE, "collection": DETECTIONS},
             "actions": ["insert", "update"],
         }
         database.command("createRole", "least", privileges=[least], roles=[])

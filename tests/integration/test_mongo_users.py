@@ -15,8 +15,8 @@ from tests.rig.server import Server
 from tests.unit.fakes import detection
 from velox.images import known_good
 from velox.settings.consumer import ConsumerSettings
+from velox.stores.interface import DETECTIONS
 from velox.stores.mongo import MongoStore
-from velox.stores.mongo_client import COLLECTION
 
 SCRIPT = Path(__file__).parents[2] / "mongo/users.js"
 DATABASE = ConsumerSettings.load({}).db_name
@@ -87,12 +87,12 @@ def with_an_administrator(node: LockableMongod, client: Client) -> None:
 
 def without_passwords(_: LockableMongod, client: Client) -> None:
     """A volume that has run without any user."""
-    client[DATABASE][COLLECTION].insert_one(BEFORE)
+    client[DATABASE][DETECTIONS].insert_one(BEFORE)
 
 
 def with_one_for_all(_: LockableMongod, client: Client) -> None:
     """A volume on which the consumers were the administrator."""
-    client[DATABASE][COLLECTION].insert_one(BEFORE)
+    client[DATABASE][DETECTIONS].insert_one(BEFORE)
     client.admin.command("createUser", "velox", pwd=OWN, roles=["root"])
 
 
@@ -120,19 +120,19 @@ def test_consumers_write_into_their_database_and_nowhere_else(locked: LockableMo
     assert store.probe(known_good.detection(("red_circle",), "0123456789ab")) is None
     store.close()
     with connected(locked.port, username="velox", password=OWN) as client:
-        assert client[DATABASE][COLLECTION].count_documents({"_id": {"$ne": BEFORE["_id"]}}) == 1
+        assert client[DATABASE][DETECTIONS].count_documents({"_id": {"$ne": BEFORE["_id"]}}) == 1
         for refused in (
-            lambda: client["another"][COLLECTION].insert_one({}),
-            lambda: client["another"][COLLECTION].find_one(),
+            lambda: client["another"][DETECTIONS].insert_one({}),
+            lambda: client["another"][DETECTIONS].find_one(),
             lambda: client.admin.command("usersInfo", "root"),
             lambda: client.admin.command("createUser", "more", pwd=OTHER, roles=["root"]),
         ):
             with pytest.raises(OperationFailure, match="not authorized"):
                 refused()
     with connected(locked.port) as client, pytest.raises(OperationFailure, match="authentication"):
-        client[DATABASE][COLLECTION].find_one()
+        client[DATABASE][DETECTIONS].find_one()
     with connected(locked.port, username="root", password=ROOT) as client:
-        assert client["another"][COLLECTION].insert_one({}).acknowledged
+        assert client["another"][DETECTIONS].insert_one({}).acknowledged
     # Another password of the consumers' is taken, another administrator's is not.
     assert locked.users(MONGO_PASSWORD=OTHER) == ([SAID], "")
     with connected(locked.port, username="velox", password=OTHER) as client:

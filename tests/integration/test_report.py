@@ -21,9 +21,8 @@ from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, module
 from tests.unit.fakes import detection
 from velox.base.records import Detection
-from velox.stores.interface import Reader, Store
+from velox.stores.interface import DETECTIONS, Reader, Store
 from velox.stores.mongo import MongoStore
-from velox.stores.mongo_client import COLLECTION
 from velox.stores.mongo_reader import MongoReader
 from velox.stores.sqlite import SQLiteReader, SQLiteStore
 
@@ -191,7 +190,7 @@ def everything(reader: Reader) -> list[object]:
 def test_documents_that_others_wrote_do_not_stop_it(mongod: Mongod, tmp_path: Path) -> None:
     database = f"others-{uuid.uuid4().hex[:8]}"
     with mongod.client() as client:
-        client[database][COLLECTION].insert_many(
+        client[database][DETECTIONS].insert_many(
             [
                 {"timestamp": datetime(2025, 1, 1, 9, tzinfo=UTC), "predicted_label": "a"},
                 {"predicted_label": {"$literal": 1}, "confidence": "high", "timestamp": 5},

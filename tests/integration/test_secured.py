@@ -15,7 +15,7 @@ from tests.rig.model import Model
 from tests.rig.processes import Child, script
 from tests.rig.secured import SecuredKafka, SecuredMongod
 from tests.rig.waiting import eventually
-from velox.stores.mongo_client import COLLECTION
+from velox.stores.interface import DETECTIONS
 
 LIMIT_S = 120
 IMAGES = 20
@@ -79,7 +79,7 @@ def test_images_go_through(
     producing = script("producer.py", env=env, log=tmp_path / "producer.log")
     assert producing.wait(LIMIT_S) == 0, str(producing)
     with mongod.client(access["MONGO_URI"]) as client:
-        found = client["lab_discovery_db"][COLLECTION]
+        found = client["lab_discovery_db"][DETECTIONS]
         eventually(
             lambda: found.count_documents({"_id": {"$regex": f"^{topic}:"}}) == IMAGES,
             LIMIT_S,

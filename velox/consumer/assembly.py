@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -15,15 +14,14 @@ from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
 from velox.consumer.stages.acceptance import accept
-from velox.consumer.stages.breaker import NEVER, Breaker
+from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Results
-from velox.consumer.startup import Waiting
+from velox.consumer.startup import Waiting, say_what_the_breaker_cannot_judge
 from velox.consumer.vital_signs import show, vital_signs
-from velox.images import known_good
 from velox.images.pixels import decode
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.topics import Topics
@@ -39,8 +37,6 @@ from velox.stores.image_files import ImageFiles
 from velox.stores.interface import Store
 
 DEAD_LETTER_PARTITIONS = 1
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +130,7 @@ def join_stages(
             Decoder(decode, max_pixels=settings.max_image_pixels, threads=settings.decode_threads)
         )
     )
-    _say_what_the_breaker_cannot_judge(settings)
+    say_what_the_breaker_cannot_judge(settings.breaker_share, settings.max_image_pixels)
     poller = _poller(settings, metrics, parts.topics, ledger, opened)
     monitoring.health.look_at(
         vital_signs(
@@ -242,15 +238,3 @@ def _poller(
         # The broker evicts a consumer whose callback waits longer than the poll interval.
         drain_timeout=min(settings.drain_timeout, settings.max_poll_interval / 2),
     )
-
-
-def _say_what_the_breaker_cannot_judge(settings: ConsumerSettings) -> None:
-    if settings.breaker_share < NEVER and settings.max_image_pixels < known_good.SIDE**2:
-        log.warning(
-            "MAX_IMAGE_PIXELS=%d is too small for the breaker's own test image of %d x %d pixels: "
-            "many images that are too large could pause this consumer; BREAKER_SHARE=1 switches "
-            "the breaker off",
-            settings.max_image_pixels,
-            known_good.SIDE,
-            known_good.SIDE,
-        )

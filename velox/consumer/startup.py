@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, TypeVar
 from velox.base.aside import aside
 from velox.base.errors import CheckpointError, SettingError, StoreRefuses, VeloxError
 from velox.base.waiting import Stopped, until_there
+from velox.consumer.stages.breaker import NEVER
+from velox.images import known_good
 from velox.kafka.topics import Topics
 from velox.models.checkpoint import Checkpoint, load
 from velox.models.files import Signatures, may_pass, signatures
@@ -19,6 +22,7 @@ from velox.stores.interface import Store
 
 T = TypeVar("T")
 M = TypeVar("M")
+log = logging.getLogger(__name__)
 
 
 def _itself(checkpoint: Any) -> Any:
@@ -140,4 +144,17 @@ class Waiting:
             stop=self._stop,
             announce=announce,
             final=final,
+        )
+
+
+def say_what_the_breaker_cannot_judge(share: float, max_pixels: int) -> None:
+    """Warn where the breaker's own image would be refused for its size."""
+    if share < NEVER and max_pixels < known_good.SIDE**2:
+        log.warning(
+            "MAX_IMAGE_PIXELS=%d is too small for the breaker's own test image of %d x %d pixels: "
+            "many images that are too large could pause this consumer; BREAKER_SHARE=1 switches "
+            "the breaker off",
+            max_pixels,
+            known_good.SIDE,
+            known_good.SIDE,
         )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from velox.monitoring.snapshot import Figures
-from velox.stores.sqlite import SQLITE_FILE, TABLE
+from velox.stores.interface import DETECTIONS
+from velox.stores.sqlite import SQLITE_FILE
 
 # A line with a bar fits a terminal of 80 columns.
 BAR_WIDTH = 10
@@ -51,7 +52,7 @@ def summary(last: Figures, produced: int, storage: Path, report: str) -> str:
         "lost": max(0, produced - last.finished),
         "accuracy": percent(last.accuracy),
         "latency": f"p50 {milliseconds(last, 0.5)}, p99 {milliseconds(last, 0.99)}",
-        "detections": f"{storage / SQLITE_FILE} (SQLite, table {TABLE})",
+        "detections": f"{storage / SQLITE_FILE} (SQLite, table {DETECTIONS})",
         "images": storage,
         "report": report,
     }

@@ -46,6 +46,9 @@ class Outbox(Generic[T]):
         name: the topic as users know it, with the variable that names it.
         identity: what tells an item from all others.
         forms: an item as a message, the whole of it first and smaller ones after.
+
+    Attributes:
+        topic: where they go.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Outbox(Generic[T]):
         identity: Callable[[T], str],
         forms: Sequence[Callable[[T], Outgoing]],
     ) -> None:
+        self.topic = producer.topic
         self._producer = producer
         self._name = name
         self._identity = identity

@@ -9,6 +9,8 @@ from typing import Protocol
 from velox.base.errors import DocumentRejected
 from velox.base.records import Detection
 
+# The collection or the table.
+DETECTIONS = "shapes_found"
 HOUR_CHARACTERS = len("2026-01-31T23")
 
 Rejected = list[tuple[Detection, DocumentRejected]]

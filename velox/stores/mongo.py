@@ -15,8 +15,8 @@ from velox.base.errors import DocumentRejected, StoreUnavailable
 from velox.base.records import Detection
 from velox.base.sink_errors import Verdict, verdict_of
 from velox.stores import mongo_probe
-from velox.stores.interface import Rejected
-from velox.stores.mongo_client import COLLECTION, client, close, name_of
+from velox.stores.interface import DETECTIONS, Rejected
+from velox.stores.mongo_client import client, close, name_of
 from velox.stores.mongo_codes import MONGO
 from velox.stores.mongo_errors import (
     DUPLICATE_KEY,
@@ -56,7 +56,7 @@ class MongoStore:
         self._client = client(uri, socket_timeout_ms=SOCKET_TIMEOUT_MS)
         self.name = name_of(uri, database)
         self._collection = self._client[database].get_collection(
-            COLLECTION, write_concern=WriteConcern(w="majority", j=True)
+            DETECTIONS, write_concern=WriteConcern(w="majority", j=True)
         )
 
     def open(self) -> None:

@@ -11,8 +11,8 @@ from pymongo.errors import ConfigurationError, InvalidURI
 
 from velox.base.errors import SettingError
 from velox.base.waiting import call_within
+from velox.stores.interface import DETECTIONS
 
-COLLECTION = "shapes_found"
 SELECT_TIMEOUT_MS = 5_000
 CLOSE_TIMEOUT_S = 0.5
 
@@ -53,7 +53,7 @@ def close(opened: MongoClient[dict[str, Any]]) -> None:
 
 def name_of(uri: str, database: str) -> str:
     """The collection as logs and errors name it, without credentials."""
-    return f"mongodb:{_hosts(uri)}/{database}.{COLLECTION}"
+    return f"mongodb:{_hosts(uri)}/{database}.{DETECTIONS}"
 
 
 def _hosts(uri: str) -> str:

@@ -9,8 +9,8 @@ from pymongo.errors import PyMongoError
 
 from velox.base.errors import StoreUnavailable
 from velox.base.records import Detection
-from velox.stores.interface import HOUR_CHARACTERS, Totals, filled
-from velox.stores.mongo_client import COLLECTION, client, close, name_of
+from velox.stores.interface import DETECTIONS, HOUR_CHARACTERS, Totals, filled
+from velox.stores.mongo_client import client, close, name_of
 
 READ_TIMEOUT_MS = 300_000
 
@@ -32,7 +32,7 @@ class MongoReader:
     def __init__(self, *, uri: str, database: str) -> None:
         self._client = client(uri, socket_timeout_ms=READ_TIMEOUT_MS)
         self.name = name_of(uri, database)
-        self._collection = self._client[database][COLLECTION]
+        self._collection = self._client[database][DETECTIONS]
 
     def totals(self) -> Totals:
         """See Reader."""

@@ -10,11 +10,10 @@ from typing import Any
 from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.base.records import Detection
 from velox.base.sink_errors import Verdict
-from velox.stores.interface import HOUR_CHARACTERS, Rejected, Totals, filled
+from velox.stores.interface import DETECTIONS, HOUR_CHARACTERS, Rejected, Totals, filled
 from velox.stores.sqlite_errors import verdict
 
 BUSY_TIMEOUT_S = 5.0
-TABLE = "shapes_found"
 SQLITE_FILE = "detections.db"
 
 
@@ -168,7 +167,7 @@ class SQLiteReader:
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-CREATE TABLE IF NOT EXISTS {TABLE} (
+CREATE TABLE IF NOT EXISTS {DETECTIONS} (
     _id TEXT PRIMARY KEY,
     timestamp TEXT NOT NULL,
     predicted_label TEXT NOT NULL,
@@ -179,12 +178,12 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
     latency_ms REAL NOT NULL,
     model TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS latest_by_label ON {TABLE} (predicted_label, timestamp DESC);
+CREATE INDEX IF NOT EXISTS latest_by_label ON {DETECTIONS} (predicted_label, timestamp DESC);
 """
 COLUMNS = len(Detection.__dataclass_fields__)
 # Not INSERT OR REPLACE: that would delete another detection that is in the way of a unique index.
 _UPSERT = f"""
-INSERT INTO {TABLE} VALUES ({", ".join("?" * COLUMNS)})
+INSERT INTO {DETECTIONS} VALUES ({", ".join("?" * COLUMNS)})
 ON CONFLICT (_id) DO UPDATE SET
     timestamp = excluded.timestamp,
     predicted_label = excluded.predicted_label,
@@ -199,31 +198,31 @@ _HOUR = f"substr(timestamp, 1, {HOUR_CHARACTERS})"
 _TOTALS = f"""
 SELECT COUNT(*), MIN(timestamp), MAX(timestamp), COUNT(ground_truth),
        SUM(ground_truth = predicted_label), MIN(confidence)
-FROM {TABLE}
+FROM {DETECTIONS}
 """  # noqa: S608
 _BY_LABEL = f"""
-SELECT predicted_label, COUNT(*) AS found FROM {TABLE}
+SELECT predicted_label, COUNT(*) AS found FROM {DETECTIONS}
 GROUP BY predicted_label ORDER BY found DESC, predicted_label LIMIT ?
 """  # noqa: S608
 _BY_HOUR = f"""
-WITH hours AS (SELECT DISTINCT {_HOUR} AS hour FROM {TABLE} ORDER BY hour DESC LIMIT ?),
-     labels AS (SELECT predicted_label AS label FROM {TABLE}
+WITH hours AS (SELECT DISTINCT {_HOUR} AS hour FROM {DETECTIONS} ORDER BY hour DESC LIMIT ?),
+     labels AS (SELECT predicted_label AS label FROM {DETECTIONS}
                 GROUP BY label ORDER BY COUNT(*) DESC, label LIMIT ?)
-SELECT {_HOUR} AS hour, predicted_label, COUNT(*) FROM {TABLE}
+SELECT {_HOUR} AS hour, predicted_label, COUNT(*) FROM {DETECTIONS}
 WHERE hour >= (SELECT MIN(hour) FROM hours) AND predicted_label IN labels
 GROUP BY hour, predicted_label ORDER BY hour, predicted_label
 """  # noqa: S608
 _BY_CONFIDENCE = f"""
 SELECT MAX(0, MIN(?, CAST((confidence - ?) * ? AS INTEGER))) AS bin, COUNT(*)
-FROM {TABLE} GROUP BY bin
+FROM {DETECTIONS} GROUP BY bin
 """  # noqa: S608
 _CONFUSION = f"""
-SELECT ground_truth, predicted_label, COUNT(*) AS found FROM {TABLE}
+SELECT ground_truth, predicted_label, COUNT(*) AS found FROM {DETECTIONS}
 WHERE ground_truth IS NOT NULL
 GROUP BY ground_truth, predicted_label ORDER BY found DESC, ground_truth, predicted_label LIMIT ?
 """  # noqa: S608
 _MODELS = f"""
-SELECT model, COUNT(*), MIN(timestamp), MAX(timestamp) AS last FROM {TABLE}
+SELECT model, COUNT(*), MIN(timestamp), MAX(timestamp) AS last FROM {DETECTIONS}
 GROUP BY model ORDER BY last DESC LIMIT ?
 """  # noqa: S608
-_LATEST = f"SELECT * FROM {TABLE} ORDER BY timestamp DESC, _id DESC LIMIT ?"  # noqa: S608
+_LATEST = f"SELECT * FROM {DETECTIONS} ORDER BY timestamp DESC, _id DESC LIMIT ?"  # noqa: S608

@@ -13,7 +13,7 @@ from velox.base.errors import (
 )
 from velox.base.records import Detection
 from velox.base.waiting import Stopped
-from velox.consumer.startup import Waiting
+from velox.consumer.startup import Waiting, say_what_the_breaker_cannot_judge
 from velox.monitoring.health import Health
 from velox.stores.interface import Rejected
 from velox.stores.sqlite import SQLiteStore
@@ -124,3 +124,13 @@ def test_a_broken_model_is_named_and_waited_for(tmp_path: Path) -> None:
     with pytest.raises((StartupTimeout, CheckpointError), match=r"model\.pth"):
         waiting(health, limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
     assert "model.pth" in str(health.starting)
+
+
+@pytest.mark.parametrize(
+    ("share", "side", "said"), [(0.5, 511, True), (0.5, 512, False), (1.0, 511, False)]
+)
+def test_it_is_said_where_the_breaker_cannot_judge(
+    caplog: pytest.LogCaptureFixture, share: float, side: int, said: bool
+) -> None:
+    say_what_the_breaker_cannot_judge(share, side * side)
+    assert ("too small for the breaker's own test image of 512 x 512" in caplog.text) == said

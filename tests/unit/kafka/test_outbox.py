@@ -21,6 +21,7 @@ class FakeProducer:
     """Asks a function what becomes of each message; told whether it is alone."""
 
     def __init__(self, broker: Broker) -> None:
+        self.topic = "t"
         self.broker = broker
         self.calls: list[tuple[list[str], bool]] = []
         self.closed = False

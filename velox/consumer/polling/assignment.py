@@ -34,7 +34,7 @@ class Assignment:
         topic_watch: says which topic it is; looks again whenever some are taken.
         ask: asks another client for the group's commits of some partitions.
         cluster: the identity of the topic's cluster, empty while it is not known.
-        metrics: counts what is taken and given up.
+        metrics: counts what is taken and given up, and pauses.
         clock: monotonic seconds.
 
     Attributes:
@@ -75,11 +75,6 @@ class Assignment:
     def close(self) -> None:
         """Ask for no more commits."""
         self._lookup.close()
-
-    @property
-    def paused(self) -> bool:
-        """Whether nothing is fetched."""
-        return self._paused
 
     @property
     def present(self) -> set[int]:
@@ -134,7 +129,20 @@ class Assignment:
         self._new.clear()
         self._consumer.resume(self.numbers)
 
-    def settle(self) -> None:
+    def press_back(self, patience: float) -> None:
+        """Pause where the ledger has no room for so many seconds, until it is half empty."""
+        ledger = self._ledger
+        if self._paused and ledger.half_empty():
+            self.resume()
+            log.info("polling resumed in_flight=%d", ledger.images)
+        elif not self._paused and not ledger.wait_for_room(patience):
+            self.pause()
+            self._metrics.pauses.inc()
+            log.info("polling paused in_flight=%d bytes=%d", ledger.images, ledger.bytes)
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
         """Let new partitions follow the others, whatever they were when they were last held."""
         if not self._new:
             return

@@ -185,7 +185,7 @@ class Poller:
 
     def _turn(self, deliver: Deliver) -> None:
         self._turned = self._clock()
-        self._press_back()
+        self._assignment.press_back(PATIENCE_S)
         self._assignment.learn()
         self._assignment.begin_foreign_anew()
         if self._assignment.overdue():
@@ -201,20 +201,6 @@ class Poller:
         self._metrics.in_flight_bytes.set(self._ledger.bytes)
         if (error := self._errors.final()) is not None:
             raise PollerFailed(f"Kafka client failed: {explained(error)}")
-
-    def _press_back(self) -> None:
-        """Fetch no more than there is room for."""
-        if self._assignment.paused and self._ledger.half_empty():
-            self._assignment.resume()
-            log.info("polling resumed in_flight=%d", self._ledger.images)
-        elif not self._assignment.paused and not self._ledger.wait_for_room(PATIENCE_S):
-            self._assignment.pause()
-            self._metrics.pauses.inc()
-            log.info(
-                "polling paused in_flight=%d bytes=%d", self._ledger.images, self._ledger.bytes
-            )
-        else:
-            self._assignment.settle()
 
     def _poll(self) -> list[Message]:
         """The next records, at most as many as there is room for."""
@@ -233,10 +219,7 @@ class Poller:
 
     def _on_revoke(self, numbers: set[int]) -> None:
         if not self._ledger.wait_until_done(numbers, self._drain_timeout):
-            log.warning(
-                "revoked with unfinished records partitions=%s",
-                sorted(numbers),
-            )
+            log.warning("revoked with unfinished records partitions=%s", sorted(numbers))
         self._commits.commit(numbers)
         self._assignment.give_up(numbers, "revoked")
 
@@ -248,10 +231,7 @@ class Poller:
             self._turned = self._clock()
             self._ledger.wait_until_done(self._assignment.numbers, POLL_TIMEOUT_S)
             if (message := self._consumer.poll(0)) is not None and message.error() is None:
-                log.debug(
-                    "not taken while stopping offset=%d",
-                    message.offset(),
-                )
+                log.debug("not taken while stopping offset=%d", message.offset())
         if self._ledger.images:
             log.warning("stopped with unfinished records in_flight=%d", self._ledger.images)
         # Leaving the group revokes the partitions, which is not to wait a second time.

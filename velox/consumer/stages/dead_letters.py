@@ -7,9 +7,8 @@ nothing but place and reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from velox.base.errors import MessageRefused
 from velox.base.records import DEAD_LETTERS, LONGEST_TEXT, DeadLetter, Headers
 from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.messages import Outgoing
@@ -28,8 +27,8 @@ CLIPPED_HEADER = "velox.headers.clipped.bytes"
 OMITTED_KEY_HEADER = "velox.key.omitted.bytes"
 
 
-class DeadLetters:
-    """Sends dead letters and waits until the broker has acknowledged them.
+class DeadLetters(Outbox[DeadLetter]):
+    """Sends dead letters, with less in them where that is needed.
 
     Args:
         topic: the topic of the records; its dead letters go to `<topic>-dlt`.
@@ -41,35 +40,13 @@ class DeadLetters:
     """
 
     def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
-        self.topic = topic + SUFFIX
-        self._outbox: Outbox[DeadLetter] = Outbox(
-            AcknowledgedProducer(
-                topic=self.topic, bootstrap=bootstrap, extra=extra, role="dead-letters"
-            ),
-            name=f"dead-letter topic {self.topic} (of KAFKA_TOPIC)",
+        to = topic + SUFFIX
+        super().__init__(
+            AcknowledgedProducer(topic=to, bootstrap=bootstrap, extra=extra, role="dead-letters"),
+            name=f"dead-letter topic {to} (of KAFKA_TOPIC)",
             identity=lambda letter: f"{letter.record.id}:{letter.stage}",
             forms=(_whole, _without_value, _place_and_reason),
         )
-
-    def send(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """Send all and wait for their acknowledgement, with less in them where that is needed.
-
-        Returns:
-            Those that have to be sent again.
-
-        Raises:
-            BrokerUnavailable: when that is all, with the reason.
-            SendFailed: when nothing can be sent there, with the reason and what to do.
-        """
-        return self._outbox.send(letters)
-
-    def refused(self) -> list[tuple[DeadLetter, MessageRefused]]:
-        """Those of which the topic refused even place and reason since the last call."""
-        return self._outbox.refused()
-
-    def close(self) -> None:
-        """Drop what was not acknowledged; its records are not committed and come again."""
-        self._outbox.close()
 
 
 def _whole(letter: DeadLetter) -> Outgoing:

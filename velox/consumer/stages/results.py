@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from velox.base.errors import MessageRefused
 from velox.base.records import Prediction, Record, usable_timestamp, utc_text
 from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.messages import Outgoing
@@ -52,8 +51,8 @@ class Result:
         }
 
 
-class Results:
-    """Sends results, keyed like their images, and waits until the broker has acknowledged them.
+class Results(Outbox[Result]):
+    """Sends results, keyed like their images.
 
     Args:
         topic: where they go.
@@ -65,33 +64,12 @@ class Results:
     """
 
     def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
-        self.topic = topic
-        self._outbox: Outbox[Result] = Outbox(
+        super().__init__(
             AcknowledgedProducer(topic=topic, bootstrap=bootstrap, extra=extra, role="results"),
             name=f"results topic {topic} (KAFKA_RESULTS_TOPIC)",
             identity=lambda result: result.record.id,
             forms=(_message,),
         )
-
-    def send(self, results: Sequence[Result]) -> list[Result]:
-        """Send all and wait for their acknowledgement.
-
-        Returns:
-            Those that have to be sent again.
-
-        Raises:
-            BrokerUnavailable: when that is all, with the reason.
-            SendFailed: when nothing can be sent there, with the reason and what to do.
-        """
-        return self._outbox.send(results)
-
-    def refused(self) -> list[tuple[Result, MessageRefused]]:
-        """Those that the topic refused for good since the last call, with the reasons."""
-        return self._outbox.refused()
-
-    def close(self) -> None:
-        """Drop what was not acknowledged; its records are not committed and come again."""
-        self._outbox.close()
 
 
 def _message(result: Result) -> Outgoing:

@@ -18,6 +18,7 @@ class FakeProducer:
     """Answers by the message's value: away, too large, or acknowledged."""
 
     def __init__(self, **settings: Any) -> None:
+        self.topic = settings["topic"]
         self.settings = settings
         self.sent: list[Outgoing] = []
         self.closed = False
@@ -51,7 +52,7 @@ def letter(offset: int, value: bytes | None = b"bytes", *, text: str = "cut shor
 
 
 def client(topic: DeadLetters) -> Any:
-    return topic._outbox._producer
+    return topic._producer
 
 
 def sent(topic: DeadLetters) -> list[Outgoing]:

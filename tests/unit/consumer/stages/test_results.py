@@ -21,6 +21,7 @@ def result(offset: int, *, timestamp_ms: int = 1_700_000_000_123, match: bool = 
 
 class FakeProducer:
     def __init__(self, **settings: Any) -> None:
+        self.topic = settings["topic"]
         self.settings = settings
         self.sent: list[Outgoing] = []
         self.answers: list[KafkaError | None] = []
@@ -37,7 +38,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Results:
 
 
 def client(topic: Results) -> Any:
-    return topic._outbox._producer
+    return topic._producer
 
 
 def test_a_result_is_json_of_schema_1_keyed_like_its_image(topic: Results) -> None:
