@@ -39,8 +39,8 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         "PRECISION",
         "auto",
         choice("auto", "fp32", "bf16", "int8"),
-        "Number format that the model computes in; auto uses the fastest that decides as fp32 "
-        "does, on CUDA half precision",
+        "Number format that the model computes in; auto uses the fastest that makes the same "
+        "decisions as fp32, on CUDA half precision",
     )
     kafka_results_topic: str = setting(
         "KAFKA_RESULTS_TOPIC",

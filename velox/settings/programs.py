@@ -46,7 +46,7 @@ class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
         "PRODUCER_INTERVAL",
         "0.1",
         number(0, 86_400),
-        "Seconds between two images of a source, cameras and streams excepted; 0 for no pause",
+        "Seconds between two images of a source, except cameras and streams; 0 for no pause",
     )
     producer_images: int = setting(
         "PRODUCER_IMAGES", "0", integer(0, 2**53), "Images to send before ending; 0 for no end"
@@ -148,7 +148,7 @@ class TrainSettings(ShapeSettings, ModelSettings):
         "RESUME",
         "1",
         SWITCH,
-        "1 saves the state after each pass beside MODEL_PATH, and goes on from it",
+        "1 saves the training's state beside MODEL_PATH after each pass, and resumes from it",
     )
     train_batch_size: int = setting(
         "TRAIN_BATCH_SIZE",

@@ -50,7 +50,7 @@ SERVERS = text(r"[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*", "host:port, separate
 TOPIC = text(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,245}", "1 to 245 of a-z A-Z 0-9 . _ -")
 KAFKA_CONFIG = Parser(
     _kafka_config,
-    r"name=value pairs of librdkafka, separated by commas (a comma in a value: \,), but for those "
+    r"name=value pairs of librdkafka, separated by commas (a comma in a value: \,), except those "
     "on which the guarantees rest",
 )
 DEVICE = text(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:N")
@@ -180,7 +180,7 @@ class SourceSettings(Settings):
         "SOURCE",
         "synthetic",
         SOURCES,
-        "Where images come from: folders, tar archives, videos, cameras, streams",
+        "Where images come from: folders, archives, videos, cameras, streams",
         secret=True,
     )
     source_loop: bool = setting(
