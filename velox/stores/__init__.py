@@ -15,4 +15,5 @@ mongo_probe.py     Whether a MongoDB collection would take a document
 mongo_reader.py    Reading the detections in MongoDB, summed up by the server
 sqlite.py          Detections in one SQLite file, the embedded default: written
 sqlite_errors.py   What each error of SQLite means
+sqlite_read_only.py  Opening a SQLite file where nothing can be written
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from velox.base.records import Detection
 from velox.base.sink_errors import Verdict
 from velox.stores.interface import DETECTIONS, HOUR_CHARACTERS, Rejected, Totals, filled
 from velox.stores.sqlite_errors import verdict
+from velox.stores.sqlite_read_only import opened
 
 BUSY_TIMEOUT_S = 5.0
 SQLITE_FILE = "detections.db"
@@ -107,14 +109,13 @@ class SQLiteReader:
 
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:{path}"
-        if not path.is_file():
-            raise StoreUnavailable(f"{self.name}: no such file")
+        self._opened = ExitStack()
         try:
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S
-            )
-            self._connection.execute("BEGIN")
-        except sqlite3.Error as error:
+            if not path.is_file():
+                raise StoreUnavailable(f"{self.name}: no such file")
+            self._connection = opened(path, BUSY_TIMEOUT_S, self._opened)
+        except (sqlite3.Error, OSError) as error:
+            self._opened.close()
             raise StoreUnavailable(f"{self.name}: {error}") from error
 
     def totals(self) -> Totals:
@@ -155,7 +156,7 @@ class SQLiteReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._opened.close()
 
     def _rows(self, query: str, *values: float) -> list[Any]:
         try:
