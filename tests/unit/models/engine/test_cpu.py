@@ -106,7 +106,7 @@ def test_a_form_that_is_less_right_is_refused(
     with caplog.at_level(logging.INFO):
         backend = CpuBackend(checkpoint, precision)
     assert backend.precision != "int8"
-    assert "precision=int8 is not used: accuracy on 200 samples is" in caplog.text
+    assert "precision=int8 is not used: its accuracy on 200 samples is" in caplog.text
     backend.close()
 
 
@@ -136,7 +136,7 @@ def test_a_form_that_decides_otherwise_at_the_threshold_is_refused(
     with caplog.at_level(logging.INFO):
         backend = CpuBackend(checkpoint, precision, threshold)
     assert backend.precision != "int8"
-    assert f"matches at {threshold:g} on 200 samples" in caplog.text
+    assert f"(threshold {threshold:g}, 200 samples)" in caplog.text
     backend.close()
 
 
@@ -160,7 +160,7 @@ def test_without_samples_there_is_only_float32(
         backend = CpuBackend(replace(checkpoint, samples=Samples((), ())), precision)
     assert backend.precision == "fp32"
     assert "the checkpoint has no samples to check it with" in caplog.text
-    levels = {record.levelno for record in caplog.records if "refused" in record.message}
+    levels = {record.levelno for record in caplog.records if "not used" in record.message}
     assert levels == {logging.INFO if precision == "auto" else logging.WARNING}
     backend.close()
 
