@@ -115,7 +115,8 @@ def test_ctrl_c_while_the_broker_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_end_while_it_trains(number: signal.Signals, tmp_path: Path) -> None:
-    demo = Demo(tmp_path)
+    # Few images make epochs short, and many epochs a training that is far from its end.
+    demo = Demo(tmp_path, SAMPLES_PER_CLASS=10, EPOCHS=10_000, PATIENCE=0)
     demo.wait_for_process("train.py")
     demo.child.wait_for_line("epoch", START_LIMIT_S)
     assert "stopped" in demo.end_with(number)

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -74,6 +75,7 @@ PACKAGES = {
 WITHOUT_TORCH = {"velox/models/engine/interface.py"}
 
 
+@cache
 def imported(module: str) -> set[str]:
     """Dotted names that a module imports; those for the type checker alone do not count."""
     return set(_imported(ast.parse((ROOT / module).read_text())))
