@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -9,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velox.base.errors import UndecodableImage
-from velox.images.header import Header
-from velox.images.preprocessing import OF_IMAGE, Preprocessing
+from velox.images.header import Header, Reading
+from velox.images.preprocessing import OF_IMAGE, Color, Preprocessing
 
 Numbers = NDArray[Any]
 Pixels = NDArray[np.uint8]
 
 # So many pixels are worked on at a time: what is in between stays small and near.
 _STRIP_PIXELS = 32_768
+_WHITE, _BLACK = 255, (0, 0, 0)
 # Radiance says what 1 is, and that there is more (G. Ward, "Real Pixels"); what is brighter is
 # white. Other formats say nothing of what their numbers mean.
 _BRIGHTER_THAN_WHITE = ".hdr"
@@ -47,34 +50,55 @@ def colors(image: Numbers, header: Header, preprocessing: Preprocessing) -> Pixe
     if image.shape[2] in (2, 4) and preprocessing.background is None:
         image = image[..., :-1]
     black, white = _range(image, header, preprocessing)
-    if _is_plain(image) and (black, white) == (0, 255) and not (reading.inverted or reading.rgb):
-        opaque = image[..., : 1 if image.shape[2] <= 2 else 3]
-        if opaque.shape[2] == 1:
-            return np.asarray(cv2.cvtColor(opaque, cv2.COLOR_GRAY2BGR), np.uint8)
-        return np.ascontiguousarray(opaque)
-    if reading.inverted:
-        black, white = white, black
+    common = image.dtype == np.uint8 and white == _WHITE and not (reading.inverted or reading.rgb)
+    if common and _is_opaque(image):
+        return _three(image)
+    make: Callable[[Any, Color | None], Pixels]
+    make = partial(_whatever, reading=reading, black=black, white=white)
+    if common and image.shape[2] == 4:
+        make = _common
     height, width = image.shape[:2]
     made = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
-        strip = image[top : top + rows]
-        values = _scaled(strip[..., : 1 if strip.shape[2] <= 2 else 3], black, white)
-        if reading.rgb:
-            values = values[..., ::-1]
-        if strip.shape[2] in (2, 4) and preprocessing.background is not None:
-            share = strip[..., -1:] * np.float32(1 / _peak(image.dtype, reading.white))
-            background = np.array(preprocessing.background[::-1], np.float32)
-            values = background + share * (values - background)
-        np.clip(np.rint(values), 0, 255, out=made[top : top + rows], casting="unsafe")
+        made[top : top + rows] = make(image[top : top + rows], preprocessing.background)
     return made
 
 
-def _is_plain(image: Numbers) -> bool:
-    """Whether it has 8 bits and nothing of it is transparent."""
-    if image.dtype != np.uint8:
-        return False
-    return image.shape[2] in (1, 3) or int(image[..., -1].min()) == 255
+def _is_opaque(image: Pixels) -> bool:
+    return image.shape[2] in (1, 3) or int(image[..., -1].min()) == _WHITE
+
+
+def _three(image: Pixels) -> Pixels:
+    """The colours of what has 8 bits."""
+    if image.shape[2] <= 2:
+        return np.asarray(cv2.cvtColor(image[..., :1], cv2.COLOR_GRAY2BGR), np.uint8)
+    return np.ascontiguousarray(image[..., :3])
+
+
+def _common(strip: Pixels, background: Color | None) -> Pixels:
+    """Four channels of 8 bits; to one of 255 as `_whatever` has it, and several times as fast."""
+    alpha = cv2.cvtColor(cv2.extractChannel(strip, 3), cv2.COLOR_GRAY2BGR)
+    clear = np.arange(_WHITE, -1, -1)[:, np.newaxis] * np.array((background or _BLACK)[::-1])
+    behind = cv2.LUT(alpha, np.rint(clear / _WHITE).astype(np.uint8)[np.newaxis])
+    seen = cv2.multiply(cv2.cvtColor(strip, cv2.COLOR_BGRA2BGR), alpha, scale=1 / _WHITE)
+    return np.asarray(cv2.add(seen, behind), np.uint8)
+
+
+def _whatever(
+    strip: Numbers, background: Color | None, *, reading: Reading, black: float, white: float
+) -> Pixels:
+    """Any numbers of one to four channels."""
+    if reading.inverted:
+        black, white = white, black
+    values = _scaled(strip[..., : 1 if strip.shape[2] <= 2 else 3], black, white)
+    if reading.rgb:
+        values = values[..., ::-1]
+    if strip.shape[2] in (2, 4) and background is not None:
+        share = strip[..., -1:] * np.float32(1 / _peak(strip.dtype, reading.white))
+        behind = np.array(background[::-1], np.float32)
+        values = behind + share * (values - behind)
+    return np.asarray(np.clip(np.rint(values), 0, _WHITE), np.uint8)
 
 
 def _with_alpha(grey: Numbers, transparent: int) -> Numbers:

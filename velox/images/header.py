@@ -82,7 +82,7 @@ def read(data: bytes) -> Header | None:
         if magic.match(data):
             try:
                 header = reader(data)
-            except (struct.error, IndexError, KeyError, ValueError):
+            except (struct.error, ArithmeticError, LookupError, ValueError):
                 return None
             return header if header and header.width > 0 and header.height > 0 else None
     return None

@@ -10,10 +10,12 @@ from velox.images import header as image_header
 from velox.images.fitting import reduced
 from velox.images.memory import needed
 from velox.images.pixels import check_size, gate, quieten
-from velox.images.preprocessing import PAD, Preprocessing
+from velox.images.preprocessing import OF_IMAGE, PAD, Preprocessing
+from velox.images.reading import check_kind, is_unchanged, read_colors
 
 QUALITY = 80
-_WHOLE = Preprocessing(fit=PAD)
+# As people see images elsewhere: whole, and on white.
+_WHOLE = Preprocessing(fit=PAD, background=(255, 255, 255), value_range=OF_IMAGE)
 
 
 def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> bytes:
@@ -34,19 +36,20 @@ def thumbnail(data: bytes, *, longest: int, max_pixels: int, max_whole: int) -> 
     header = image_header.read(data)
     if header is None or not header.complete:
         raise UndecodableImage("not an image, or cut short")
-    flag = reduced(header, longest, _WHOLE)
-    need = needed(header, data)
-    check_size(header, need, max_whole if flag == cv2.IMREAD_COLOR else max_pixels)
+    check_kind(header, data, _WHOLE)
+    whole = reduced(header, longest, _WHOLE) == cv2.IMREAD_COLOR
+    need = needed(header, data, unchanged=is_unchanged(header, _WHOLE))
+    check_size(header, need, max_whole if whole else max_pixels)
     taken = gate.enter(need)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+        image = read_colors(data, header, longest, _WHOLE)
         if image is None:
             raise UndecodableImage(f"the {header.extension} image cannot be decoded")
         height, width = image.shape[:2]
         scale = longest / max(height, width)
         if scale < 1:
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         _, small = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
     except cv2.error as error:
         raise UndecodableImage(f"the {header.extension} image cannot be decoded") from error

@@ -66,7 +66,7 @@ def first_directory(data: bytes) -> Directory:
     (following,) = struct.unpack_from(order + layout.offset, data, end)
     values: dict[int, int] = {}
     for tag, value in _values(data, at, end, layout):
-        if tag in values and tag in _SIZES:
+        if tag in values:
             raise ValueError
         values[tag] = value
     return Directory(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.unit.images.odd_files import odd_files
 from velox.images import header
 
 FORMATS = {
@@ -92,6 +93,27 @@ def test_no_bytes_make_it_raise(written: str) -> None:
         for _ in range(rng.randint(1, 8)):
             mutated[rng.randrange(min(len(data), 200))] = rng.randrange(256)
         header.read(bytes(mutated))
+
+
+def test_a_tiff_of_64_bit_offsets_is_read_as_any_other() -> None:
+    found = {facts(odd_files()[name]) for name in ("BigTIFF", "TIFF of RGB")}
+    assert found == {(".tiff", 64, 40, True)}
+
+
+@pytest.mark.parametrize("at", range(0, 250, 2))
+@pytest.mark.parametrize("what", [b"\xff" * 8, bytes(8)], ids=["full", "empty"])
+def test_no_number_is_too_large_or_too_small(at: int, what: bytes) -> None:
+    """Each of these once made a number that Python has no room for, or divided by one of zero."""
+    for name in ("BigTIFF", "TIFF of RGB", "PNG with a clear grey", "JPEG2000 of RGB"):
+        data = odd_files()[name]
+        header.read(data[:at] + what + data[at + 8 :])
+
+
+def test_a_brand_of_other_images_is_not_an_avif() -> None:
+    data = encoded(".avif")
+    assert facts(data.replace(b"ftypavif", b"ftypmif1", 1)) == (".avif", 100, 60, True)
+    assert header.read(data.replace(b"avif", b"heic")) is None
+    assert header.read(b"\0\0\0\x18ftypisom" + bytes(200)) is None
 
 
 def test_extension_of_what_is_unknown() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.unit.images.odd_files import odd_files
 from velox.images import header as image_header
 
 SIDE = 600
@@ -229,6 +230,14 @@ def test_whatever_is_damaged_header_and_decoder_agree(extension: str) -> None:
     chance = random.Random(extension)
     small = encoded(extension, side=40)
     for data in mutants(small, chance):
+        header, size = image_header.read(data), decoded_size(data)
+        if header is not None and size is not None:
+            assert size[0] * size[1] <= header.width * header.height, data.hex()
+
+
+@pytest.mark.parametrize("name", ["BigTIFF", "PAM of RGB", "PPM of white 4095"])
+def test_they_agree_on_what_opencv_does_not_write(name: str) -> None:
+    for data in mutants(odd_files()[name], random.Random(name)):
         header, size = image_header.read(data), decoded_size(data)
         if header is not None and size is not None:
             assert size[0] * size[1] <= header.width * header.height, data.hex()

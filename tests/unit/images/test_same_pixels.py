@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import threading
 from itertools import product
 from pathlib import Path
@@ -59,6 +61,19 @@ def test_training_and_serving_see_the_same(paths: list[Path], preprocessing: Pre
     assert {each.record.offset: str(each.error) for each in dead} == refused
     assert np.array_equal(trained.take(rows), served)
     assert len(rows) > len(refused) > 0
+
+
+@pytest.mark.parametrize("preprocessing", [CHOICES[0], CHOICES[-1], Preprocessing()], ids=str)
+def test_whatever_is_damaged_is_an_image_or_none(preprocessing: Preprocessing) -> None:
+    """Any other error would end the process instead of making a dead letter."""
+    chance = random.Random(0)
+    for data in odd_files().values():
+        for _ in range(10):
+            mutant = bytearray(data)
+            at = chance.randrange(min(len(mutant), 200))
+            mutant[at : at + chance.randrange(9)] = chance.randbytes(chance.randrange(9))
+            with contextlib.suppress(BadImage):
+                decode(bytes(mutant), size=SIZE, max_pixels=MAX_PIXELS, preprocessing=preprocessing)
 
 
 def test_every_choice_makes_a_difference(paths: list[Path]) -> None:

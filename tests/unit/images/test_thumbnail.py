@@ -49,3 +49,13 @@ def test_a_jpeg_that_is_decoded_at_a_smaller_scale_may_be_larger() -> None:
 def test_what_is_no_image_is_named_so(data: bytes) -> None:
     with pytest.raises(UndecodableImage):
         thumbnail(data, longest=100, max_pixels=10**6, max_whole=10**6)
+
+
+def test_what_is_transparent_is_shown_on_white() -> None:
+    image = np.zeros((40, 60, 4), np.uint8)
+    done, data = cv2.imencode(".png", image)
+    assert done
+    made = thumbnail(bytes(data), longest=50, max_pixels=10**6, max_whole=10**6)
+    shown = cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.min() == 255

@@ -3,8 +3,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from velox.base.errors import SettingError
+from velox.images.preprocessing import Preprocessing
 from velox.models.samples import Samples
-from velox.training.assembly import SAMPLES, samples_of
+from velox.settings.programs import TrainSettings
+from velox.training.assembly import SAMPLES, preprocessing_of, samples_of
 from velox.training.data.dataset import Dataset, Held, Splits
 from velox.training.evaluation import Inputs, accuracy
 
@@ -17,6 +20,29 @@ def data_set(count: int) -> Dataset:
     pixels = np.empty((count, 8, 8, 3), np.uint8)
     pixels[:] = (40 + 160 * targets)[:, None, None, None]
     return Dataset(Held(pixels), np.arange(count), targets, LABELS)
+
+
+def settings(**given: str) -> TrainSettings:
+    return TrainSettings.load(given)
+
+
+def test_new_models_see_what_is_transparent_over_white_and_the_rest_as_ever() -> None:
+    white = (255, 255, 255)
+    assert preprocessing_of(settings()) == Preprocessing(background=white, pad_color=white)
+
+
+def test_the_settings_choose_how_an_image_becomes_the_input() -> None:
+    given = {"FIT": "pad", "BACKGROUND": "1, 2,3", "VALUE_RANGE": "image", "MULTI_PAGE": "refuse"}
+    assert preprocessing_of(settings(**given)) == Preprocessing(
+        fit="pad",
+        background=(1, 2, 3),
+        pad_color=(1, 2, 3),
+        value_range="image",
+        multi_page="refuse",
+    )
+    for bad in ("1,2", "1,2,256", "white", "", "1,2,3,4", "1.5,2,3"):
+        with pytest.raises(SettingError, match=r"BACKGROUND=.*red,green,blue"):
+            settings(BACKGROUND=bad)
 
 
 def test_samples_keep_their_labels() -> None:
