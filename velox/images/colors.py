@@ -111,6 +111,10 @@ def _peak(kind: np.dtype[Any], white: int) -> int:
     return white or (1 if kind.kind == "f" else int(np.iinfo(kind).max))
 
 
+def _ends(kind: np.dtype[Any]) -> tuple[int, int]:
+    return int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+
+
 def _scaled(values: Numbers, black: float, white: float) -> NDArray[np.floating[Any]]:
     scale = 255 / (white - black)
     if values.dtype.itemsize <= _EXACT_IN_32_BITS:
@@ -140,10 +144,15 @@ def _range(image: Numbers, header: Header, preprocessing: Preprocessing) -> tupl
 
 
 def _own_range(image: Numbers, header: Header) -> tuple[float, float]:
+    """Of what can be seen; without a copy of it, which would be as large as the image."""
+    seen: Numbers = np.ones((1, 1, 1), np.bool_)
     if image.shape[2] in (2, 4):
-        seen = image[image[..., -1] > 0][..., :-1]
-        image = seen if seen.size else image[..., :-1]
-    least, greatest = float(image.min()), float(image.max())
+        image, seen = image[..., :-1], image[..., -1:] > 0
+        if not seen.any():
+            return 0, 1
+    lowest, highest = (-np.inf, np.inf) if image.dtype.kind == "f" else _ends(image.dtype)
+    least = float(image.min(where=seen, initial=highest))
+    greatest = float(image.max(where=seen, initial=lowest))
     if not (np.isfinite(least) and np.isfinite(greatest)):
         raise UndecodableImage(f"the {header.extension} image has values that are no numbers")
     return least, greatest if greatest > least else least + 1

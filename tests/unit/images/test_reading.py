@@ -219,6 +219,13 @@ def test_the_own_range_is_of_what_can_be_seen() -> None:
     assert found[4:].max() == 255
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_of_what_is_wholly_clear_the_background_is_seen(kind: type) -> None:
+    data = opencv(".tiff", np.zeros((9, 9, 4), kind))
+    found = made(data, Preprocessing(value_range="image", background=GREEN))
+    assert (found == GREEN).all()
+
+
 def test_an_image_of_one_value_has_no_range_of_its_own_and_is_black() -> None:
     assert (made(opencv(".png", np.full((9, 9), 40_000, np.uint16)), OWN_RANGE) == 0).all()
 
