@@ -2,6 +2,7 @@
 
 assembly.py          What the settings of `train.py` ask for: the data, the network, the recipe
 calibration.py       Confidences that mean what they say: the temperature of a softmax
+crossed.py           Cross-validation of the last layer: what few images can teach
 data/                The images that are trained on
 evaluation.py        What a network makes of images that it does not learn from
 fit.py               The epochs of a training: each judged by the validation images

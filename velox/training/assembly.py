@@ -20,6 +20,7 @@ from velox.models import checkpoint
 from velox.models.checkpoint import Checkpoint
 from velox.models.samples import Samples
 from velox.settings.programs import TrainSettings
+from velox.training.crossed import Crossed
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.data.folder import FolderImages, read_folder
 from velox.training.data.shapes import Shapes
@@ -29,7 +30,7 @@ from velox.training.judgement import Judgement
 from velox.training.judgement_report import as_png, as_text, figures
 from velox.training.look import Look, look
 from velox.training.model_files import CONFUSION, LOOK_PAGE, PAGE, TEXT_REPORT, refused
-from velox.training.page import doubts_of, look_page, report_page
+from velox.training.page import doubts_of, look_page, remarks_of, report_page
 from velox.training.recipe import (
     MANY,
     Recipe,
@@ -79,12 +80,15 @@ def read_data(
     return splits, look(splits, cast(FolderImages, data.images), skipped)
 
 
-def write_look(settings: TrainSettings, found: Look) -> None:
+def write_look(settings: TrainSettings, found: Look, crossed: Crossed | None) -> None:
     """Log what there is to say of own images, and write the page with pictures of it."""
-    for remark in found.remarks():
+    doubts = None
+    if crossed is not None:
+        doubts = doubts_of(crossed.doubtful, crossed.data, found)
+    for remark in (*found.remarks(), *remarks_of(doubts)):
         log.warning("images: %s", remark)
     path = settings.model_path.with_suffix(LOOK_PAGE)
-    write_whole(path, look_page(found, found.splits.training.images, None).encode())
+    write_whole(path, look_page(found, found.splits.training.images, doubts).encode())
     log.info("looked over images=%d page=%s", sum(map(len, found.splits)), path)
 
 
@@ -182,6 +186,7 @@ def save(
     network: nn.Module,
     splits: Splits,
     found: Judgement,
+    across: Judgement | None,
     facts: Mapping[str, str],
     seen: Look | None,
     inputs: Inputs,
@@ -215,12 +220,13 @@ def save(
         head["refused"] = against
     report = model_path.with_suffix(TEXT_REPORT)
     confusion = as_png(found)
-    write_whole(report, as_text(found, facts=head, look=seen).encode())
+    write_whole(report, as_text(found, across, facts=head, look=seen).encode())
     write_whole(model_path.with_suffix(CONFUSION), confusion)
     page = report_page(
         found,
+        across,
         facts=head | figures(found),
-        mistakes=doubts_of(found, splits.test, seen),
+        mistakes=doubts_of(found.wrong, splits.test, seen),
         images=splits.test.images,
         confusion=confusion,
     )

@@ -17,31 +17,22 @@ _MOST_NUMBERED = 40
 _FONT, _SCALE, _BLACK, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), (255, 255, 255)
 
 
-def as_text(found: Judgement, *, facts: Mapping[str, str], look: Look | None) -> str:
+def as_text(
+    found: Judgement, across: Judgement | None, *, facts: Mapping[str, str], look: Look | None
+) -> str:
     """The report.
 
     Args:
         found: the figures.
+        across: those of a cross-validation, where test images are few.
         facts: what else belongs at its head, in order.
         look: what was found in the images, where they are the user's own.
     """
     head = {**facts, **figures(found)}
     lines = [f"{name:<20} {value}" for name, value in head.items()]
-    wide = max(len("label"), *map(len, found.labels))
-    head_of_table = f"{'label':<{wide}} {'images':>8} {'precision':>10} {'recall':>10}"
-    lines += ["", f"{'':>4} {head_of_table}   95 % of recall"]
-    rows = zip(
-        found.labels,
-        found.confusion.sum(axis=1),
-        found.precision,
-        found.recall,
-        found.recall_intervals,
-        strict=True,
-    )
-    lines += [
-        f"{index:>4} {label:<{wide}} {images:>8} {precision:>10.4f} {recall:>10.4f}   {interval}"
-        for index, (label, images, precision, recall, interval) in enumerate(rows)
-    ]
+    lines += ["", *_by_label(found)]
+    if across:
+        lines += ["", f"Cross-validation: {crossing(across)}", *_by_label(across)]
     cell = max(len(str(found.confusion.max())), len(str(len(found.labels)))) + 1
     lines += ["", "Confusion matrix: true label in rows, predicted label in columns"]
     lines += ["     " + "".join(f"{index:>{cell}}" for index in range(len(found.labels)))]
@@ -76,6 +67,35 @@ def _without(found: Judgement) -> str:
     label, share = found.commonest
     better = "the model is surely better" if found.better else "the model may be no better"
     return f"{share:.4f}, by always answering {label!r}; {better}"
+
+
+def crossing(across: Judgement) -> str:
+    """What a cross-validation found, in words."""
+    return (
+        "a last layer on the features of the weights that training starts from gets "
+        f"{across.accuracy:.4f} of {across.images} images right, {across.interval} of others "
+        "(95 %); "
+        f"each was judged by a layer that had not learned from it. {_without(across)}"
+    )
+
+
+def _by_label(found: Judgement) -> list[str]:
+    wide = max(len("label"), *map(len, found.labels))
+    head_of_table = f"{'label':<{wide}} {'images':>8} {'precision':>10} {'recall':>10}"
+    lines = [f"{'':>4} {head_of_table}   95 % of recall"]
+    rows = zip(
+        found.labels,
+        found.confusion.sum(axis=1),
+        found.precision,
+        found.recall,
+        found.recall_intervals,
+        strict=True,
+    )
+    lines += [
+        f"{index:>4} {label:<{wide}} {images:>8} {precision:>10.4f} {recall:>10.4f}   {interval}"
+        for index, (label, images, precision, recall, interval) in enumerate(rows)
+    ]
+    return lines
 
 
 def as_png(found: Judgement) -> bytes:

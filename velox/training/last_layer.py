@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +54,20 @@ class LastLayer:
     penalty: float
     loss: float
     accuracy: float
+
+
+class Taught(NamedTuple):
+    """What a last layer learned from.
+
+    Attributes:
+        rows: int64 [K], positions of the images in their data set.
+        features: float32 [K, D].
+        penalty: the one of `PENALTIES` that was chosen.
+    """
+
+    rows: Indices
+    features: Tensor
+    penalty: float
 
 
 def last_linear(network: nn.Module, classes: int) -> nn.Linear | None:
@@ -137,6 +152,14 @@ def fit_last_layer(features: Tensor, targets: Tensor, *, classes: int, seed: int
     return LastLayer(weight, bias, PENALTIES[best], losses[best], right.double().mean().item())
 
 
+def solved(
+    features: Tensor, targets: Tensor, *, classes: int, penalty: float
+) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a last layer, float32 [C, D] and [C], for one of `PENALTIES`."""
+    stronger = tuple(each for each in PENALTIES if each >= penalty)
+    return _solved(features, targets, classes, stronger)[-1]
+
+
 def _weights(targets: Tensor, classes: int) -> Tensor:
     counts = torch.bincount(targets, minlength=classes).clamp(min=1)
     return len(targets) / (classes * counts)
@@ -189,7 +212,7 @@ def teach_last_layer(
     seed: int,
     progress: Progress,
     stop: threading.Event,
-) -> None:
+) -> Taught | None:
     """Give a network the last layer that the features of a data set ask for.
 
     Args:
@@ -200,13 +223,16 @@ def teach_last_layer(
         progress: told how far it is.
         stop: ends it early.
 
+    Returns:
+        The features that were learned from; None where the last layer is not linear.
+
     Raises:
         Stopped: when told to stop.
     """
     classes = len(data.labels)
     last = last_linear(network, classes)
     if last is None:
-        return
+        return None
     rows = np.sort(np.random.default_rng(seed).permutation(len(data))[:MOST_IMAGES])
     features = features_of(
         network,
@@ -231,3 +257,4 @@ def teach_last_layer(
         found.loss,
         found.penalty,
     )
+    return Taught(rows, features, found.penalty)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from velox.base.html import Html, element
 from velox.base.names import shown
 from velox.training.data.dataset import Dataset, Images
-from velox.training.judgement import Judgement
+from velox.training.judgement import Judgement, Wrong
+from velox.training.judgement_report import crossing
 from velox.training.look import Look
 from velox.training.pieces import grouped, how_many, lines, pictures, section, table, whole
 
@@ -35,12 +36,12 @@ class Doubt:
     confidence: float
 
 
-def doubts_of(judgement: Judgement, data: Dataset, look: Look | None) -> list[Doubt]:
-    """The images that a judgement has wrong, as they are shown.
+def doubts_of(wrong: Sequence[Wrong], data: Dataset, look: Look | None) -> list[Doubt]:
+    """Images that were taken for something else, as they are shown.
 
     Args:
-        judgement: of the data set.
-        data: that was judged.
+        wrong: the images.
+        data: that they are of.
         look: knows the names of its files, where there are any.
     """
     rows = data.rows.tolist()
@@ -52,7 +53,18 @@ def doubts_of(judgement: Judgement, data: Dataset, look: Look | None) -> list[Do
             called=data.labels[each.called],
             confidence=each.confidence,
         )
-        for each in judgement.wrong
+        for each in wrong
+    ]
+
+
+def remarks_of(doubts: Sequence[Doubt] | None) -> list[str]:
+    """What to say of images whose labels are likely to be wrong."""
+    if not doubts:
+        return []
+    first = doubts[0]
+    return [
+        f"{len(doubts)} labels may be wrong by cross-validation; the first is {first.name}: "
+        f"{first.given}, called {first.called} ({first.confidence:.2f})"
     ]
 
 
@@ -64,9 +76,10 @@ def look_page(look: Look, images: Images, doubts: Sequence[Doubt] | None) -> str
         images: of the folder.
         doubts: images that a cross-validation calls something else; None where there was none.
     """
+    remarks = [*look.remarks(), *remarks_of(doubts)]
     counts = ", ".join(f"{len(part)} {name}" for name, part in look.splits._asdict().items())
     sections = [
-        section("Remarks", "", lines(look.remarks())) if look.remarks() else Html(""),
+        section("Remarks", "", lines(remarks) if remarks else Html("")),
         section("Labels", "images of each part", _labels(look)),
         section(
             "Nearly the same image under two labels",
@@ -91,6 +104,7 @@ def look_page(look: Look, images: Images, doubts: Sequence[Doubt] | None) -> str
 
 def report_page(
     found: Judgement,
+    across: Judgement | None,
     *,
     facts: dict[str, str],
     mistakes: Sequence[Doubt],
@@ -101,30 +115,21 @@ def report_page(
 
     Args:
         found: by the test images.
+        across: by cross-validation, where test images are few.
         facts: what the text report says at its head.
         mistakes: test images that the model got wrong, the surest first.
         images: that they are among.
         confusion: the confusion matrix as a PNG.
     """
-    rows = zip(
-        found.labels,
-        found.confusion.sum(axis=1).tolist(),
-        found.precision.tolist(),
-        found.recall.tolist(),
-        found.recall_intervals,
-        strict=True,
-    )
-    by_label = table(
-        ("label", "test images", "precision", "recall", "95 % of recall"),
-        [
-            (label, str(count), f"{precision:.4f}", f"{recall:.4f}", str(interval))
-            for label, count, precision, recall, interval in rows
-        ],
-    )
     address = "data:image/png;base64," + base64.b64encode(confusion).decode()
     sections = [
         section("Figures", "", table(("", ""), list(facts.items()))),
-        section("Labels", "", by_label),
+        section("Labels", "of the test images", _by_label(found)),
+        section(
+            "Cross-validation",
+            crossing(across) if across else "not needed, or no weights to start from",
+            _by_label(across) if across else Html(""),
+        ),
         section(
             "Test images that the model got wrong",
             f"{how_many(len(mistakes), MOST_PICTURES)}, the surest first",
@@ -137,6 +142,24 @@ def report_page(
         ),
     ]
     return whole("How the model does", facts.get("model", ""), sections)
+
+
+def _by_label(found: Judgement) -> Html:
+    rows = zip(
+        found.labels,
+        found.confusion.sum(axis=1).tolist(),
+        found.precision.tolist(),
+        found.recall.tolist(),
+        found.recall_intervals,
+        strict=True,
+    )
+    return table(
+        ("label", "images", "precision", "recall", "95 % of recall"),
+        [
+            (label, str(count), f"{precision:.4f}", f"{recall:.4f}", str(interval))
+            for label, count, precision, recall, interval in rows
+        ],
+    )
 
 
 def _labels(look: Look) -> Html:

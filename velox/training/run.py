@@ -23,6 +23,7 @@ from velox.training.assembly import (
     state_file_of,
     write_look,
 )
+from velox.training.crossed import cross_validated
 from velox.training.fit import fit
 from velox.training.heads import Heads
 from velox.training.judgement import judged, log_judgement
@@ -89,15 +90,26 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     start = start_of(settings, stop)
     settings = replace(settings, input_size=settings.input_size or start.input_size)
     splits, seen = read_data(settings, progress, stop)
-    if seen is not None:
-        write_look(settings, seen)
     inputs = start.inputs(device)
     recipe = recipe_of(settings, start, len(splits.training))
     network = network_of(settings, start, recipe, splits.training, inputs)
+    crossed = None
     if start.weights is not None:
-        teach_last_layer(
+        taught = teach_last_layer(
             network, splits.training, inputs=inputs, seed=recipe.seed, progress=progress, stop=stop
         )
+        if taught is not None:
+            crossed = cross_validated(
+                network,
+                splits,
+                taught,
+                inputs=inputs,
+                seed=recipe.seed,
+                progress=progress,
+                stop=stop,
+            )
+    if seen is not None:
+        write_look(settings, seen, crossed)
     state_file = state_file_of(settings, start, recipe, splits)
     heads = None
     if start.weights is None:
@@ -117,15 +129,16 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     )
     found = judged(network, splits, inputs, stop)
     log_judgement(found)
+    across = crossed.judgement if crossed else None
     against = objection(
-        found, None, least=settings.min_accuracy, own=settings.dataset_path is not None
+        found, across, least=settings.min_accuracy, own=settings.dataset_path is not None
     )
     facts = {
         "images": ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items()),
         "best epoch": f"{best_epoch} of {recipe.epochs}",
         "seconds": f"{time.monotonic() - started:.1f}",
     }
-    save(settings, network, splits, found, facts, seen, inputs, against)
+    save(settings, network, splits, found, across, facts, seen, inputs, against)
     if against is not None:
         # The state stays: with another MIN_ACCURACY the same training is at its end at once.
         raise AccuracyTooLow(

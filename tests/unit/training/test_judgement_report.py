@@ -33,7 +33,7 @@ def report() -> str:
         tiny=[],
         skipped={Path("a/b.png"): "cut short", Path(os.fsdecode(b"caf\xe9.png")): "empty"},
     )
-    return as_text(found, facts={"model": "m.pth"}, look=look)
+    return as_text(found, None, facts={"model": "m.pth"}, look=look)
 
 
 @pytest.mark.parametrize(

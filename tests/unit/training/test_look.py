@@ -168,9 +168,10 @@ def test_the_page_of_a_model_shows_its_mistakes(root: Path) -> None:
     targets = torch.from_numpy(test.targets)
     logits = 3.0 * torch.nn.functional.one_hot(1 - targets, 2)
     judgement = judge(logits, targets, labels=test.labels, temperature=1.0)
-    mistakes = doubts_of(judgement, test, found)
+    mistakes = doubts_of(judgement.wrong, test, found)
     page = Page(
         report_page(
+            judgement,
             judgement,
             facts={"model": "m<1>.pth"},
             mistakes=mistakes,
