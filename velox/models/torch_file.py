@@ -58,16 +58,31 @@ def read(data: bytes, path: Path) -> Any:
         CheckpointError: when it was written by something else, is damaged, or holds anything but
             tensors, numbers, texts, lists and dicts of those; there was no memory for it.
     """
+    try:
+        return content_of(data)
+    except MemoryError:
+        raise CheckpointError(f"{path} {CANNOT_BE_READ}: no memory") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not a readable checkpoint: {error}") from None
+
+
+def content_of(data: bytes) -> Any:
+    """As `read`.
+
+    Raises:
+        ValueError: with the reason, in words that hold nothing of PyTorch's own.
+        MemoryError: when there was no memory for it.
+    """
     reason = _other_kind(data)
     if reason is None:
         try:
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         except MemoryError:
-            raise CheckpointError(f"{path} {CANNOT_BE_READ}: no memory") from None
+            raise
         except Exception:
             # What torch raises differs by where a file breaks and is documented nowhere.
             reason = _why_not(data)
-    raise CheckpointError(f"{path} is not a readable checkpoint: {reason}")
+    raise ValueError(reason)
 
 
 def _other_kind(data: bytes) -> str | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from velox.base.errors import SettingError
-from velox.models.architectures import build, models
+from velox.models import torch_file
+from velox.models.architectures import models, shapes_of
 from velox.training.evaluation import RGB
 
 # Outputs beside the last layer that serve a training on ImageNet and that Velox builds without.
@@ -65,14 +65,13 @@ def read(path: Path, architecture: str) -> StartWeights:
         SettingError: when the file cannot be read or holds no weights.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch_file.content_of(path.read_bytes())
     except OSError as error:
         raise refused(path, error.strerror or str(error)) from None
-    except Exception as error:
-        # What torch raises for a broken file differs by where it breaks and is documented nowhere.
-        raise refused(
-            path, f"it is not a file of weights: {str(error).partition(chr(10))[0]}"
-        ) from error
+    except MemoryError:
+        raise refused(path, "no memory") from None
+    except ValueError as error:
+        raise refused(path, f"it is not a file of weights: {error}") from None
     return parsed(path, content, architecture)
 
 
@@ -150,9 +149,8 @@ def start_from(network: nn.Module, start: StartWeights, *, architecture: str, cl
 
 def _last_layer(architecture: str, classes: int) -> set[str]:
     """The names of the tensors whose shape depends on the number of outputs."""
-    with torch.device("meta"):
-        one, other = (build(architecture, count).state_dict() for count in (classes, classes + 1))
-    return {name for name, value in one.items() if value.shape != other[name].shape}
+    one, other = (shapes_of(architecture, count) for count in (classes, classes + 1))
+    return {name for name, shape in one.items() if shape != other[name]}
 
 
 def refused(path: Path, reason: str) -> SettingError:

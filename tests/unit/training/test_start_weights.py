@@ -40,6 +40,13 @@ def test_the_last_layer_is_not_taken_even_where_it_would_fit(tmp_path: Path) -> 
     assert torch.equal(started.state_dict()["fc.weight"], head)
 
 
+def test_a_whole_model_is_refused_without_what_pytorch_advises(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "weights.pth")
+    with pytest.raises(SettingError, match="it is a whole pickled model") as caught:
+        given_at(tmp_path)
+    assert not re.search(r"weights_only|two options|\x1b|\n", str(caught.value))
+
+
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     torch.save(build("squeezenet1_1", 1000).state_dict(), tmp_path / "weights.pth")
     with pytest.raises(
