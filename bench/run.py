@@ -1,6 +1,6 @@
 """Measure Velox on this machine: ratios within one run, as a table, JSON and a plot.
 
-    python -m bench.run                       # everything, about 12 minutes on 2 cores
+    python -m bench.run                       # everything, about 20 minutes on 2 cores
     python -m bench.run --only decode engine  # some of it; the rest of results.json stays
     python -m bench.run --only gpu            # on a GPU of this machine
 
@@ -22,6 +22,7 @@ from bench import (
     latency_case,
     pipeline_case,
     start_case,
+    training_case,
 )
 from bench.checkpoints import Checkpoints
 from bench.plot import plot
@@ -37,7 +38,7 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "growth": growth_case.run,
 }
 ON_A_GPU = {"gpu": gpu_case.run}
-CASES = ("decode", "engine", *WITH_SERVERS)
+CASES = ("decode", "engine", "training", *WITH_SERVERS)
 
 
 def main() -> None:
@@ -62,6 +63,9 @@ def main() -> None:
             results.write(path)
         if "engine" in chosen.only:
             engine_case.run(results, checkpoints)
+            results.write(path)
+        if "training" in chosen.only:
+            training_case.run(results, folder / "training")
             results.write(path)
         on_servers = WITH_SERVERS | ON_A_GPU
         if wanted := [name for name in on_servers if name in chosen.only]:

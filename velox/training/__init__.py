@@ -19,6 +19,7 @@ pieces.py            Pieces of pages about a training: sections, tables, and sma
 recipe.py            How to train: what the settings leave open follows from the images
 resume.py            The state of a training between two epochs
 run.py               One training, from its settings to a checkpoint
+samples.py           The images that travel with a checkpoint, for its readers to try it by
 start.py             Where a training starts: from weights that know images, or from nothing
 start_weights.py     Weights to start from, and the input that they were trained with
 time_left.py         How long a training goes on, by how long it has taken so far

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
-import numpy as np
 from torch import nn
 
 from velox.base.errors import SettingError
@@ -18,12 +17,12 @@ from velox.base.terminal import Progress
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint
 from velox.models.checkpoint import Checkpoint
-from velox.models.samples import Samples
 from velox.settings.programs import TrainSettings
 from velox.training.crossed import Crossed
 from velox.training.data.dataset import Dataset, Splits
-from velox.training.data.folder import FolderImages, read_folder
+from velox.training.data.folder import FolderImages, list_folder, read_folder
 from velox.training.data.shapes import Shapes
+from velox.training.data.sides import suiting, usual_side
 from velox.training.data.split import split
 from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
@@ -39,16 +38,22 @@ from velox.training.recipe import (
     usual_learning_rate,
 )
 from velox.training.resume import StateFile
+from velox.training.samples import samples_of
 from velox.training.start import Start, find_start
 from velox.training.trainer import require_trainable
 
 # Beside the model, so that it is kept as long and found again.
 WEIGHTS_FOLDER = "weights"
 VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
-# That travel with the checkpoint: enough to see that one image in two hundred is decided otherwise.
-SAMPLES = 500
 
 log = logging.getLogger(__name__)
+
+
+def input_size_of(settings: TrainSettings, start: Start) -> int:
+    """Height and width of the input in pixels: of small images, known weights need less."""
+    if settings.input_size or settings.dataset_path is None or start.weights is None:
+        return settings.input_size or start.input_size
+    return suiting(start.input_size, usual_side(list_folder(settings.dataset_path).paths))
 
 
 def read_data(
@@ -239,17 +244,3 @@ def save(
         ",".join(saved.labels),
         report,
     )
-
-
-def samples_of(splits: Splits, seed: int) -> Samples:
-    """Images that the network was not trained on, for readers to try a model by.
-
-    Of the test images first, then of the validation images, until there are enough.
-    """
-    chosen: list[Samples] = []
-    for data in (splits.test, splits.validation):
-        left = SAMPLES - sum(map(len, chosen))
-        rows = np.random.default_rng(seed).permutation(len(data))[:left]
-        if len(rows):
-            chosen.append(Samples.of(*data.take(rows)))
-    return Samples.joined(chosen)

@@ -15,6 +15,7 @@ from velox.models.architectures import require_architecture
 from velox.models.device import select_device
 from velox.settings.programs import TrainSettings
 from velox.training.assembly import (
+    input_size_of,
     network_of,
     read_data,
     recipe_of,
@@ -88,7 +89,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     make_deterministic(settings.seed)
     progress = Progress(sys.stderr)
     start = start_of(settings, stop)
-    settings = replace(settings, input_size=settings.input_size or start.input_size)
+    settings = replace(settings, input_size=input_size_of(settings, start))
     splits, seen = read_data(settings, progress, stop)
     inputs = start.inputs(device)
     recipe = recipe_of(settings, start, len(splits.training))

@@ -182,7 +182,7 @@ def read_folder(
         SettingError: when there is no such folder, fewer than two labels, or too few images.
         Stopped: when told to stop.
     """
-    listing = _listed(folder)
+    listing = list_folder(folder)
     parts = listing.layout.parts
     if parts:
         log.info("using the split of %s", ", ".join(parts[part] for part in sorted(parts)))
@@ -213,7 +213,12 @@ def read_folder(
     return data, skipped
 
 
-def _listed(folder: Path) -> Listing:
+def list_folder(folder: Path) -> Listing:
+    """The files of a DATASET_PATH.
+
+    Raises:
+        SettingError: when there is no such folder, or fewer than two labels.
+    """
     try:
         listing = listed(folder)
     except OSError as error:
