@@ -2,6 +2,7 @@ import pytest
 
 from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
+from velox.settings.programs import TrainSettings
 from velox.training.assembly import preprocessing_of
 
 
