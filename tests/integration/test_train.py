@@ -14,6 +14,7 @@ import pytest
 from tests.rig import digits
 from tests.rig.pictures import COLOURS, colour, encoded
 from tests.rig.processes import Child, script
+from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 
 LIMIT_S = 120
@@ -67,9 +68,10 @@ LOCK = ".model.pth.lock"
 def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
     pictures(tmp_path)
     (tmp_path / "pictures" / "red" / "broken.jpg").write_bytes(encoded(0)[:200])
-    child = trained(tmp_path, EPOCHS="8")
+    child = trained(tmp_path, EPOCHS="8", FIT="crop", BACKGROUND="0,0,0")
     assert files(tmp_path) == {*WRITTEN, LOCK}
     checkpoint = model.load(tmp_path / "model.pth", tmp_path / "classes.json")
+    assert checkpoint.preprocessing == Preprocessing(fit="crop", background=(0, 0, 0))
     assert checkpoint.labels == tuple(sorted(COLOURS))
     assert checkpoint.temperature != 1.0
     report = (tmp_path / "model.report.txt").read_text()
