@@ -1,6 +1,6 @@
 """The embedded broker: librdkafka's built-in mock cluster, owned by one small process.
 
-    python -m velox.embedded_broker        # prints bootstrap=127.0.0.1:PORT, ends with its input
+    python -m velox.demo.broker        # prints bootstrap=127.0.0.1:PORT, ends with its input
 
 It is for trying Velox and for fast tests. It keeps 5 MiB a partition, nothing on disk, gives a new
 topic 4 partitions, and can neither create nor grow topics on request. It knows the classic group
