@@ -8,7 +8,7 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_ROOT_USER_ACTION=ignore
 
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp velox \
- && install --directory --owner=velox --group=velox /models /discoveries
+ && install --directory --owner=velox --group=velox /models /discoveries /state
 
 WORKDIR /app
 

@@ -34,7 +34,8 @@ from velox.demo.programs import (
 )
 from velox.demo.text import live_line, rate, summary
 from velox.monitoring.snapshot import Figures
-from velox.producer.sources.place import Kind, locate
+from velox.producer.sources.kind import Kind
+from velox.producer.sources.place import locate
 from velox.report.page import write_report
 from velox.settings.programs import DemoSettings
 from velox.stores.sqlite import SQLITE_FILE, SQLiteReader

@@ -4,6 +4,7 @@
     python producer.py                        # synthetic shapes, one every PRODUCER_INTERVAL
     PRODUCER_IMAGES=1000 PRODUCER_INTERVAL=0 python producer.py    # a thousand, as fast as it can
     SOURCE=photos python producer.py          # every image in a folder and below it
+    SOURCE=watch:in python producer.py        # each file of a folder once, as they come
     SOURCE=door=rtsp://10.0.0.7/live,party.mp4 python producer.py  # a camera and a video file
     tar c photos | SOURCE=- python producer.py
     python producer.py --help                 # every variable, its default and its meaning
@@ -26,10 +27,11 @@ from velox.base import script
 from velox.base.waiting import Stopped, until_there
 from velox.images.shapes import ShapeGenerator
 from velox.kafka.client import IMAGE_TOPIC, MAX_IMAGE_BYTES
+from velox.kafka.read_back import ReadBack
 from velox.kafka.sender import Sender
 from velox.kafka.topics import Topics
 from velox.producer.feeds import Feeds
-from velox.producer.sources.place import Place, locate, open_source
+from velox.producer.sources.place import Place, Watching, locate, open_source
 from velox.settings.programs import ProducerSettings
 from velox.settings.unknown import unknown_variables
 
@@ -72,7 +74,8 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
             if time.monotonic() - reported >= REPORT_EVERY_S:
                 reported = time.monotonic()
                 report("sending", sender, feeds, started)
-    sender.finish(sender.delivery_timeout, stop, STOPPING_TIMEOUT_S)
+        feeds.stop()
+        sender.finish(sender.delivery_timeout, stop, STOPPING_TIMEOUT_S)
     report("done", sender, feeds, started)
     if sender.failed:
         return script.EXIT_FAILURE
@@ -109,6 +112,16 @@ def feeds_of(settings: ProducerSettings, places: Sequence[Place], partitions: in
         width=settings.img_width,
         seed=settings.seed,
     )
+    watching = Watching(
+        topic=settings.kafka_topic,
+        state=settings.watch_state,
+        done=settings.watch_done,
+        read_back=ReadBack(
+            topic=settings.kafka_topic,
+            bootstrap=settings.kafka_bootstrap_server,
+            extra=settings.kafka_config,
+        ),
+    )
     sources = [
         open_source(
             place,
@@ -117,6 +130,7 @@ def feeds_of(settings: ProducerSettings, places: Sequence[Place], partitions: in
             quality=settings.jpeg_quality,
             max_fps=settings.max_fps,
             max_bytes=MAX_IMAGE_BYTES,
+            watching=watching,
         )
         for place in places
     ]

@@ -9,6 +9,7 @@ group_lag.py        The lag of a consumer group as the broker knows it
 messages.py         What comes from Kafka, as the record that flows through the pipeline
 outbox.py           Sending to a topic of ours: each item is acknowledged, to be sent again
 pair.py             The two producers that send to one topic: in batches, and each message alone
+read_back.py        Reading a topic back: what is in it since a place
 refused_batches.py  A batch is refused as a whole: what its messages may be told of by that
 sender.py           Sending images to Kafka: idempotent, acknowledged by all replicas in sync
 topic_warnings.py   What is said of a topic that is not as the settings ask for

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import cast
 
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 trouble = ThinnedLog(log, per_second=0.1)
 
 
+Answered = Callable[[tuple[int, int] | None], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message to send.
@@ -30,6 +34,7 @@ class Outgoing:
             Empty where it is sent once only.
         timestamp_ms: since the epoch; None for when it is sent.
         partition: where it must go, None to let the key decide.
+        answered: told where the broker has it, partition and offset, or None if it was given up.
     """
 
     id: str
@@ -38,6 +43,7 @@ class Outgoing:
     headers: Headers = ()
     timestamp_ms: int | None = None
     partition: int | None = None
+    answered: Answered | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
@@ -194,6 +195,8 @@ class Sender:
     ) -> None:
         if error is None:
             self.acknowledged += 1
+            if sent.answered is not None:
+                sent.answered((cast(int, message.partition()), cast(int, message.offset())))
             self._refusals.passed()
             # Where a batch was too large, and not what was in it, the next would be too.
             self._batches = self._batches and not batch_too_large
@@ -209,6 +212,8 @@ class Sender:
         self, message: Outgoing, error: KafkaError, what: str, partition: int | None = None
     ) -> None:
         self.failed += 1
+        if message.answered is not None:
+            message.answered(None)
         reason = told(error, self._client_log)
         if error.code() in TOO_LARGE:
             reason += f"; {self._limits(local=partition is None)}"

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from velox.base.logs import ThinnedLog
 from velox.base.waiting import Pace
 from velox.producer.sources.capture import Capture, Item, LeftOut, Source, Unreadable
+from velox.producer.sources.watch import Watch
 
 # Items of one source that wait to be taken: enough to read ahead, few enough for memory.
 SLOTS = 4
@@ -56,7 +57,8 @@ class Feed:
         self._out = out
         self._loop = loop
         self._stop = stop
-        self._pace = Pace(interval, stop)
+        # Files of a watched folder come at their own time.
+        self._pace = Pace(0 if isinstance(source, Watch) else interval, stop)
         self._slots = threading.Semaphore(SLOTS)
         self.thread = threading.Thread(target=self._run, name=source.id, daemon=True)
 
@@ -214,9 +216,16 @@ class Feeds:
         for feed in self._running:
             log.info("reading %s", feed)
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End every source; one that is stuck in a read is left to the end of the process."""
         self._stop.set()
         deadline = time.monotonic() + END_TIMEOUT_S
         for feed in self._running:
             feed.thread.join(max(0.0, deadline - time.monotonic()))
+
+    def close(self) -> None:
+        """End every source, and let those that remember what was sent do so."""
+        self.stop()
+        for feed in self.feeds:
+            if isinstance(feed.source, Watch):
+                feed.source.close()

@@ -51,6 +51,18 @@ class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
     producer_images: int = setting(
         "PRODUCER_IMAGES", "0", integer(0, 2**53), "Images to send before ending; 0 for no end"
     )
+    watch_done: Path | None = setting(
+        "WATCH_DONE",
+        "",
+        OPTIONAL_PATH,
+        "Folder that a watched folder's files are moved to once they are sent; empty to leave them",
+    )
+    watch_state: Path | None = setting(
+        "WATCH_STATE",
+        "",
+        OPTIONAL_PATH,
+        "Folder that remembers what was sent of a watched folder; empty for that folder itself",
+    )
     compression_type: str = setting(
         "COMPRESSION_TYPE",
         "none",

@@ -30,6 +30,9 @@ class Sent:
     def partition(self) -> int:
         return int(self.record["partition"])
 
+    def offset(self) -> int:
+        return 17
+
 
 class FakeProducer:
     """Holds records until told what becomes of them."""
@@ -136,6 +139,18 @@ def test_every_image_is_counted(made: tuple[Sender, FakeProducer]) -> None:
     producer.answer()
     producer.answer(TIMED_OUT)
     assert (sender.sent, sender.acknowledged, sender.failed, sender.pending) == (3, 1, 1, 1)
+
+
+def test_who_asks_is_told_where_an_image_is_or_that_it_was_given_up(
+    made: tuple[Sender, FakeProducer],
+) -> None:
+    sender, producer = made
+    told: list[tuple[int, int] | None] = []
+    for _ in range(2):
+        sender.send(replace(IMAGE, answered=told.append), GO_ON)
+    producer.answer()
+    producer.answer(TIMED_OUT)
+    assert told == [(2, 17), None]
 
 
 def test_a_full_queue_is_waited_for(made: tuple[Sender, FakeProducer]) -> None:

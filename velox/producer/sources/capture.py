@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from velox.kafka.messages import Outgoing
+from velox.kafka.messages import Answered, Outgoing
 
 JPEG = "image/jpeg"
 
@@ -25,6 +25,7 @@ class Capture:
         label: ground truth, None where it is not known.
         partition: where it must go, None to let the key decide.
         captured_ms: when it was taken, in milliseconds since the epoch; None for when it is sent.
+        answered: told where it is in the topic, or None if it was given up.
     """
 
     value: bytes
@@ -33,6 +34,7 @@ class Capture:
     label: str | None = None
     partition: int | None = None
     captured_ms: int | None = None
+    answered: Answered | None = field(default=None, compare=False, repr=False)
 
     def message(self) -> Outgoing:
         """As it is sent; its timestamp is the moment of capture, now where that is not known."""
@@ -48,6 +50,7 @@ class Capture:
             tuple(headers),
             now_ms if self.captured_ms is None else self.captured_ms,
             self.partition,
+            self.answered,
         )
 
 

@@ -4,56 +4,33 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import sys
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from hashlib import blake2b
+from pathlib import Path
 
 import cv2
 
 from velox.base.errors import SettingError
 from velox.base.names import shown
-from velox.images import header
 from velox.producer.sources.address import usable, why_nothing_comes, without_credentials
 from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Source
 from velox.producer.sources.container import why_not_whole
 from velox.producer.sources.folder import Folder
-from velox.producer.sources.image_file import named_like_an_image
+from velox.producer.sources.journal import Journal
+from velox.producer.sources.kind import Kind, is_camera, kind_of_path
 from velox.producer.sources.synthetic import EncodedShapes, Synthetic
 from velox.producer.sources.tar import Tar
 from velox.producer.sources.video import VideoFile
+from velox.producer.sources.watch import Topic, Watch
 from velox.producer.sources.web import Web
-from velox.producer.sources.zip import BEGINNINGS as ZIP_BEGINNINGS
 from velox.producer.sources.zip import Zip
 
 SYNTHETIC = "synthetic"
 STDIN = "-"
-TAR_NAME = re.compile(r".*\.(tar(\.\w+)?|t[gbx]z2?)", re.IGNORECASE)
-# How gzip, bzip2 and xz begin: what is compressed so is taken for a tar archive.
-COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
-UNREAD_ARCHIVES = {
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"Rar!\x1a\x07": "a rar archive",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
-}
-VIDEO4LINUX = 81  # the major number of its devices (Linux, Documentation/admin-guide/devices.txt)
-MOST_CAMERAS = 256  # of one machine (Linux, drivers/media/v4l2-core/v4l2-dev.c: VIDEO_NUM_DEVICES)
+WATCH = "watch:"
 _NAMED = re.compile(r"([A-Za-z0-9._-]+)=(.+)", re.DOTALL)
-_HEADER_BYTES = 65_536
-
-
-class Kind(Enum):
-    """What there is to read from."""
-
-    SYNTHETIC = auto()
-    FILES = auto()
-    TAR = auto()
-    ZIP = auto()
-    VIDEO = auto()
-    DEVICE = auto()
-    STREAM = auto()
-    WEB = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +47,30 @@ class Place:
     id: str
     kind: Kind
     location: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What a watched folder needs beside itself.
+
+    Attributes:
+        topic: the name of the topic that the images go to.
+        state: the folder in which it is remembered what was sent; None for the watched one.
+        done: where files go once they are sent; None to leave them.
+        read_back: reads the topic after a crash.
+    """
+
+    topic: str
+    state: Path | None
+    done: Path | None
+    read_back: Topic
+
+    def journal_of(self, root: str) -> Path:
+        """The file that remembers what of a folder was sent to the topic."""
+        if self.state is None:
+            return Path(root, f".velox-sent-{self.topic}")
+        which = blake2b(os.fsencode(os.path.abspath(root)), digest_size=4).hexdigest()
+        return self.state / f"velox-sent-{self.topic}-{which}"
 
 
 def locate(entries: tuple[str, ...], *, loop: bool) -> list[Place]:
@@ -102,6 +103,7 @@ def open_source(
     quality: int,
     max_fps: float,
     max_bytes: int,
+    watching: Watching,
 ) -> Source:
     """Make the source of a place; nothing is opened before its images are asked for.
 
@@ -112,6 +114,7 @@ def open_source(
         quality: of the JPEGs that are made here, 1 to 100.
         max_fps: frames a second of each video and camera; 0 for all.
         max_bytes: above which a file is refused, unread.
+        watching: what a watched folder needs.
     """
     location = place.location
     match place.kind:
@@ -130,6 +133,15 @@ def open_source(
                 quality=quality,
                 max_fps=max_fps,
                 trouble=lambda: why_not_whole(location),
+            )
+        case Kind.WATCH:
+            return Watch(
+                place.id,
+                location,
+                done=None if watching.done is None else str(watching.done),
+                journal=Journal(watching.journal_of(location)),
+                topic=watching.read_back,
+                max_bytes=max_bytes,
             )
         case Kind.DEVICE:
             device = int(location) if location.isdigit() else location
@@ -163,18 +175,17 @@ def _locate(entry: str) -> Place:
         if sys.stdin is not None and sys.stdin.isatty():
             raise SettingError("SOURCE=- reads a tar archive, but standard input is a terminal")
         return Place(name or STDIN, Kind.TAR, "")
-    if _is_camera(location):
+    if location.startswith(WATCH):
+        path = location.removeprefix(WATCH)
+        if not os.path.isdir(path):
+            raise SettingError(f"SOURCE names {shown(location)!r}: no folder {shown(path)!r}")
+        return Place(name or shown(os.path.normpath(path)), Kind.WATCH, path)
+    if is_camera(location):
         return Place(name or f"camera-{location}", Kind.DEVICE, location)
     if "://" in location:
         kind = Kind.WEB if location.lower().startswith(("http://", "https://")) else Kind.STREAM
         return Place(name or without_credentials(location), kind, usable(location))
-    return Place(name or shown(os.path.normpath(location)), _kind_of_path(location), location)
-
-
-def _is_camera(location: str) -> bool:
-    """Whether it is the number of a camera, and not a file or a folder of that name."""
-    digits = location.isascii() and location.isdigit()
-    return digits and int(location) < MOST_CAMERAS and not os.path.lexists(location)
+    return Place(name or shown(os.path.normpath(location)), kind_of_path(location), location)
 
 
 def _why_no_device(device: str | int) -> str:
@@ -184,35 +195,3 @@ def _why_no_device(device: str | int) -> str:
     if not os.access(path, os.R_OK | os.W_OK):
         return f"{path} may not be used: its group must be one of this process's"
     return f"{path} gives no picture"
-
-
-def _kind_of_path(path: str) -> Kind:
-    try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            return Kind.FILES
-        if stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == VIDEO4LINUX:
-            return Kind.DEVICE
-        if stat.S_ISREG(found.st_mode):
-            return _kind_of_file(path)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SettingError(f"SOURCE names {shown(path)!r}: {reason}") from None
-    raise SettingError(f"SOURCE names {shown(path)!r}: it is not a folder, file or camera")
-
-
-def _kind_of_file(path: str) -> Kind:
-    with open(path, "rb") as file:
-        begin = file.read(_HEADER_BYTES)
-    for magic, called in UNREAD_ARCHIVES.items():
-        if begin.startswith(magic):
-            raise SettingError(
-                f"SOURCE names {shown(path)!r}: {called}, which is not read: unpack it, or make it "
-                "a zip or tar archive"
-            )
-    if begin.startswith(ZIP_BEGINNINGS):
-        return Kind.ZIP
-    if TAR_NAME.fullmatch(path) or begin.startswith(COMPRESSED) or begin[257:262] == b"ustar":
-        return Kind.TAR
-    begins_like_an_image = header.read(begin) is not None
-    return Kind.FILES if begins_like_an_image or named_like_an_image(path) else Kind.VIDEO

@@ -6,7 +6,8 @@ import pytest
 from tests.rig import video
 from tests.rig.pictures import encoded
 from velox.base.errors import SettingError
-from velox.producer.sources.place import Kind, Place, locate
+from velox.producer.sources.kind import Kind
+from velox.producer.sources.place import Place, locate
 from velox.settings.programs import ProducerSettings
 
 
@@ -54,6 +55,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("p.bin", Place("p.bin", Kind.TAR, "p.bin")),
         ("photos.zip", Place("photos.zip", Kind.ZIP, "photos.zip")),
         ("book", Place("book", Kind.ZIP, "book")),
+        ("watch:photos/", Place("photos", Kind.WATCH, "photos/")),
+        ("in=watch:photos", Place("in", Kind.WATCH, "photos")),
         ("-", Place("-", Kind.TAR, "")),
         ("clip.avi", Place("clip.avi", Kind.VIDEO, "clip.avi")),
         ("clip", Place("clip", Kind.VIDEO, "clip")),
@@ -83,6 +86,7 @@ def test_an_entry_says_what_it_is(entry: str, place: Place, here: Path) -> None:
     ("entries", "reason"),
     [
         (("gone",), r"SOURCE names 'gone': No such file or directory"),
+        (("watch:one.jpg",), r"SOURCE names 'watch:one.jpg': no folder 'one.jpg'"),
         (("p.7z",), r"SOURCE names 'p.7z': a 7z archive, which is not read: unpack it, or make it"),
         (("p.tar.zst",), r"SOURCE names 'p.tar.zst': compressed by zstd, which is not read"),
         (("2023",), r"SOURCE names '2023': No such file or directory"),
