@@ -27,6 +27,12 @@ def read(data: bytes, path: Path) -> tuple[str, ...]:
         ) from error
     if not all(isinstance(label, str) and label for label in labels):
         raise CheckpointError(f"{path} has a label that is not text")
+    for label in labels:
+        try:
+            label.encode()
+        except UnicodeEncodeError:
+            # JSON can hold what no database, metric or topic takes.
+            raise CheckpointError(f"{path} has a label that is not UTF-8: {label!a}") from None
     return labels
 
 

@@ -103,15 +103,21 @@ def by_hour(rows: Sequence[tuple[str, str, int]]) -> Html:
 
 
 def confusion(rows: Sequence[tuple[str, str, int]], most_labels: int) -> Html:
-    """A table with a row a truth and a column a prediction; rarer ones are `others`."""
+    """A table with a row a truth and a column a prediction; rarer ones are `others`.
+
+    That is in brackets where it is a label itself.
+    """
     if not rows:
         return NONE
     truths = _frequent([(truth, number) for truth, _, number in rows], most_labels)
     labels = _frequent([(label, number) for _, label, number in rows], most_labels)
+    others = OTHERS
+    while others in truths or others in labels:
+        others = f"({others})"
     cells: Counter[tuple[str, str]] = Counter()
     for truth, label, number in rows:
-        cells[truth if truth in truths else OTHERS, label if label in labels else OTHERS] += number
-    order = [*dict.fromkeys((*truths, *labels)), OTHERS]
+        cells[truth if truth in truths else others, label if label in labels else others] += number
+    order = [*dict.fromkeys((*truths, *labels)), others]
     lines_of = [each for each in order if any(truth == each for truth, _ in cells)]
     columns = [each for each in order if any(label == each for _, label in cells)]
     most = max(cells.values())
@@ -120,7 +126,7 @@ def confusion(rows: Sequence[tuple[str, str, int]], most_labels: int) -> Html:
         element(
             "tr",
             element("th", truth, scope="row", class_="name"),
-            *(_shaded(cells[truth, each], most, right=truth == each) for each in columns),
+            *(_shaded(cells[truth, each], most, right=truth == each != others) for each in columns),
         )
         for truth in lines_of
     ]

@@ -230,7 +230,18 @@ def test_labels_that_disagree_are_refused(files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]x", "3", '{"1": "red_circle"}', '{"0": 5}', '{"0": ""}', '["a", "b"]']
+    "text",
+    [
+        "",
+        "{",
+        "[]x",
+        "3",
+        '{"1": "red_circle"}',
+        '{"0": 5}',
+        '{"0": ""}',
+        '["a", "b"]',
+        r'{"0": "caf\udce9"}',
+    ],
 )
 def test_a_list_of_labels_that_is_none_is_named(files: Files, text: str) -> None:
     files.classes.write_text(text)

@@ -30,6 +30,12 @@ def test_hours_are_columns_and_labels_rows() -> None:
     ]
 
 
+def test_rare_labels_stay_apart_from_one_that_is_called_others() -> None:
+    table = confusion([("others", "others", 50), ("b", "b", 40), ("c", "e", 2)], 2)
+    assert re.findall(r'scope="row"[^>]*>([^<]+)', table) == ["others", "b", "(others)"]
+    assert re.findall(r'<td class="([^"]*)">2<', table) == ["q1"], "it may be right or wrong"
+
+
 def test_rare_labels_are_summed_up_in_the_matrix() -> None:
     table = confusion([("a", "a", 50), ("b", "b", 40), ("c", "a", 2), ("d", "e", 1)], 2)
     assert re.findall(r'scope="col">([^<]+)', table) == ["truth \\ predicted", "a", "b", "others"]
