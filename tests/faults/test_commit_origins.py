@@ -92,7 +92,7 @@ def test_a_slow_coordinator_hides_no_commit_of_a_topic_that_is_gone(
         consumer.wait_for_line(
             "last commits unknown, committing waits for them partitions=.0.", LIMIT_S
         )
-        consumer.wait_for_line("commits known partitions=.0.", LIMIT_S)
+        consumer.wait_for_line("last commits known, committing again partitions=.0.", LIMIT_S)
         eventually(
             lambda: len(scenario.stored.documents()) == IMAGES,
             LIMIT_S,
