@@ -80,7 +80,9 @@ function mini {
 }
 
 function kube {
-    & kubectl --context $Cluster @args
+    # What is piped to a function reaches the program that it calls only in this way.
+    if ($MyInvocation.ExpectingInput) { $input | & kubectl --context $Cluster @args }
+    else { & kubectl --context $Cluster @args }
     if ($LASTEXITCODE -ne 0) { fail "$script:Doing failed with exit code ${LASTEXITCODE}: kubectl $args" }
 }
 

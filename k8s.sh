@@ -354,6 +354,8 @@ number() {
   [[ "${2:-}" =~ ^[1-9][0-9]{0,3}$ ]] || fail "$1 needs a number from 1 to 9999, not '${2:-}'"
 }
 
+# With it, `cd` would look for folders elsewhere, and print what it finds.
+unset CDPATH
 from="$PWD"
 cd "$(dirname "${BASH_SOURCE[0]}")"
 action="${1:-}"

@@ -92,7 +92,13 @@ def k8s(tmp_path: Path, tools: Path) -> Run:
         tmp_path / each for each in ("objects", "calls", "applied", "secrets")
     )
 
-    def run(*arguments: str, without: str = "", system: str = LINUX, **state: str) -> Ran:
+    def run(
+        *arguments: str,
+        without: str = "",
+        system: str = LINUX,
+        cwd: str | None = None,
+        **state: str,
+    ) -> Ran:
         for folder in (path, objects):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
@@ -105,6 +111,7 @@ def k8s(tmp_path: Path, tools: Path) -> Run:
         (path / "uname").chmod(0o755)
         done = subprocess.run(
             [script, *arguments],
+            cwd=cwd,
             env={
                 "PATH": str(path),
                 "CALLS": str(calls),
@@ -329,6 +336,8 @@ def test_own_images_are_copied_trained_on_and_streamed(k8s: Run, tmp_path: Path)
         kube("cp . data-7d9c5:/data") + f" from {photos}",
         apply("model-trainer"),
     )
+    near = k8s("start", "--cpu", "--data", photos.name, cwd=str(tmp_path), CDPATH=str(tmp_path))
+    assert near.calls == ran.calls
     env = ran.objects["ConfigMap-consumer-env"]["data"]
     assert (env["SOURCE"], env["DATASET_PATH"]) == ("/data", "/data")
     assert {"Deployment/data", "PersistentVolumeClaim/data"} <= set(ran.applied)
@@ -568,6 +577,19 @@ def commands_of_bash() -> dict[str, list[str]]:
 def test_powershell_parses() -> None:
     root = powershell()
     assert not root.has_error, [text_of(each) for each in nodes(root, "ERROR")]
+
+
+def test_what_is_piped_to_a_function_reaches_the_program_that_it_calls() -> None:
+    """PowerShell keeps it in $input; npm's shims (cmd-shim, lib/index.js) pass it on so."""
+    bodies = {
+        text_of(next(nodes(each, "function_name"))): text_of(each)
+        for each in nodes(powershell(), "function_statement")
+    }
+    piped = re.findall(r"\| (\w+) ", POWERSHELL.read_text())
+    called = {name for name in piped if "& " in bodies.get(name, "")}
+    assert "kube" in called
+    for name in called:
+        assert "if ($MyInvocation.ExpectingInput) { $input | & " in bodies[name]
 
 
 @pytest.mark.parametrize(
