@@ -23,7 +23,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-from velox.base import script
+from velox.base import logs, script
 from velox.base.waiting import Stopped, until_there
 from velox.images.shapes import ShapeGenerator
 from velox.kafka.client import IMAGE_TOPIC, MAX_IMAGE_BYTES
@@ -43,6 +43,7 @@ log = logging.getLogger("producer")
 
 def main() -> int:
     """Run the producer; returns the exit code."""
+    logs.capture_native_stderr()
     return script.run(ProducerSettings, __doc__, produce, doubts=unknown_variables)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from velox.base import script
+from velox.base import logs, script
 from velox.base.ending import ended
 from velox.base.machine import keep_large_buffers
 from velox.settings.programs import TrainSettings
@@ -27,6 +27,7 @@ from velox.settings.unknown import unknown_variables
 def main() -> int:
     """Train; returns the exit code."""
     keep_large_buffers()
+    logs.capture_native_stderr()
     parser = script.parser(TrainSettings, __doc__)
     options = parser.add_mutually_exclusive_group()
     options.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")

@@ -145,7 +145,7 @@ def test_an_index_that_serves_the_same_queries_is_good_enough(
     database.shapes_found.create_index([("timestamp", -1)], name=name, **options)
     with caplog.at_level(logging.INFO):
         store.open()
-    assert f"index={name} in the place of latest" in caplog.text
+    assert f"index={name} instead_of=latest" in caplog.text
     assert "index missing" not in caplog.text
     assert database.shapes_found.index_information().keys() == {"_id_", "latest_by_label", name}
 

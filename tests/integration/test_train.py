@@ -6,9 +6,12 @@ import json
 import re
 import shutil
 import signal
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.rig import digits
@@ -65,10 +68,23 @@ WRITTEN = {"model.pth", "classes.json", LOOK, *REPORTS}
 LOCK = ".model.pth.lock"
 
 
+def png_that_libpng_warns_of(image: bytes) -> bytes:
+    """The image as PNG with its sRGB chunk behind the pixels, where libpng has no use for it."""
+    pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    png = cv2.imencode(".png", pixels)[1].tobytes()
+    chunk = b"sRGB\0"
+    end = len(png) - 12
+    late = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return png[:end] + late + png[end:]
+
+
 def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
     pictures(tmp_path)
     (tmp_path / "pictures" / "red" / "broken.jpg").write_bytes(encoded(0)[:200])
+    odd = tmp_path / "pictures" / "red" / "odd.png"
+    odd.write_bytes(png_that_libpng_warns_of(encoded(0)))
     child = trained(tmp_path, EPOCHS="8", FIT="crop", BACKGROUND="0,0,0")
+    assert "libpng" not in child.log
     assert files(tmp_path) == {*WRITTEN, LOCK}
     checkpoint = model.load(tmp_path / "model.pth", tmp_path / "classes.json")
     assert checkpoint.preprocessing == Preprocessing(fit="crop", background=(0, 0, 0))
@@ -78,7 +94,7 @@ def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
     assert f"({checkpoint.digest})" in report
     assert f"{checkpoint.metrics['accuracy']:.4f}" in report
     assert "pictures/red/broken.jpg: the .jpg image is cut short" in report
-    assert "skipped unusable files=1 of=61" in child.log
+    assert "skipped unusable files=1 of=62" in child.log
     assert cv2.imread(str(tmp_path / "model.confusion.png")) is not None
 
 

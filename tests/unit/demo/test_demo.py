@@ -33,7 +33,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_ctrl_c_that_ended_the_training_is_no_error() -> None:
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Stopped, match="in training"):
+    with pytest.raises(Stopped, match="while training"):
         demo.train({}, ALIVE, stop)
 
 

@@ -67,7 +67,7 @@ def test_head_is_answered_as_get_without_a_body() -> None:
             with client.makefile("rb") as answer:
                 head, body = answer.read().split(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.0 503 ")
-    assert b"Content-Length: 34" in head
+    assert b"Content-Length: 38" in head
     assert body == b""
 
 
