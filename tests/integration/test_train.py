@@ -71,6 +71,7 @@ LOCK = ".model.pth.lock"
 def png_that_libpng_warns_of(image: bytes) -> bytes:
     """The image as PNG with its sRGB chunk behind the pixels, where libpng has no use for it."""
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
     png = cv2.imencode(".png", pixels)[1].tobytes()
     chunk = b"sRGB\0"
     end = len(png) - 12

@@ -5,6 +5,7 @@ calibration.py       Confidences that mean what they say: the temperature of a s
 crossed.py           Cross-validation of the last layer: what few images can teach
 data/                The images that are trained on
 evaluation.py        What a network makes of images that it does not learn from
+features.py          What the last layer of a network is given for an image
 fit.py               The epochs of a training: each judged by the validation images
 heads.py             Small classifiers on a network's inner maps
 imagenet.py          ImageNet's weights: torchvision's, from a file that is there or by its download

@@ -25,8 +25,9 @@ from velox.training.calibration import fit_temperature
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.data.split import folds
 from velox.training.evaluation import Inputs
+from velox.training.features import features_of, last_linear
 from velox.training.judgement import Judgement, Wrong, judge
-from velox.training.last_layer import FOLDS, Taught, features_of, last_linear, solved
+from velox.training.last_layer import FOLDS, Taught, solved
 
 # Test images of a label from which they are enough to judge by.
 ENOUGH = 50

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -20,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from velox.base.terminal import Progress
-from velox.base.waiting import Stopped
 from velox.training.data.dataset import Dataset, Indices
-from velox.training.evaluation import EVALUATION_BATCH, Inputs
+from velox.training.evaluation import Inputs
+from velox.training.features import features_of, last_linear
 
 # More teach the last layer hardly anything, and would take memory and time.
 MOST_IMAGES = 10_000
@@ -68,57 +67,6 @@ class Taught(NamedTuple):
     rows: Indices
     features: Tensor
     penalty: float
-
-
-def last_linear(network: nn.Module, classes: int) -> nn.Linear | None:
-    """The layer that answers, None where it is not linear (as of SqueezeNet)."""
-    layers = list(network.modules())
-    last = next(
-        (each for each in reversed(layers) if next(each.parameters(False), None) is not None), None
-    )
-    return last if isinstance(last, nn.Linear) and last.out_features == classes else None
-
-
-def features_of(
-    network: nn.Module,
-    last: nn.Linear,
-    data: Dataset,
-    rows: Indices,
-    *,
-    inputs: Inputs,
-    stop: threading.Event,
-    on_progress: Callable[[int, int], None],
-) -> Tensor:
-    """What the last layer of a network is given for some images, float32 [len(rows), D].
-
-    In half precision where the machine computes it faster.
-
-    Raises:
-        Stopped: when told to stop.
-    """
-    network.to(inputs.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    given: list[Tensor] = []
-    hook = last.register_forward_pre_hook(lambda _layer, args: given.append(args[0].float().cpu()))
-    half = half_precision(inputs.device)
-    try:
-        with torch.inference_mode(), torch.autocast(inputs.device.type, half, enabled=bool(half)):
-            for first in range(0, len(rows), EVALUATION_BATCH):
-                if stop.is_set():
-                    raise Stopped("stopped in training; no model was written")
-                pixels, _ = data.take(rows[first : first + EVALUATION_BATCH])
-                network(inputs.of(pixels))
-                on_progress(min(first + EVALUATION_BATCH, len(rows)), len(rows))
-    finally:
-        hook.remove()
-    return torch.cat(given)
-
-
-def half_precision(device: torch.device) -> torch.dtype | None:
-    """The type of 16 bits that a device computes faster than float32, None if there is none."""
-    if device.type == "cuda":
-        return torch.float16
-    found = torch.cpu.get_capabilities()
-    return torch.bfloat16 if found.get("avx512_bf16") or found.get("amx_bf16") else None
 
 
 def fit_last_layer(features: Tensor, targets: Tensor, *, classes: int, seed: int) -> LastLayer:

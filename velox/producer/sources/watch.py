@@ -18,11 +18,12 @@ from functools import partial
 from hashlib import blake2b
 from typing import Protocol
 
-from velox.base.errors import BrokerUnavailable, SettingError
+from velox.base.errors import BrokerUnavailable
 from velox.base.logs import ThinnedLog
 from velox.base.waiting import Stopped, until_done
 from velox.producer.sources.arrivals import Arrival, Arrivals, version_of
 from velox.producer.sources.capture import Capture, Item, LeftOut
+from velox.producer.sources.done_folder import DoneFolder
 from velox.producer.sources.folder import Folder
 from velox.producer.sources.journal import Journal, Version, digest_of
 from velox.producer.sources.tree import reason_of
@@ -77,8 +78,7 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = source_id
-        self._root = root
-        self._aside = done
+        self._aside = None if done is None else DoneFolder(done, root)
         self._journal = journal
         self._topic = topic
         self._folder = Folder(source_id, root, max_bytes=max_bytes)
@@ -99,7 +99,8 @@ class Watch:
             SettingError: when it cannot be remembered what was sent, or WATCH_DONE is no folder.
         """
         if self._aside is not None:
-            self._arrivals.leave_out(_made(self._aside))
+            self._aside.make()
+            self._arrivals.leave_out(self._aside.path)
         self._journal.open()
         try:
             until_done(
@@ -223,12 +224,8 @@ class Watch:
     def _put_aside(self, path: str) -> None:
         if self._aside is None:
             return
-        wanted = os.path.join(self._aside, os.path.relpath(path, self._root))
         try:
-            os.makedirs(os.path.dirname(wanted), exist_ok=True)
-            os.rename(path, _free(wanted))
-        except FileNotFoundError:
-            return
+            self._aside.take(path)
         except OSError as error:
             self._trouble.warning(
                 "not put aside name=%r reason=%r", self._folder.name_of(path), reason_of(error)
@@ -242,23 +239,5 @@ class Watch:
         self._journal.close(clean=self._begun and not (self._in_flight or self._failed))
 
 
-def _made(folder: str) -> str:
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise SettingError(f"WATCH_DONE={folder!r}: {reason_of(error)}") from None
-    return folder
-
-
 def _content_digest(value: bytes) -> str:
     return blake2b(value, digest_size=16).hexdigest()
-
-
-def _free(wanted: str) -> str:
-    """A path that is free: files of one name may come again and again."""
-    stem, extension = os.path.splitext(wanted)
-    path, number = wanted, 0
-    while os.path.lexists(path):
-        number += 1
-        path = f"{stem}-{number}{extension}"
-    return path
