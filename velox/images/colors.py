@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from typing import Any
 
 import cv2
@@ -60,8 +61,9 @@ def colors(image: Numbers, header: Header, preprocessing: Preprocessing) -> Pixe
     height, width = image.shape[:2]
     made = np.empty((height, width, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        made[top : top + rows] = make(image[top : top + rows], preprocessing.background)
+    for top, left in product(range(0, height, rows), range(0, width, _STRIP_PIXELS)):
+        part = np.s_[top : top + rows, left : left + _STRIP_PIXELS]
+        made[part] = make(image[part], preprocessing.background)
     return made
 
 
