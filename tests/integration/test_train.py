@@ -13,12 +13,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tests.rig import digits
 from tests.rig.pictures import COLOURS, colour, encoded
 from tests.rig.processes import Child, script
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
+from velox.models.architectures import build
 
 LIMIT_S = 120
 
@@ -230,6 +232,17 @@ def test_what_cannot_work_is_named(tmp_path: Path, settings: dict[str, str], nam
     assert len(errors) == 1, child.log
     assert named in errors[0]
     assert "Traceback" not in child.log
+
+
+def test_where_fine_tuning_betters_nothing_validation_images_teach_too(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    torch.manual_seed(0)
+    torch.save(build("shufflenet_v2_x0_5", 1000).state_dict(), tmp_path / "weights.pth")
+    # Such large steps spoil what the network knows.
+    settings = {"INIT_WEIGHTS": "weights.pth", "EPOCHS": "1", "LEARNING_RATE": "0.5"}
+    child = trained(tmp_path, HOLD_OUT="0.4", **settings)
+    assert "with the validation images: images=48" in child.log
+    assert "test images=12" in child.log
 
 
 def test_handwritten_digits_are_learned(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ judgement_report.py  A judgement for people: a report as text, and the confusion
 last_layer.py        A last layer on frozen features: all that a few images can teach
 look.py              What a data set is worth, looked over before it is trained on
 model_files.py       What lies beside MODEL_PATH: the lock of who trains, reports, models not in use
+once_more.py         The last layer once more, where fine-tuning betters nothing
 page.py              Pages about a training: what was found in the images, and how the model does
 pieces.py            Pieces of pages about a training: sections, tables, and small pictures
 recipe.py            How to train: what the settings leave open follows from the images

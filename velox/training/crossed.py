@@ -94,7 +94,7 @@ def cross_validated(
     else:
         some = np.sort(np.random.default_rng(seed).permutation(len(data))[:SOME])
         data, features = data.subset(some), features[torch.from_numpy(some)]
-    logits = _answers(features, data, taught.penalty, seed)
+    logits = answers(features, data, taught.penalty, seed)
     targets = torch.from_numpy(data.targets)
     temperature = fit_temperature(logits, targets)
     found = judge(logits, targets, labels=data.labels, temperature=temperature)
@@ -111,7 +111,7 @@ def cross_validated(
     )
 
 
-def _answers(features: Tensor, data: Dataset, penalty: float, seed: int) -> Tensor:
+def answers(features: Tensor, data: Dataset, penalty: float, seed: int) -> Tensor:
     """For each image the logits of a layer that has not learned from it, float32 [N, C]."""
     fold = torch.from_numpy(folds(data, FOLDS, seed))
     targets, classes = torch.from_numpy(data.targets), len(data.labels)

@@ -139,15 +139,19 @@ def _wrong(confidence: Tensor, predicted: Tensor, targets: Tensor) -> tuple[Wron
     )
 
 
-def judged(network: nn.Module, splits: Splits, inputs: Inputs, stop: threading.Event) -> Judgement:
-    """Fit the temperature on the validation images and judge by the test images."""
-    validation, test = (
-        outputs(network, part, inputs=inputs, stop=stop)
-        for part in (splits.validation, splits.test)
-    )
-    temperature = fit_temperature(validation, torch.from_numpy(splits.validation.targets))
+def judged(
+    network: nn.Module,
+    splits: Splits,
+    inputs: Inputs,
+    stop: threading.Event,
+    temperature: float | None = None,
+) -> Judgement:
+    """Judge by the test images; without a temperature, fit it on the validation images."""
+    if temperature is None:
+        validation = outputs(network, splits.validation, inputs=inputs, stop=stop)
+        temperature = fit_temperature(validation, torch.from_numpy(splits.validation.targets))
     return judge(
-        test,
+        outputs(network, splits.test, inputs=inputs, stop=stop),
         torch.from_numpy(splits.test.targets),
         labels=splits.test.labels,
         temperature=temperature,

@@ -62,11 +62,13 @@ class Taught(NamedTuple):
         rows: int64 [K], positions of the images in their data set.
         features: float32 [K, D].
         penalty: the one of `PENALTIES` that was chosen.
+        last: the layer, of the network.
     """
 
     rows: Indices
     features: Tensor
     penalty: float
+    last: nn.Linear
 
 
 def fit_last_layer(features: Tensor, targets: Tensor, *, classes: int, seed: int) -> LastLayer:
@@ -205,4 +207,4 @@ def teach_last_layer(
         found.loss,
         found.penalty,
     )
-    return Taught(rows, features, found.penalty)
+    return Taught(rows, features, found.penalty, last)

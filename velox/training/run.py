@@ -37,6 +37,7 @@ from velox.training.model_files import (
     usable,
     use_refused,
 )
+from velox.training.once_more import teach_once_more
 from velox.training.trainer import Trainer, make_deterministic
 from velox.training.verdict import objection
 
@@ -94,7 +95,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     inputs = start.inputs(device)
     recipe = recipe_of(settings, start, len(splits.training))
     network = network_of(settings, start, recipe, splits.training, inputs)
-    crossed = None
+    taught = crossed = None
     if start.weights is not None:
         taught = teach_last_layer(
             network, splits.training, inputs=inputs, seed=recipe.seed, progress=progress, stop=stop
@@ -128,7 +129,18 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         stop=stop,
         knows=start.weights is not None,
     )
-    found = judged(network, splits, inputs, stop)
+    temperature = None
+    if taught is not None and best_epoch == 0:
+        temperature = teach_once_more(
+            network,
+            splits,
+            taught,
+            inputs=inputs,
+            seed=recipe.seed,
+            progress=progress,
+            stop=stop,
+        )
+    found = judged(network, splits, inputs, stop, temperature)
     log_judgement(found)
     across = crossed.judgement if crossed else None
     against = objection(
