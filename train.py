@@ -19,7 +19,7 @@ import threading
 
 from velox.base import logs, script
 from velox.base.ending import ended
-from velox.base.machine import keep_large_buffers
+from velox.base.machine import keep_large_buffers, share_cores
 from velox.settings.programs import TrainSettings
 from velox.settings.unknown import unknown_variables
 
@@ -27,6 +27,7 @@ from velox.settings.unknown import unknown_variables
 def main() -> int:
     """Train; returns the exit code."""
     keep_large_buffers()
+    share_cores()
     logs.capture_native_stderr()
     parser = script.parser(TrainSettings, __doc__)
     options = parser.add_mutually_exclusive_group()

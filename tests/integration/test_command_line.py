@@ -82,3 +82,10 @@ def test_a_file_of_settings_is_read_and_does_not_override(tmp_path: Path) -> Non
     assert child.returncode == 2
     assert "BATCH_SIZE='0'" in child.log
     assert "QUEUE_SIZE" not in child.log
+
+
+def test_threads_of_a_training_sleep_while_they_wait(tmp_path: Path) -> None:
+    """As OpenMP's own library tells it (OMP_DISPLAY_ENV in the OpenMP specification)."""
+    child = ended("train.py", tmp_path, DEVICE="cuda:99", OMP_DISPLAY_ENV="true")
+    assert child.returncode == 2, str(child)
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in child.log

@@ -37,6 +37,17 @@ def usable_cores(quota: Path = _QUOTA) -> int:
     return max(1, min(cores or 1, allowed))
 
 
+def share_cores() -> None:
+    """Let threads of OpenMP sleep while they wait for each other; call before PyTorch is imported.
+
+    GNU's library lets them spin, which costs others their cores. Where these are busy, who spins
+    holds up the very thread that is waited for: a training beside other work took ten times as
+    long. (OMP_WAIT_POLICY in the OpenMP specification, GOMP_SPINCOUNT in libgomp's manual.) What
+    the environment sets stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 def keep_large_buffers() -> bool:
     """Let freed buffers be used again; returns False where the C library is another.
 
