@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.rig.processes import script
 
-TRAIN_LIMIT_S = 300
+TRAIN_LIMIT_S = 900
 LABELS = ("red_circle", "red_square", "green_circle", "green_square")
 
 

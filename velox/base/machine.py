@@ -41,7 +41,7 @@ def share_cores() -> None:
     """Let threads of OpenMP sleep while they wait for each other; call before PyTorch is imported.
 
     GNU's library lets them spin, which costs others their cores. Where these are busy, who spins
-    holds up the very thread that is waited for: a training beside other work took ten times as
+    holds up the very thread that is waited for: a training beside other work took many times as
     long. (OMP_WAIT_POLICY in the OpenMP specification, GOMP_SPINCOUNT in libgomp's manual.) What
     the environment sets stays.
     """

@@ -1,6 +1,7 @@
 """Training: from images to a checkpoint that is judged.
 
 assembly.py          What the settings of `train.py` ask for: the data, the network, the recipe
+batch_statistics.py  Batch normalisation's statistics, made those of the images at hand
 calibration.py       Confidences that mean what they say: the temperature of a softmax
 crossed.py           Cross-validation of the last layer: what few images can teach
 data/                The images that are trained on

@@ -24,6 +24,7 @@ from velox.training.assembly import (
     state_file_of,
     write_look,
 )
+from velox.training.batch_statistics import renew_statistics
 from velox.training.crossed import cross_validated
 from velox.training.fit import fit
 from velox.training.heads import Heads
@@ -97,6 +98,8 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     network = network_of(settings, start, recipe, splits.training, inputs)
     taught = crossed = None
     if start.weights is not None:
+        if not recipe.keep_early:
+            renew_statistics(network, splits.training, inputs=inputs, seed=recipe.seed, stop=stop)
         taught = teach_last_layer(
             network, splits.training, inputs=inputs, seed=recipe.seed, progress=progress, stop=stop
         )
