@@ -5,6 +5,7 @@ batch_statistics.py  Batch normalisation's statistics, made those of the images 
 calibration.py       Confidences that mean what they say: the temperature of a softmax
 crossed.py           Cross-validation of the last layer: what few images can teach
 data/                The images that are trained on
+doubt.py             Images that others' experience calls something else than their label
 evaluation.py        What a network makes of images that it does not learn from
 features.py          What the last layer of a network is given for an image
 fit.py               The epochs of a training: each judged by the validation images
@@ -20,6 +21,7 @@ once_more.py         The last layer once more, where fine-tuning betters nothing
 page.py              Pages about a training: what was found in the images, and how the model does
 pieces.py            Pieces of pages about a training: sections, tables, and small pictures
 recipe.py            How to train: what the settings leave open follows from the images
+reports.py           The reports that are written beside a model
 resume.py            The state of a training between two epochs
 run.py               One training, from its settings to a checkpoint
 samples.py           The images that travel with a checkpoint, for its readers to try it by

@@ -5,31 +5,28 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import cast
 
 from torch import nn
 
 from velox.base.errors import SettingError
-from velox.base.files import write_whole
 from velox.base.terminal import Progress
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint
 from velox.models.checkpoint import Checkpoint
 from velox.settings.programs import TrainSettings
-from velox.training.crossed import Crossed
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.data.folder import FolderImages, list_folder, read_folder
 from velox.training.data.shapes import Shapes
 from velox.training.data.sides import suiting, usual_side
 from velox.training.data.split import split
+from velox.training.doubt import Doubt
 from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
-from velox.training.judgement_report import as_png, as_text, figures
 from velox.training.look import Look, look
-from velox.training.model_files import CONFUSION, LOOK_PAGE, PAGE, TEXT_REPORT, refused
-from velox.training.page import doubts_of, look_page, remarks_of, report_page
+from velox.training.model_files import refused
 from velox.training.recipe import (
     MANY,
     Recipe,
@@ -37,6 +34,7 @@ from velox.training.recipe import (
     usual_epochs,
     usual_learning_rate,
 )
+from velox.training.reports import write_reports
 from velox.training.resume import StateFile
 from velox.training.samples import samples_of
 from velox.training.start import Start, find_start
@@ -83,18 +81,6 @@ def read_data(
                 f"it leaves no images for {name}"
             )
     return splits, look(splits, cast(FolderImages, data.images), skipped)
-
-
-def write_look(settings: TrainSettings, found: Look, crossed: Crossed | None) -> None:
-    """Log what there is to say of own images, and write the page with pictures of it."""
-    doubts = None
-    if crossed is not None:
-        doubts = doubts_of(crossed.doubtful, crossed.data, found)
-    for remark in (*found.remarks(), *remarks_of(doubts)):
-        log.warning("images: %s", remark)
-    path = settings.model_path.with_suffix(LOOK_PAGE)
-    write_whole(path, look_page(found, found.splits.training.images, doubts).encode())
-    log.info("looked over images=%d page=%s", sum(map(len, found.splits)), path)
 
 
 def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> Splits:
@@ -194,6 +180,7 @@ def save(
     across: Judgement | None,
     facts: Mapping[str, str],
     seen: Look | None,
+    doubts: Sequence[Doubt] | None,
     inputs: Inputs,
     against: str | None,
 ) -> None:
@@ -223,19 +210,9 @@ def save(
     head = {"model": f"{model_path} ({saved.digest})", **facts}
     if against is not None:
         head["refused"] = against
-    report = model_path.with_suffix(TEXT_REPORT)
-    confusion = as_png(found)
-    write_whole(report, as_text(found, across, facts=head, look=seen).encode())
-    write_whole(model_path.with_suffix(CONFUSION), confusion)
-    page = report_page(
-        found,
-        across,
-        facts=head | figures(found),
-        mistakes=doubts_of(found.wrong, splits.test, seen),
-        images=splits.test.images,
-        confusion=confusion,
+    report = write_reports(
+        model_path, found, across, facts=head, look=seen, doubts=doubts, test=splits.test
     )
-    write_whole(model_path.with_suffix(PAGE), page.encode())
     log.info(
         "%s model=%s digest=%s labels=%s report=%s",
         "saved" if against is None else "kept the refused",

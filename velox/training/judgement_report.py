@@ -9,16 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velox.base.names import shown
+from velox.training.doubt import Doubt
 from velox.training.judgement import SURE, Judgement
 from velox.training.look import Look
 
+# Labels that may be wrong, of which a text names no more: who has many looks at their pictures.
+MOST_DOUBTS = 20
 _CELL, _MARGIN = 44, 12
 _MOST_NUMBERED = 40
 _FONT, _SCALE, _BLACK, _WHITE = cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), (255, 255, 255)
 
 
 def as_text(
-    found: Judgement, across: Judgement | None, *, facts: Mapping[str, str], look: Look | None
+    found: Judgement,
+    across: Judgement | None,
+    *,
+    facts: Mapping[str, str],
+    look: Look | None,
+    doubts: Sequence[Doubt] | None,
 ) -> str:
     """The report.
 
@@ -27,6 +35,8 @@ def as_text(
         across: those of a cross-validation, where test images are few.
         facts: what else belongs at its head, in order.
         look: what was found in the images, where they are the user's own.
+        doubts: images whose labels are likely to be wrong, the surest first; None where none were
+            looked for.
     """
     head = {**facts, **figures(found)}
     lines = [f"{name:<20} {value}" for name, value in head.items()]
@@ -42,6 +52,11 @@ def as_text(
     ]
     if look and look.remarks():
         lines += ["", "Images", *(f"- {each}" for each in look.remarks())]
+    if doubts:
+        lines += ["", f"Labels that may be wrong, by cross-validation: {len(doubts)}"]
+        lines += [f"{each.name}: {each.words()}" for each in doubts[:MOST_DOUBTS]]
+        if len(doubts) > MOST_DOUBTS:
+            lines += [f"and {len(doubts) - MOST_DOUBTS} more"]
     if look and look.skipped:
         lines += ["", f"Files left out: {len(look.skipped)}"]
         lines += [f"{shown(str(path))}: {reason}" for path, reason in look.skipped.items()]

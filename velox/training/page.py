@@ -4,68 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from velox.base.html import Html, element
 from velox.base.names import shown
-from velox.training.data.dataset import Dataset, Images
-from velox.training.judgement import Judgement, Wrong
+from velox.training.data.dataset import Images
+from velox.training.doubt import Doubt, remarks_of
+from velox.training.judgement import Judgement
 from velox.training.judgement_report import crossing
 from velox.training.look import Look
 from velox.training.pieces import grouped, how_many, lines, pictures, section, table, whole
 
 # Of each kind, so that a page stays below about 2 MB.
 MOST_PAIRS, MOST_PICTURES, MOST_LINES = 24, 48, 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Doubt:
-    """An image that others' experience calls something else.
-
-    Attributes:
-        row: of the image.
-        name: of its file, or what stands for it.
-        given, called: its label, and what it was taken for.
-        confidence: with which.
-    """
-
-    row: int
-    name: str
-    given: str
-    called: str
-    confidence: float
-
-
-def doubts_of(wrong: Sequence[Wrong], data: Dataset, look: Look | None) -> list[Doubt]:
-    """Images that were taken for something else, as they are shown.
-
-    Args:
-        wrong: the images.
-        data: that they are of.
-        look: knows the names of its files, where there are any.
-    """
-    rows = data.rows.tolist()
-    return [
-        Doubt(
-            row=rows[each.place],
-            name=look.names[rows[each.place]] if look else f"image {each.place + 1}",
-            given=data.labels[each.truth],
-            called=data.labels[each.called],
-            confidence=each.confidence,
-        )
-        for each in wrong
-    ]
-
-
-def remarks_of(doubts: Sequence[Doubt] | None) -> list[str]:
-    """What to say of images whose labels are likely to be wrong."""
-    if not doubts:
-        return []
-    first = doubts[0]
-    return [
-        f"{len(doubts)} labels may be wrong by cross-validation; the first is {first.name}: "
-        f"{first.given}, called {first.called} ({first.confidence:.2f})"
-    ]
 
 
 def look_page(look: Look, images: Images, doubts: Sequence[Doubt] | None) -> str:
@@ -206,10 +156,7 @@ def _doubts(doubts: Sequence[Doubt], images: Images) -> Html:
     some = doubts[:MOST_PICTURES]
     return pictures(
         images,
-        [
-            (each.row, each.name, f"{each.given}, called {each.called} ({each.confidence:.2f})")
-            for each in some
-        ],
+        [(each.row, each.name, each.words()) for each in some],
     )
 
 

@@ -22,10 +22,10 @@ from velox.training.assembly import (
     save,
     start_of,
     state_file_of,
-    write_look,
 )
 from velox.training.batch_statistics import renew_statistics
 from velox.training.crossed import cross_validated
+from velox.training.doubt import doubts_of
 from velox.training.fit import fit
 from velox.training.heads import Heads
 from velox.training.judgement import judged, log_judgement
@@ -39,6 +39,7 @@ from velox.training.model_files import (
     use_refused,
 )
 from velox.training.once_more import teach_once_more
+from velox.training.reports import write_look
 from velox.training.trainer import Trainer, make_deterministic
 from velox.training.verdict import objection
 
@@ -113,8 +114,11 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
                 progress=progress,
                 stop=stop,
             )
+    doubts = None
     if seen is not None:
-        write_look(settings, seen, crossed)
+        if crossed is not None:
+            doubts = doubts_of(crossed.doubtful, crossed.data, seen)
+        write_look(settings.model_path, seen, doubts)
     state_file = state_file_of(settings, start, recipe, splits)
     heads = None
     if start.weights is None:
@@ -154,7 +158,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         "best epoch": f"{best_epoch} of {recipe.epochs}",
         "seconds": f"{time.monotonic() - started:.1f}",
     }
-    save(settings, network, splits, found, across, facts, seen, inputs, against)
+    save(settings, network, splits, found, across, facts, seen, doubts, inputs, against)
     if against is not None:
         # The state stays: with another MIN_ACCURACY the same training is at its end at once.
         raise AccuracyTooLow(

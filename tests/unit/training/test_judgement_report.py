@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from velox.training.data.dataset import Dataset, Held, Splits
+from velox.training.doubt import Doubt
 from velox.training.judgement import judge
 from velox.training.judgement_report import as_png, as_text
 from velox.training.look import Look
@@ -33,7 +34,11 @@ def report() -> str:
         tiny=[],
         skipped={Path("a/b.png"): "cut short", Path(os.fsdecode(b"caf\xe9.png")): "empty"},
     )
-    return as_text(found, None, facts={"model": "m.pth"}, look=look)
+    doubts = [
+        Doubt(row=n, name=f"a/{n}.png", given="cat", called="dog", confidence=0.99)
+        for n in range(23)
+    ]
+    return as_text(found, None, facts={"model": "m.pth"}, look=look, doubts=doubts)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,8 @@ def report() -> str:
         r" +2  0 1 1",
         r"Images",
         r"- 2 files are left out, as they cannot be used: a/b\.png, caf\\xe9\.png",
+        r"Labels that may be wrong, by cross-validation: 23\na/0\.png: cat, called dog \(0\.99\)\n",
+        r"a/19\.png: cat, called dog \(0\.99\)\nand 3 more\n\n",
         r"Files left out: 2",
         r"caf\\xe9\.png: empty",
         r"a/b\.png: cut short",

@@ -16,9 +16,10 @@ import torch
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.folder import FolderImages, read_folder
 from velox.training.data.split import split
+from velox.training.doubt import Doubt, doubts_of
 from velox.training.judgement import judge
 from velox.training.look import Look, look
-from velox.training.page import Doubt, doubts_of, look_page, report_page
+from velox.training.page import look_page, report_page
 
 
 def noise(path: Path, seed: int, side: int = 32) -> None:
