@@ -16,7 +16,7 @@ import io
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,11 +25,10 @@ import torch
 from velox.base import logs, script
 from velox.base.errors import CheckpointError, SettingError, VeloxError
 from velox.base.files import write_whole
-from velox.images.preprocessing import Preprocessing
 from velox.models.architectures import require_architecture
 from velox.models.checkpoint import Checkpoint, load, save
 from velox.models.convert import proof, weights_file
-from velox.models.convert.options import labels_of, parsed
+from velox.models.convert.options import labels_of, parsed, preprocessing_of
 from velox.models.convert.tensor_names import Tensors, architecture_of, by_name, by_order
 from velox.models.convert.weights_file import Weights
 
@@ -72,7 +71,7 @@ def write_checkpoint(options: argparse.Namespace, weights: Weights) -> None:
             architecture=architecture,
             labels=names,
             input_size=options.input_size,
-            preprocessing=Preprocessing(fit=options.fit, resize_size=options.resize_size),
+            preprocessing=preprocessing_of(options),
             mean=mean,
             std=std,
             state_dict=tensors,
@@ -83,7 +82,7 @@ def write_checkpoint(options: argparse.Namespace, weights: Weights) -> None:
     saved = save(checkpoint, options.model, classes_path)
     log.info(
         "written model=%s classes=%s digest=%s architecture=%s labels=%d input_size=%d mean=%s "
-        "std=%s fit=%s",
+        "std=%s preprocessing=%s",
         options.model,
         classes_path,
         saved.digest,
@@ -92,7 +91,7 @@ def write_checkpoint(options: argparse.Namespace, weights: Weights) -> None:
         saved.input_size,
         saved.mean,
         saved.std,
-        saved.preprocessing.fit,
+        saved.preprocessing.as_dict(),
     )
 
 
@@ -134,8 +133,18 @@ def write_start(options: argparse.Namespace, weights: Weights) -> None:
     if options.architecture is None:
         raise SettingError("--for-training needs --architecture")
     _, tensors = fitted(options, weights, 1)
+    content: Mapping[str, object] = tensors
+    if options.normalisation is not None:
+        mean, std = options.normalisation
+        content = {
+            "state_dict": tensors,
+            "input_size": options.input_size,
+            "preprocessing": preprocessing_of(options).as_dict(),
+            "mean": mean,
+            "std": std,
+        }
     buffer = io.BytesIO()
-    torch.save(tensors, buffer)
+    torch.save(content, buffer)
     write_whole(options.model, buffer.getvalue())
     log.info("written INIT_WEIGHTS=%s tensors=%d", options.model, len(tensors))
 

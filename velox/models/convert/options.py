@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from velox.base.errors import CANNOT_BE_READ, SettingError
-from velox.images.preprocessing import FITS
+from velox.images.preprocessing import FITS, MULTI_PAGES, VALUE_RANGES, Color, Preprocessing
 from velox.models import labels
 from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, NO_MEAN, NO_STD
 
@@ -20,6 +20,7 @@ NORMALISATIONS = {
     "halves": (HALVES, HALVES),
 }
 LARGEST_SIZE = 1024
+BLACK = (0, 0, 0)
 
 Three = tuple[float, float, float]
 
@@ -52,6 +53,31 @@ def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Name
         help="shorter side before --fit crop cuts the centre out (default: the input size)",
     )
     add(
+        "--background",
+        type=_color,
+        help="red,green,blue of 255 behind what is transparent (default: transparency is dropped, "
+        "and the colours show that it hid, as with Pillow's convert('RGB'))",
+    )
+    add(
+        "--pad-color",
+        type=_color,
+        help="red,green,blue of 255 around the image with --fit pad (default: --background, else "
+        "black)",
+    )
+    add(
+        "--value-range",
+        choices=VALUE_RANGES,
+        default=VALUE_RANGES[0],
+        help="what is black and white in images of more than 8 bits: the least and greatest value "
+        "of their type, or of each image (dtype)",
+    )
+    add(
+        "--multi-page",
+        choices=MULTI_PAGES,
+        default=MULTI_PAGES[0],
+        help="of several pages or frames, take the first, or refuse the image (first)",
+    )
+    add(
         "--images",
         type=Path,
         nargs="+",
@@ -63,12 +89,35 @@ def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Name
     add(
         "--for-training",
         action="store_true",
-        help="write weights for INIT_WEIGHTS instead: without the last layer, and without labels",
+        help="write weights for INIT_WEIGHTS instead: without the last layer, and without labels; "
+        "with --normalisation they say what input they were trained with",
     )
     options = parser.parse_args(argv)
     if not options.for_training and (options.labels is None or options.normalisation is None):
         parser.error("--labels and --normalisation are needed, or --for-training")
     return options
+
+
+def preprocessing_of(options: argparse.Namespace) -> Preprocessing:
+    """How an image became the input that the weights were trained with."""
+    return Preprocessing(
+        fit=options.fit,
+        resize_size=options.resize_size,
+        pad_color=options.pad_color or options.background or BLACK,
+        background=options.background,
+        value_range=options.value_range,
+        multi_page=options.multi_page,
+    )
+
+
+def _color(text: str) -> Color:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(p.isascii() and p.isdigit() and int(p) <= 255 for p in parts):
+        raise argparse.ArgumentTypeError(
+            f"red,green,blue, each a whole number from 0 to 255, not {text!r}"
+        )
+    red, green, blue = map(int, parts)
+    return red, green, blue
 
 
 def _size(text: str) -> int:

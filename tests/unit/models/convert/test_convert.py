@@ -64,6 +64,22 @@ def test_a_checkpoint_is_made_of_wrapped_weights(
     assert "notes.txt" in said
 
 
+def test_the_options_say_all_of_how_an_image_becomes_the_input(folder: Path) -> None:
+    said = ["--background", "1,2, 3", "--value-range", "image", "--multi-page", "refuse"]
+    assert convert(folder, "--fit", "pad", *said) == 0
+    made = model.load(folder / "model.pth", folder / "classes.json").preprocessing
+    assert made == Preprocessing(
+        fit="pad",
+        background=(1, 2, 3),
+        pad_color=(1, 2, 3),
+        value_range="image",
+        multi_page="refuse",
+    )
+    assert convert(folder, "--pad-color", "4,5,6", "--background", "1,2,3") == 0
+    made = model.load(folder / "model.pth", folder / "classes.json").preprocessing
+    assert (made.background, made.pad_color) == ((1, 2, 3), (4, 5, 6))
+
+
 def test_what_answers_otherwise_is_no_checkpoint(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,8 +104,14 @@ def test_weights_to_start_a_training_from(folder: Path) -> None:
         f"t{number}": each for number, each in enumerate(build(ARCHITECTURE, 5).parameters())
     }
     torch.save({**strange, "last": torch.ones(1)}, folder / "other.pth")
-    assert convert(folder, "--for-training") == 0
-    found = torch.load(folder / "model.pth", weights_only=True)
+    assert convert(folder, "--for-training", "--fit", "crop", "--resize-size", "36") == 0
+    made = torch.load(folder / "model.pth", weights_only=True)
+    assert Preprocessing.of(made["preprocessing"]) == Preprocessing(fit="crop", resize_size=36)
+    assert (made["input_size"], made["mean"]) == (32, model.IMAGENET_MEAN)
+    found = made["state_dict"]
+    paths = [str(folder / "w.pth"), str(folder / "bare.pth")]
+    assert main([*paths, "--architecture", ARCHITECTURE, "--for-training"]) == 0
+    assert torch.load(folder / "bare.pth", weights_only=True).keys() == found.keys()
     own = build(ARCHITECTURE, 1).state_dict().keys()
     assert own - found.keys() == {"fc.weight", "fc.bias"}
     assert convert(folder, "--for-training", "--by-order", weights="other.pth") == 1
@@ -132,7 +154,11 @@ def test_timm_s_models_that_pad_otherwise_are_refused(
     [["w.pth", "m.pth"], ["w.pth", "m.pth", "--labels", "l.txt"],
      ["w", "m", "--labels", "l", "--normalisation", "0,0,0,1,1"],
      ["w", "m", "--labels", "l", "--normalisation", "0,0,0,1,0,1"],
-     ["w", "m", "--labels", "l", "--normalisation", "none", "--input-size", "0"]],
+     ["w", "m", "--labels", "l", "--normalisation", "none", "--input-size", "0"],
+     ["w", "m", "--labels", "l", "--normalisation", "none", "--background", "white"],
+     ["w", "m", "--labels", "l", "--normalisation", "none", "--background", "1,2,256"],
+     ["w", "m", "--labels", "l", "--normalisation", "none", "--pad-color", "1,2"],
+     ["w", "m", "--labels", "l", "--normalisation", "none", "--multi-page", "last"]],
 )  # fmt: skip
 def test_how_the_weights_were_trained_has_to_be_said(given: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
