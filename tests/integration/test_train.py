@@ -8,6 +8,7 @@ import shutil
 import signal
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -237,10 +238,20 @@ def test_what_cannot_work_is_named(tmp_path: Path, settings: dict[str, str], nam
 def test_where_fine_tuning_betters_nothing_validation_images_teach_too(tmp_path: Path) -> None:
     pictures(tmp_path)
     torch.manual_seed(0)
-    torch.save(build("shufflenet_v2_x0_5", 1000).state_dict(), tmp_path / "weights.pth")
+    start = model.Checkpoint(
+        architecture="shufflenet_v2_x0_5",
+        labels=("a", "b"),
+        input_size=32,
+        preprocessing=Preprocessing(fit="crop", resize_size=40, multi_page="refuse"),
+        state_dict=build("shufflenet_v2_x0_5", 2).state_dict(),
+    )
+    model.save(start, tmp_path / "weights.pth", tmp_path / "weights.json")
     # Such large steps spoil what the network knows.
     settings = {"INIT_WEIGHTS": "weights.pth", "EPOCHS": "1", "LEARNING_RATE": "0.5"}
-    child = trained(tmp_path, HOLD_OUT="0.4", **settings)
+    child = trained(tmp_path, HOLD_OUT="0.4", MULTI_PAGE="first", **settings)
+    made = model.load(tmp_path / "model.pth", tmp_path / "classes.json")
+    assert made.preprocessing == replace(start.preprocessing, multi_page="first")
+    assert re.search(r"WARNING .*MULTI_PAGE=first instead of MULTI_PAGE=refuse$", child.log, re.M)
     assert "with the validation images: images=48" in child.log
     assert "test images=12" in child.log
 

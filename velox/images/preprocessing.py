@@ -17,7 +17,7 @@ OF_TYPE, OF_IMAGE = VALUE_RANGES = ("dtype", "image")
 FIRST, REFUSE = MULTI_PAGES = ("first", "refuse")
 
 # The largest side that an input may be resized to before its centre is cut out.
-_LARGEST_SIDE = 4096
+LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +103,8 @@ _COLOR_WORDS = "three whole numbers from 0 to 255"
 _ALLOWED: Mapping[str, tuple[Callable[[Any], object], str]] = {
     "fit": _one_of(FITS),
     "resize_size": (
-        lambda value: _integer(value, _LARGEST_SIDE),
-        f"a whole number from 0 to {_LARGEST_SIDE}",
+        lambda value: _integer(value, LARGEST_SIDE),
+        f"a whole number from 0 to {LARGEST_SIDE}",
     ),
     "pad_color": (_color, _COLOR_WORDS),
     "background": (

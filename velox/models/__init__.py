@@ -1,13 +1,14 @@
 """Models: the file, the network, the device.
 
-architectures.py  The networks that can be trained and run: the classifiers of torchvision
-checkpoint.py     The checkpoint: one file that carries all that rebuilds the model
-convert/          A checkpoint of other people's weights
-device.py         The device that a model runs on, and why a card that is there cannot be used
-engine/           The engine: a model at work, in the form that is fastest and decides the same
-files.py          The files of a model: when there is reason to read them
-labels.py         The list of labels beside a model, in the order of its outputs
-samples.py        Images that travel with a checkpoint
-torch_file.py     What `torch.save` wrote, read without executing anything; all else refused
-wrappings.py      What other programs wrap weights in: a dict around them, a prefix before names
+architectures.py      The networks that can be trained and run: the classifiers of torchvision
+checkpoint.py         The checkpoint: one file that carries all that rebuilds the model
+convert/              A checkpoint of other people's weights
+device.py             The device that a model runs on, and why a card that is there cannot be used
+engine/               The engine: a model at work, in the form that is fastest and decides the same
+files.py              The files of a model: when there is reason to read them
+labels.py             The list of labels beside a model, in the order of its outputs
+samples.py            Images that travel with a checkpoint
+torch_file.py         What `torch.save` wrote, read without executing anything; all else refused
+torchvision_names.py  The tensors of torchvision's files by the names that the network has
+wrappings.py          What other programs wrap weights in: a dict around them, a prefix before names
 """

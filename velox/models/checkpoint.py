@@ -42,6 +42,8 @@ NO_STD = (1.0, 1.0, 1.0)
 
 _DIGEST_CHARACTERS = 12
 
+RGB = tuple[float, float, float]
+
 log = logging.getLogger(__name__)
 
 
@@ -68,8 +70,8 @@ class Checkpoint:
     labels: tuple[str, ...]
     input_size: int
     preprocessing: Preprocessing = Preprocessing()
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    mean: RGB = IMAGENET_MEAN
+    std: RGB = IMAGENET_STD
     state_dict: Mapping[str, Tensor] = field(repr=False)
     metrics: Mapping[str, float] = field(default_factory=dict)
     temperature: float = 1.0
@@ -203,9 +205,19 @@ def _bare(weights: Mapping[str, Tensor], named: tuple[str, ...]) -> Checkpoint:
     )
 
 
-def _three(values: Any) -> tuple[float, float, float]:
+def _three(values: Any) -> RGB:
     red, green, blue = map(float, values)
     return red, green, blue
+
+
+def require_usable_input(size: int, mean: RGB, std: RGB, preprocessing: Preprocessing) -> None:
+    """Raise ValueError where no input can be made so; see `Checkpoint` for what these are."""
+    if not all(math.isfinite(each) and each > 0 for each in std):
+        raise ValueError("std must be above 0")
+    if not all(map(math.isfinite, mean)) or size < 1:
+        raise ValueError("mean must be finite and the input size at least 1")
+    if 0 < (side := preprocessing.resize_size) < size:
+        raise ValueError(f"preprocessing has resize_size={side}, less than the input size {size}")
 
 
 def _check(checkpoint: Checkpoint) -> None:
@@ -213,17 +225,11 @@ def _check(checkpoint: Checkpoint) -> None:
     samples = checkpoint.samples
     if len(samples.images) != len(samples.targets):
         raise ValueError("its samples do not have one label each")
-    numbers = (checkpoint.temperature, *checkpoint.std)
-    if not all(math.isfinite(each) and each > 0 for each in numbers):
-        raise ValueError("temperature and std must be above 0")
-    if not all(map(math.isfinite, checkpoint.mean)) or checkpoint.input_size < 1:
-        raise ValueError("mean must be finite and the input size at least 1")
-    resize_size = checkpoint.preprocessing.resize_size
-    if 0 < resize_size < checkpoint.input_size:
-        raise ValueError(
-            f"preprocessing has resize_size={resize_size}, "
-            f"less than the input size {checkpoint.input_size}"
-        )
+    if not (math.isfinite(checkpoint.temperature) and checkpoint.temperature > 0):
+        raise ValueError("temperature must be above 0")
+    require_usable_input(
+        checkpoint.input_size, checkpoint.mean, checkpoint.std, checkpoint.preprocessing
+    )
     if not is_state_dict(checkpoint.state_dict):
         raise ValueError("its state_dict is no dict of plain tensors")
     expected = build(checkpoint.architecture, len(checkpoint.labels)).state_dict()

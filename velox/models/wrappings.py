@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 
 
-def is_state_dict(content: Any) -> bool:
+def is_state_dict(content: Any) -> TypeGuard[Mapping[str, Tensor]]:
     """Whether it is a dict of plain tensors by their names, and not empty."""
     return (
         isinstance(content, Mapping)

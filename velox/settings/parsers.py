@@ -99,10 +99,11 @@ def some(*names: str) -> Parser:
     )
 
 
-def auto_or(parser: Parser) -> Parser:
-    """As the parser, or `auto`, which becomes 0: who reads the setting decides."""
+def auto_or(parser: Parser, *, auto: int | None = 0) -> Parser:
+    """As the parser, or `auto`, which becomes 0 or None: who reads the setting decides."""
     return Parser(
-        lambda value: 0 if value == "auto" else parser.convert(value), f"auto, or {parser.allowed}"
+        lambda value: auto if value == "auto" else parser.convert(value),
+        f"auto, or {parser.allowed}",
     )
 
 

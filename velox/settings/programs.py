@@ -13,7 +13,6 @@ from velox.settings.parsers import (
     OPTIONAL_PATH,
     PATH,
     SWITCH,
-    Parser,
     auto_or,
     choice,
     integer,
@@ -31,10 +30,6 @@ from velox.settings.shared import (
 )
 
 START_WEIGHTS = text(r"[^\0]*", "auto, imagenet, a path, or empty")
-LEAST = Parser(
-    lambda value: None if value == "auto" else number(0, 1).convert(value),
-    "auto, or a number from 0 to 1",
-)
 IDENTIFIER = text(r"[a-z][a-z0-9_]*", "the name of a classifier in torchvision.models")
 
 
@@ -90,30 +85,33 @@ class TrainSettings(ShapeSettings, ModelSettings):
         auto_or(integer(32, 1024)),
         "Height and width of the model's input in pixels; auto takes that of INIT_WEIGHTS, else 64",
     )
-    fit: str = setting(
+    fit: str | None = setting(
         "FIT",
-        "stretch",
-        choice("stretch", "crop", "pad"),
-        "How an image becomes square: stretched, its middle cut out, or whole with padding",
+        "auto",
+        auto_or(choice("stretch", "crop", "pad"), auto=None),
+        "How an image becomes square: stretched, its middle cut out, or whole with padding; auto: "
+        "as a checkpoint in INIT_WEIGHTS was trained, else stretch",
     )
-    background: tuple[int, int, int] = setting(
+    background: tuple[int, int, int] | None = setting(
         "BACKGROUND",
-        "255,255,255",
-        COLOR,
-        "Colour behind what is transparent, and of the padding of FIT=pad",
+        "auto",
+        auto_or(COLOR, auto=None),
+        "Colour behind what is transparent, and of the padding of FIT=pad; auto: as FIT, else "
+        "white",
     )
-    value_range: str = setting(
+    value_range: str | None = setting(
         "VALUE_RANGE",
-        "dtype",
-        choice("dtype", "image"),
+        "auto",
+        auto_or(choice("dtype", "image"), auto=None),
         "What is black and white in images of more than 8 bits: the least and greatest value of "
-        "their type, or of each image",
+        "their type, or of each image; auto: as FIT, else dtype",
     )
-    multi_page: str = setting(
+    multi_page: str | None = setting(
         "MULTI_PAGE",
-        "first",
-        choice("first", "refuse"),
-        "What to do with images of several pages or frames: take the first, or refuse them",
+        "auto",
+        auto_or(choice("first", "refuse"), auto=None),
+        "What to do with images of several pages or frames: take the first, or refuse them; auto: "
+        "as FIT, else first",
     )
     samples_per_class: int = setting(
         "SAMPLES_PER_CLASS", "400", integer(10, 1_000_000), "Synthetic training images per class"
@@ -177,7 +175,7 @@ class TrainSettings(ShapeSettings, ModelSettings):
     min_accuracy: float | None = setting(
         "MIN_ACCURACY",
         "auto",
-        LEAST,
+        auto_or(number(0, 1), auto=None),
         "Test accuracy below which a model is refused; auto: 0.95 for shapes, and for DATASET_PATH "
         "surely better than always answering the commonest label",
     )

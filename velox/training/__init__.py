@@ -3,6 +3,7 @@
 assembly.py          What the settings of `train.py` ask for: the data, the network, the recipe
 batch_statistics.py  Batch normalisation's statistics, made those of the images at hand
 calibration.py       Confidences that mean what they say: the temperature of a softmax
+chosen_input.py      The input that is trained on: as the settings say, else as the weights were
 crossed.py           Cross-validation of the last layer: what few images can teach
 data/                The images that are trained on
 doubt.py             Images that others' experience calls something else than their label

@@ -17,6 +17,7 @@ from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint
 from velox.models.checkpoint import Checkpoint
 from velox.settings.programs import TrainSettings
+from velox.training.chosen_input import CHOICES, chosen
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.data.folder import FolderImages, list_folder, read_folder
 from velox.training.data.shapes import Shapes
@@ -54,8 +55,17 @@ def input_size_of(settings: TrainSettings, start: Start) -> int:
     return suiting(start.input_size, usual_side(list_folder(settings.dataset_path).paths))
 
 
+def preprocessing_of(settings: TrainSettings, start: Start) -> Preprocessing:
+    """How an image becomes the network's input."""
+    return chosen(
+        {name: getattr(settings, name) for name in CHOICES},
+        start.weights.made_for if start.weights else None,
+        size=settings.input_size,
+    )
+
+
 def read_data(
-    settings: TrainSettings, progress: Progress, stop: threading.Event
+    settings: TrainSettings, preprocessing: Preprocessing, progress: Progress, stop: threading.Event
 ) -> tuple[Splits, Look | None]:
     """The images that the settings ask for, and what there is to say of a folder of them.
 
@@ -64,12 +74,12 @@ def read_data(
         Stopped: when told to stop.
     """
     if settings.dataset_path is None:
-        return draw(settings, progress, stop), None
+        return draw(settings, preprocessing, progress, stop), None
     data, skipped = read_folder(
         settings.dataset_path,
         size=settings.input_size,
         max_pixels=settings.max_image_pixels,
-        preprocessing=preprocessing_of(settings),
+        preprocessing=preprocessing,
         stop=stop,
         on_progress=partial(progress.show, "reading"),
     )
@@ -83,7 +93,9 @@ def read_data(
     return splits, look(splits, cast(FolderImages, data.images), skipped)
 
 
-def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> Splits:
+def draw(
+    settings: TrainSettings, preprocessing: Preprocessing, progress: Progress, stop: threading.Event
+) -> Splits:
     """Drawn shapes; each part has a stream of the seed of its own."""
     shapes = Shapes(
         colors=settings.colors,
@@ -92,7 +104,7 @@ def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> 
         width=settings.img_width,
         quality=settings.jpeg_quality,
         size=settings.input_size,
-        preprocessing=preprocessing_of(settings),
+        preprocessing=preprocessing,
         seed=settings.seed,
     )
     counts = (settings.samples_per_class, VALIDATION_PER_CLASS, TEST_PER_CLASS)
@@ -103,17 +115,6 @@ def draw(settings: TrainSettings, progress: Progress, stop: threading.Event) -> 
             )
             for stream, count in enumerate(counts, start=1)
         )
-    )
-
-
-def preprocessing_of(settings: TrainSettings) -> Preprocessing:
-    """How an image becomes the network's input."""
-    return Preprocessing(
-        fit=settings.fit,
-        pad_color=settings.background,
-        background=settings.background,
-        value_range=settings.value_range,
-        multi_page=settings.multi_page,
     )
 
 
@@ -159,10 +160,14 @@ def recipe_of(settings: TrainSettings, start: Start, images: int) -> Recipe:
 
 
 def state_file_of(
-    settings: TrainSettings, start: Start, recipe: Recipe, splits: Splits
+    settings: TrainSettings,
+    preprocessing: Preprocessing,
+    start: Start,
+    recipe: Recipe,
+    splits: Splits,
 ) -> StateFile:
     """Where the state of this training is kept; another training's is not used."""
-    shape = (settings.input_size, preprocessing_of(settings))
+    shape = (settings.input_size, preprocessing)
     decisive = (settings.model_arch, shape, start.source, recipe)
     found = hashlib.sha256(repr(decisive).encode())
     for part in splits:
@@ -174,6 +179,7 @@ def state_file_of(
 
 def save(
     settings: TrainSettings,
+    preprocessing: Preprocessing,
     network: nn.Module,
     splits: Splits,
     found: Judgement,
@@ -194,7 +200,7 @@ def save(
         architecture=settings.model_arch,
         labels=found.labels,
         input_size=settings.input_size,
-        preprocessing=preprocessing_of(settings),
+        preprocessing=preprocessing,
         mean=inputs.mean,
         std=inputs.std,
         state_dict=network.state_dict(),

@@ -11,13 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from velox.base.waiting import Stopped
-from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD
+from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, RGB
 from velox.models.samples import Samples
 from velox.training.data.dataset import Dataset, Pixels
 
 EVALUATION_BATCH = 64
-
-RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)

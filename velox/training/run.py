@@ -17,6 +17,7 @@ from velox.settings.programs import TrainSettings
 from velox.training.assembly import (
     input_size_of,
     network_of,
+    preprocessing_of,
     read_data,
     recipe_of,
     save,
@@ -93,7 +94,8 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     progress = Progress(sys.stderr)
     start = start_of(settings, stop)
     settings = replace(settings, input_size=input_size_of(settings, start))
-    splits, seen = read_data(settings, progress, stop)
+    preprocessing = preprocessing_of(settings, start)
+    splits, seen = read_data(settings, preprocessing, progress, stop)
     inputs = start.inputs(device)
     recipe = recipe_of(settings, start, len(splits.training))
     network = network_of(settings, start, recipe, splits.training, inputs)
@@ -119,7 +121,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         if crossed is not None:
             doubts = doubts_of(crossed.doubtful, crossed.data, seen)
         write_look(settings.model_path, seen, doubts)
-    state_file = state_file_of(settings, start, recipe, splits)
+    state_file = state_file_of(settings, preprocessing, start, recipe, splits)
     heads = None
     if start.weights is None:
         heads = Heads(network, size=settings.input_size, classes=len(splits.training.labels))
@@ -158,7 +160,19 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         "best epoch": f"{best_epoch} of {recipe.epochs}",
         "seconds": f"{time.monotonic() - started:.1f}",
     }
-    save(settings, network, splits, found, across, facts, seen, doubts, inputs, against)
+    save(
+        settings,
+        preprocessing,
+        network,
+        splits,
+        found,
+        across,
+        facts,
+        seen,
+        doubts,
+        inputs,
+        against,
+    )
     if against is not None:
         # The state stays: with another MIN_ACCURACY the same training is at its end at once.
         raise AccuracyTooLow(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,19 +10,17 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from velox.base.errors import SettingError
+from velox.images.preprocessing import Preprocessing
 from velox.models import torch_file
 from velox.models.architectures import models, shapes_of
-from velox.training.evaluation import RGB
+from velox.models.checkpoint import RGB, require_usable_input
+from velox.models.torchvision_names import as_built
+from velox.models.wrappings import is_state_dict
 
-# Outputs beside the last layer that serve a training on ImageNet and that Velox builds without.
-AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 # torchvision's builders let these networks change the normalisation of ImageNet to this one
 # (`transform_input`), where they are given weights.
 OF_HALVES = ("googlenet", "inception_v3")
 HALVES = (0.5, 0.5, 0.5)
-# torchvision's files for DenseNet have names with a point that its networks have not
-# (`torchvision.models.densenet._load_state_dict`).
-DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])(?=\.)")
 
 
 class MadeFor(NamedTuple):
@@ -32,11 +29,13 @@ class MadeFor(NamedTuple):
     Attributes:
         size: height and width in pixels.
         mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
+        preprocessing: how an image became that input, None where nothing says so.
     """
 
     size: int
     mean: RGB
     std: RGB
+    preprocessing: Preprocessing | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +77,13 @@ def read(path: Path, architecture: str) -> StartWeights:
 def parsed(path: Path, content: Any, architecture: str) -> StartWeights:
     """The weights in what a file held; see `read`."""
     weights = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not all(
-        isinstance(each, Tensor) for each in weights.values()
-    ):
+    if not is_state_dict(weights):
         raise refused(path, "it does not hold a state dict")
-    made_for = _of_checkpoint(content) or of_imagenet(architecture)
-    tensors = {DENSENET.sub(r"\1\2", str(name)): value for name, value in weights.items()}
-    return StartWeights(path, tensors, made_for)
+    try:
+        made_for = _of_checkpoint(content) or of_imagenet(architecture)
+    except (TypeError, ValueError) as error:
+        raise refused(path, f"what it says of its input cannot be used: {error}") from None
+    return StartWeights(path, as_built(weights), made_for)
 
 
 def of_imagenet(architecture: str) -> MadeFor:
@@ -98,7 +97,10 @@ def of_imagenet(architecture: str) -> MadeFor:
 def _of_checkpoint(content: Mapping[str, Any]) -> MadeFor | None:
     if not {"input_size", "mean", "std"} <= content.keys():
         return None
-    return MadeFor(int(content["input_size"]), _three(content["mean"]), _three(content["std"]))
+    size, mean, std = int(content["input_size"]), _three(content["mean"]), _three(content["std"])
+    preprocessing = Preprocessing.of(content.get("preprocessing", {}))
+    require_usable_input(size, mean, std, preprocessing)
+    return MadeFor(size, mean, std, preprocessing)
 
 
 def _three(values: Any) -> RGB:
@@ -129,9 +131,7 @@ def start_from(network: nn.Module, start: StartWeights, *, architecture: str, cl
         if name in own and name not in last and value.shape == own[name].shape
     }
     missing = sorted(own.keys() - taken.keys() - last)
-    unknown = sorted(
-        name for name in start.tensors.keys() - own.keys() if not name.startswith(AUXILIARY)
-    )
+    unknown = sorted(start.tensors.keys() - own.keys())
     if missing or unknown:
         wrong = (
             f"{len(missing)} of its tensors are missing or of another shape"

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from velox.base.errors import SettingError
+from velox.images.preprocessing import Preprocessing
 from velox.models.architectures import build
 from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, Checkpoint, save
-from velox.training.start_weights import StartWeights, read, start_from
+from velox.training.start_weights import MadeFor, StartWeights, read, start_from
 
 ARCHITECTURE = "shufflenet_v2_x0_5"
 HALVES = (0.5, 0.5, 0.5)
+CROPPED = Preprocessing(fit="crop", resize_size=128, multi_page="refuse")
 
 
 def given_at(folder: Path, architecture: str = ARCHITECTURE) -> StartWeights:
@@ -98,17 +101,54 @@ def test_weights_say_what_input_they_were_made_for(tmp_path: Path) -> None:
         IMAGENET_STD,
     )
     # As torchvision's builders have it with weights: transform_input=True.
-    assert given_at(tmp_path, "inception_v3").made_for == (299, HALVES, HALVES)
+    assert given_at(tmp_path, "inception_v3").made_for == MadeFor(299, HALVES, HALVES)
     own = Checkpoint(
         architecture=ARCHITECTURE,
         labels=("a", "b", "c"),
         input_size=96,
         mean=HALVES,
         std=(0.2, 0.2, 0.25),
+        preprocessing=CROPPED,
         state_dict=build(ARCHITECTURE, 3).state_dict(),
     )
     save(own, tmp_path / "weights.pth", tmp_path / "classes.json")
-    assert given_at(tmp_path).made_for == (96, HALVES, (0.2, 0.2, 0.25))
+    assert given_at(tmp_path).made_for == MadeFor(96, HALVES, (0.2, 0.2, 0.25), CROPPED)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"preprocessing": {"fit": "squash"}}, "preprocessing has fit='squash'; allowed: stretch"),
+        ({"preprocessing": {"resize_size": 64}}, "preprocessing has resize_size=64, less than"),
+        ({"mean": [0.5]}, "cannot be used"),
+        ({"mean": None}, "cannot be used"),
+        ({"std": [0, 1, 1]}, "std must be above 0"),
+        ({"input_size": 0}, "the input size at least 1"),
+    ],
+)
+def test_an_input_that_cannot_be_is_refused_in_one_line(
+    tmp_path: Path, wrong: dict[str, Any], reason: str
+) -> None:
+    content = {
+        "state_dict": build(ARCHITECTURE, 3).state_dict(),
+        "input_size": 96,
+        "mean": HALVES,
+        "std": HALVES,
+    }
+    torch.save(content | wrong, tmp_path / "weights.pth")
+    with pytest.raises(SettingError, match=rf"^INIT_WEIGHTS=.*of its input.*{reason}"):
+        given_at(tmp_path)
+
+
+def test_a_checkpoint_that_says_nothing_of_it_means_what_it_meant(tmp_path: Path) -> None:
+    old = {
+        "state_dict": build(ARCHITECTURE, 3).state_dict(),
+        "input_size": 96,
+        "mean": HALVES,
+        "std": HALVES,
+    }
+    torch.save(old, tmp_path / "weights.pth")
+    assert given_at(tmp_path).made_for == MadeFor(96, HALVES, HALVES, Preprocessing())
 
 
 def test_the_names_of_densenets_files_are_understood(tmp_path: Path) -> None:

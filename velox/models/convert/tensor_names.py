@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from velox.models.architectures import architectures, shapes_of
 from velox.models.convert.timm_names import by_timm_name
+from velox.models.torchvision_names import as_built
 
 Tensors = Mapping[str, Tensor]
 Shapes = Mapping[str, torch.Size]
@@ -17,11 +17,6 @@ Shapes = Mapping[str, torch.Size]
 # Counts the batches of a training, and decides nothing; older files have none.
 _COUNTER = "num_batches_tracked"
 _SUFFIXES = {"weight", "bias", "running_mean", "running_var"}
-# Outputs beside the last layer that serve a training on ImageNet and that Velox builds without.
-_AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
-# torchvision's files for DenseNet have names with a point that its networks have not
-# (`torchvision.models.densenet._load_state_dict`).
-_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])(?=\.)")
 
 
 def architecture_of(given: Tensors, classes: int) -> str | None:
@@ -57,16 +52,12 @@ def by_name(
         ValueError: with the reason, where they are not just those of the network.
     """
     expected = _expected(architecture, classes, but_last=but_last)
-    own = {_DENSENET.sub(r"\1\2", name): value for name, value in given.items()}
+    own = as_built(given)
     of_timm = by_timm_name(architecture, shapes_of(architecture, classes))
     if len(of_timm.keys() & given.keys()) > len(expected.keys() & own.keys()):
         own = {of_timm.get(name, name): value for name, value in given.items()}
     known = shapes_of(architecture, classes).keys() - expected.keys()
-    found = {
-        name: value
-        for name, value in own.items()
-        if not name.startswith(_AUXILIARY) and name not in known
-    }
+    found = {name: value for name, value in own.items() if name not in known}
     wrong = sorted(
         name
         for name in found.keys() ^ expected.keys()
