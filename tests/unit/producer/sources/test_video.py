@@ -104,8 +104,25 @@ def test_a_video_that_is_cut_short_is_named(tmp_path: Path) -> None:
     assert 10 < len(frames) < 30
     missing = len(data) - len(data) // 2
     assert end == Unreadable(
-        "clip", f"the video is cut short by {missing} bytes, after {len(frames)} frames"
+        "clip", f"the video is cut short by at least {missing} bytes, after {len(frames)} frames"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("clip.flv", "FLV1"), ("clip.wmv", "WMV2"), ("clip.ts", "mp4v")]
+)
+def test_other_containers_are_whole_or_cut_too(name: str, code: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    written = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 10, (64, 64))
+    for number in range(40):
+        written.write(np.full((64, 64, 3), 6 * number, np.uint8))
+    written.release()
+    assert len(read(path)) == 40
+    path.write_bytes(path.read_bytes()[:-50])
+    *frames, end = read(path)
+    assert len(frames) >= 38
+    assert isinstance(end, Unreadable)
+    assert end.reason.startswith("the video is cut short by at least ")
 
 
 def test_a_cut_video_that_does_not_even_open_is_named_so(tmp_path: Path) -> None:
@@ -114,7 +131,7 @@ def test_a_cut_video_that_does_not_even_open_is_named_so(tmp_path: Path) -> None
     path.write_bytes(data[: data.index(b"moov") - 100])
     (end,) = read(path)
     assert isinstance(end, Unreadable)
-    assert end.reason.startswith("the video is cut short by ")
+    assert end.reason.startswith("the video is cut short by at least ")
 
 
 @pytest.mark.parametrize("data", [b"", b"no video" * 1000])
