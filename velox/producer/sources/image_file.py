@@ -55,6 +55,18 @@ def label_of(below: PurePosixPath) -> str | None:
     return label_named(below.parts[0]) if len(below.parts) > 1 else None
 
 
+def key_in(archive: str, path: PurePosixPath) -> str:
+    """What a file of an archive is called: its path in it, below the name that the archive has.
+
+    Args:
+        archive: the name that was given to it; empty for none.
+        path: of the file in the archive.
+    """
+    if not archive:
+        return str(path)
+    return str(PurePosixPath(archive, *(part for part in path.parts if part not in ("/", ".."))))
+
+
 def too_large(name: str, size: int, max_bytes: int, begin: bytes) -> Unreadable | LeftOut:
     """What a file is that no record can carry, by its name and its first bytes."""
     if named_like_an_image(name) or image_header.read(begin) or foreign(name, begin):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -42,11 +42,13 @@ class Place:
         kind: what there is to read.
         location: a path, a device's number or an address; empty where the kind says it all. It
             may carry credentials.
+        given: the name that the entry gives it; empty for none.
     """
 
     id: str
     kind: Kind
     location: str = field(repr=False)
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,9 @@ def open_source(
         case Kind.FILES:
             return Folder(place.id, location, max_bytes=max_bytes)
         case Kind.TAR:
-            return Tar(place.id, location or None, max_bytes=max_bytes)
+            return Tar(place.id, location or None, max_bytes=max_bytes, above=place.given)
         case Kind.ZIP:
-            return Zip(place.id, location, max_bytes=max_bytes)
+            return Zip(place.id, location, max_bytes=max_bytes, above=place.given)
         case Kind.VIDEO:
             return VideoFile(
                 place.id,
@@ -168,24 +170,30 @@ def open_source(
 
 def _locate(entry: str) -> Place:
     named = _NAMED.fullmatch(entry)
-    name, location = (named[1], named[2]) if named else (None, entry)
+    if named is None:
+        return _place(entry)
+    return replace(_place(named[2]), id=named[1], given=named[1])
+
+
+def _place(location: str) -> Place:
+    """The place of a location, with the name that it has where none is given."""
     if location == SYNTHETIC:
-        return Place(name or SYNTHETIC, Kind.SYNTHETIC, "")
+        return Place(SYNTHETIC, Kind.SYNTHETIC, "")
     if location == STDIN:
         if sys.stdin is not None and sys.stdin.isatty():
             raise SettingError("SOURCE=- reads a tar archive, but standard input is a terminal")
-        return Place(name or STDIN, Kind.TAR, "")
+        return Place(STDIN, Kind.TAR, "")
     if location.startswith(WATCH):
         path = location.removeprefix(WATCH)
         if not os.path.isdir(path):
             raise SettingError(f"SOURCE names {shown(location)!r}: no folder {shown(path)!r}")
-        return Place(name or shown(os.path.normpath(path)), Kind.WATCH, path)
+        return Place(shown(os.path.normpath(path)), Kind.WATCH, path)
     if is_camera(location):
-        return Place(name or f"camera-{location}", Kind.DEVICE, location)
+        return Place(f"camera-{location}", Kind.DEVICE, location)
     if "://" in location:
         kind = Kind.WEB if location.lower().startswith(("http://", "https://")) else Kind.STREAM
-        return Place(name or without_credentials(location), kind, usable(location))
-    return Place(name or shown(os.path.normpath(location)), kind_of_path(location), location)
+        return Place(without_credentials(location), kind, usable(location))
+    return Place(shown(os.path.normpath(location)), kind_of_path(location), location)
 
 
 def _why_no_device(device: str | int) -> str:

@@ -28,6 +28,7 @@ from velox.producer.sources.image_file import (
     BEGIN_BYTES,
     is_hidden,
     item_of,
+    key_in,
     label_of,
     named_like_an_image,
     too_large,
@@ -61,14 +62,18 @@ class Tar:
         source_id: its name in logs.
         path: the archive, None for standard input.
         max_bytes: above which a file is refused, unread.
+        above: begins the name of every image; below it comes the name in the archive.
     """
 
     live = False
 
-    def __init__(self, source_id: str, path: str | None, *, max_bytes: int) -> None:
+    def __init__(
+        self, source_id: str, path: str | None, *, max_bytes: int, above: str = ""
+    ) -> None:
         self.id = source_id
         self._path = path
         self._max_bytes = max_bytes
+        self._above = above
         self._stream: _Stream | None = None
 
     @property
@@ -104,20 +109,21 @@ class Tar:
 
     def _read(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Item:
         path = PurePosixPath(member.name)
+        name = key_in(self._above, path)
         if any(map(is_hidden, path.parts)):
-            return LeftOut(shown(str(path)), "hidden")
+            return LeftOut(shown(name), "hidden")
         if member.issym() or member.islnk():
-            if not named_like_an_image(str(path)):
-                return LeftOut(shown(str(path)), "a link")
+            if not named_like_an_image(name):
+                return LeftOut(shown(name), "a link")
             reason = "a link; tar --dereference --hard-dereference packs the file itself"
-            return Unreadable(shown(str(path)), reason)
+            return Unreadable(shown(name), reason)
         file = archive.extractfile(member)
         if file is None:
-            return LeftOut(shown(str(path)), "not a regular file")
+            return LeftOut(shown(name), "not a regular file")
         if member.size > self._max_bytes:
-            return too_large(str(path), member.size, self._max_bytes, file.read(BEGIN_BYTES))
+            return too_large(name, member.size, self._max_bytes, file.read(BEGIN_BYTES))
         below = PurePosixPath(*member.name.lstrip("/").split("/")[1:])
-        return item_of(str(path), file.read(), label_of(below))
+        return item_of(name, file.read(), label_of(below))
 
 
 class _Unpacked:

@@ -22,6 +22,7 @@ from velox.producer.sources.image_file import (
     BEGIN_BYTES,
     is_hidden,
     item_of,
+    key_in,
     label_of,
     named_like_an_image,
     too_large,
@@ -65,14 +66,16 @@ class Zip:
         source_id: its name in logs.
         path: the archive.
         max_bytes: above which a file is refused, unread.
+        above: begins the name of every image; below it comes the name in the archive.
     """
 
     live = False
 
-    def __init__(self, source_id: str, path: str, *, max_bytes: int) -> None:
+    def __init__(self, source_id: str, path: str, *, max_bytes: int, above: str = "") -> None:
         self.id = source_id
         self._path = path
         self._max_bytes = max_bytes
+        self._above = above
         self._seen = 0
         self._total = 0
 
@@ -97,7 +100,7 @@ class Zip:
 
     def _read(self, file: BinaryIO, member: _Member, top: str) -> Item:
         path = PurePosixPath(*_parts(member.name))
-        name = str(path)
+        name = key_in(self._above, path)
         if any(map(is_hidden, path.parts)):
             return LeftOut(shown(name), "hidden")
         if stat.S_ISLNK(member.mode):

@@ -1,13 +1,18 @@
 import os
+import tarfile
+import threading
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.rig import video
 from tests.rig.pictures import encoded
 from velox.base.errors import SettingError
+from velox.producer.sources.capture import Capture
 from velox.producer.sources.kind import Kind
-from velox.producer.sources.place import Place, locate
+from velox.producer.sources.place import Place, locate, open_source
 from velox.settings.programs import ProducerSettings
 
 
@@ -80,6 +85,45 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_entry_says_what_it_is(entry: str, place: Place, here: Path) -> None:
     (found,) = locate((entry,), loop=False)
     assert (found.id, found.kind, found.location) == (place.id, place.kind, place.location)
+
+
+@pytest.mark.parametrize(
+    ("entry", "keys"),
+    [
+        ("all=photos", ["all/1.jpg", "all/cat/2.jpg"]),
+        ("photos.tar", ["photos/1.jpg", "photos/cat/2.jpg"]),
+        ("all=photos.tar", ["all/photos/1.jpg", "all/photos/cat/2.jpg"]),
+        ("all=outside.tar", ["all/photos/1.jpg", "all/photos/cat/2.jpg"]),
+        ("packed.zip", ["photos/1.jpg", "photos/cat/2.jpg"]),
+        ("all=packed.zip", ["all/photos/1.jpg", "all/photos/cat/2.jpg"]),
+    ],
+)
+def test_a_given_name_begins_the_keys_of_all_files(entry: str, keys: list[str], here: Path) -> None:
+    files = {"photos/1.jpg": encoded(1), "photos/cat/2.jpg": encoded(2)}
+    with (
+        tarfile.open("photos.tar", "w") as plain,
+        tarfile.open("outside.tar", "w") as outside,
+        zipfile.ZipFile("packed.zip", "w") as packed,
+    ):
+        for name, data in files.items():
+            (here / name).parent.mkdir(exist_ok=True)
+            (here / name).write_bytes(data)
+            plain.add(name)
+            outside.add(name, f"../{name}")
+            packed.write(name)
+    (place,) = locate((entry,), loop=False)
+    nothing: Any = None
+    source = open_source(
+        place,
+        shapes=nothing,
+        partitions=1,
+        quality=90,
+        max_fps=0,
+        max_bytes=10**6,
+        watching=nothing,
+    )
+    found = [each for each in source.items(threading.Event()) if isinstance(each, Capture)]
+    assert [each.source for each in found] == keys
 
 
 @pytest.mark.parametrize(
