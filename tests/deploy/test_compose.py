@@ -357,6 +357,20 @@ def test_volumes_are_mounted_where_the_image_looks() -> None:
     assert Path(paths["CLASSES_PATH"]).parent == Path(paths["MODEL_PATH"]).parent
 
 
+@pytest.mark.parametrize("service", ["trainer", "consumer", "producer"])
+def test_the_user_of_the_image_may_write_to_its_volumes(service: str) -> None:
+    """A new volume takes its owner from the folder of the image that it is mounted on."""
+    (made,) = re.findall(r"install --directory --owner=velox --group=velox (.+)", IMAGE)
+    volumes = {path for path, (name, _) in mounts(service).items() if not name.startswith(".")}
+    assert volumes <= set(made.split())
+    assert SERVICES[service]["read_only"]
+
+
+def test_the_producer_remembers_what_it_sent_in_a_volume() -> None:
+    folder = resolved(SERVICES["producer"]["environment"]["WATCH_STATE"], {})
+    assert mounts("producer")[folder] == ("producer-state", "")
+
+
 def test_broker_takes_images_as_large_as_the_clients_send() -> None:
     environment = SERVICES["kafka"]["environment"]
     assert int(environment["KAFKA_MESSAGE_MAX_BYTES"]) == MAX_MESSAGE_BYTES

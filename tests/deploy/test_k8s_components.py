@@ -14,10 +14,11 @@ from kubernetes_validate.utils import all_versions
 
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT
+from velox.settings.programs import ProducerSettings
 
 FOLDERS = ("k8s-manifests", "k8s-overlays", "k8s-components")
 OVERLAYS = sorted(path.name for path in (ROOT / "k8s-overlays").iterdir())
-OWN_IMAGES, TRAIN_AGAIN = "own-images", "train-again"
+OWN_IMAGES, TRAIN_AGAIN, WATCH = COMPONENTS = "own-images", "train-again", "watch"
 SHARING = ("data", "producer", "model-trainer")
 LIMIT_S = 60
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -73,12 +74,12 @@ def at_data(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_every_component_is_tested() -> None:
-    assert {path.name for path in (ROOT / "k8s-components").iterdir()} == {OWN_IMAGES, TRAIN_AGAIN}
+    assert {path.name for path in (ROOT / "k8s-components").iterdir()} == set(COMPONENTS)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_objects_follow_the_schema_on_every_overlay(tmp_path: Path, overlay: str) -> None:
-    for found in with_components(tmp_path, overlay, OWN_IMAGES, TRAIN_AGAIN).values():
+    for found in with_components(tmp_path, overlay, *COMPONENTS).values():
         kubernetes_validate.validate(found, all_versions()[-1], strict=True)
 
 
@@ -100,6 +101,32 @@ def test_training_and_producer_read_what_was_copied(tmp_path: Path) -> None:
     assert mounts.keys() == set(SHARING)
     writing = {name for name, (mount,) in mounts.items() if not mount.get("readOnly")}
     assert writing == {"data"}
+
+
+def test_a_watching_producer_remembers_in_a_claim_that_it_may_write(tmp_path: Path) -> None:
+    before = with_components(tmp_path, "cpu", OWN_IMAGES)
+    found = with_components(tmp_path, "cpu", OWN_IMAGES, WATCH)
+    changed = {key for key in before | found if before.get(key) != found.get(key)}
+    assert changed == {
+        ("PersistentVolumeClaim", "producer-state"),
+        ("Deployment", "producer"),
+        ("ConfigMap", "consumer-env"),
+    }
+    settings = ProducerSettings.load(found["ConfigMap", "consumer-env"]["data"])
+    assert settings.source == ("watch:/data",)
+    assert not settings.source_loop
+    producer = pods(found)["producer"]["spec"]
+    (container,) = producer["containers"]
+    (state,) = [each for each in container["volumeMounts"] if each["name"] == "state"]
+    assert state == {"name": "state", "mountPath": str(settings.watch_state)}
+    assert at_data(pods(found)["producer"]), "what is watched is there"
+    # A new claim is root's: the group makes it the script's.
+    assert producer["securityContext"]["fsGroup"] == producer["securityContext"]["runAsGroup"]
+    (volume,) = [each for each in producer["volumes"] if each["name"] == "state"]
+    claim = volume["persistentVolumeClaim"]["claimName"]
+    assert ("PersistentVolumeClaim", claim) in found
+    # As in the image and in the Compose file.
+    assert "/state" in (ROOT / "Dockerfile").read_text().partition("install --directory")[2]
 
 
 def test_who_uses_the_claims_of_one_node_goes_to_one_node(tmp_path: Path) -> None:
