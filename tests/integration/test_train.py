@@ -6,18 +6,15 @@ import json
 import re
 import shutil
 import signal
-import struct
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import torch
 
 from tests.rig import digits
-from tests.rig.pictures import COLOURS, colour, encoded
+from tests.rig.pictures import COLOURS, colour, encoded, odd_png
 from tests.rig.processes import Child, script
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
@@ -71,22 +68,11 @@ WRITTEN = {"model.pth", "classes.json", LOOK, *REPORTS}
 LOCK = ".model.pth.lock"
 
 
-def png_that_libpng_warns_of(image: bytes) -> bytes:
-    """The image as PNG with its sRGB chunk behind the pixels, where libpng has no use for it."""
-    pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
-    assert pixels is not None
-    png = cv2.imencode(".png", pixels)[1].tobytes()
-    chunk = b"sRGB\0"
-    end = len(png) - 12
-    late = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    return png[:end] + late + png[end:]
-
-
 def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
     pictures(tmp_path)
     (tmp_path / "pictures" / "red" / "broken.jpg").write_bytes(encoded(0)[:200])
     odd = tmp_path / "pictures" / "red" / "odd.png"
-    odd.write_bytes(png_that_libpng_warns_of(encoded(0)))
+    odd.write_bytes(odd_png(0))
     child = trained(tmp_path, EPOCHS="8", FIT="crop", BACKGROUND="0,0,0")
     assert "libpng" not in child.log
     assert files(tmp_path) == {*WRITTEN, LOCK}

@@ -14,7 +14,7 @@ import sys
 import threading
 from contextlib import closing
 
-from velox.base import script
+from velox.base import logs, script
 from velox.base.errors import SettingError
 from velox.report.page import write_report
 from velox.settings.programs import ReportSettings
@@ -26,6 +26,7 @@ log = logging.getLogger("report")
 
 def main() -> int:
     """Write the report; returns the exit code."""
+    logs.capture_native_stderr()
     return script.run(ReportSettings, __doc__, report, doubts=unknown_variables)
 
 

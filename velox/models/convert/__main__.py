@@ -191,4 +191,5 @@ def _refused(options: argparse.Namespace, reason: str) -> CheckpointError:
 
 
 if __name__ == "__main__":
+    logs.capture_native_stderr()
     sys.exit(main())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.rig.pictures import odd_png
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 from velox.models.architectures import build
@@ -19,6 +22,8 @@ from velox.models.convert import proof
 from velox.models.convert.__main__ import main
 from velox.models.convert.options import labels_of, parsed
 
+ROOT = Path(__file__).parents[4]
+LIMIT_S = 120
 ARCHITECTURE = "shufflenet_v2_x0_5"
 LABELS = ("cat", "tench, Tinca tinca", "dog")
 
@@ -97,6 +102,26 @@ def test_what_answers_otherwise_is_no_checkpoint(
     assert convert(folder) == 1
     assert "error: the checkpoint does not answer as its weights did: 0." in capsys.readouterr().err
     assert not (folder / "model.pth").exists()
+
+
+def test_what_libpng_says_of_an_odd_image_is_not_shown(folder: Path) -> None:
+    (folder / "odd.png").write_bytes(odd_png(0))
+    options = [
+        *("--labels", "labels.txt", "--normalisation", "none", "--images", "odd.png"),
+        *("--architecture", ARCHITECTURE, "--input-size", "32"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "velox.models.convert", "w.pth", "model.pth", *options],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "proved images=1" in done.stderr
+    assert "libpng" not in done.stderr
 
 
 def test_weights_to_start_a_training_from(folder: Path) -> None:
