@@ -58,6 +58,6 @@ def remarks_of(doubts: Sequence[Doubt] | None) -> list[str]:
     if not doubts:
         return []
     return [
-        f"{len(doubts)} labels may be wrong by cross-validation; the first is {doubts[0].name}: "
-        f"{doubts[0].words()}"
+        f"{len(doubts)} label{'s' if len(doubts) > 1 else ''} may be wrong by cross-validation; "
+        f"the first is {doubts[0].name}: {doubts[0].words()}"
     ]

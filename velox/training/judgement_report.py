@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -89,9 +90,14 @@ def crossing(across: Judgement) -> str:
     return (
         "a last layer on the features of the weights that training starts from gets "
         f"{across.accuracy:.4f} of {across.images} images right, {across.interval} of others "
-        "(95 %); "
-        f"each was judged by a layer that had not learned from it. {_without(across)}"
+        "(95 %); each was judged by a layer that had not learned from it. Without a model: "
+        f"{_without(across)}"
     )
+
+
+def share(value: float) -> str:
+    """A share with four digits; of nothing, as the precision of a label never given, a dash."""
+    return "-" if math.isnan(value) else f"{value:.4f}"
 
 
 def _by_label(found: Judgement) -> list[str]:
@@ -107,7 +113,8 @@ def _by_label(found: Judgement) -> list[str]:
         strict=True,
     )
     lines += [
-        f"{index:>4} {label:<{wide}} {images:>8} {precision:>10.4f} {recall:>10.4f}   {interval}"
+        f"{index:>4} {label:<{wide}} {images:>8} {share(precision):>10} {share(recall):>10}"
+        f"   {interval}"
         for index, (label, images, precision, recall, interval) in enumerate(rows)
     ]
     return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +52,13 @@ class Look:
         if self.contradictions:
             pair = " and ".join(self.names[row] for row in self.contradictions[0])
             found.append(
-                f"nearly the same image lies under two labels, {len(self.contradictions)} times; "
-                f"the first is {pair}"
+                "nearly the same image lies under two labels, "
+                f"{_many(self.contradictions, 'time')}; the first is {pair}"
             )
         if self.copies:
             found.append(
                 f"{sum(map(len, self.copies))} images are copies or nearly the same, in "
-                f"{len(self.copies)} groups; the largest has {len(self.copies[0])}, as "
+                f"{_many(self.copies, 'group')}; the largest has {len(self.copies[0])}, as "
                 f"{self.names[self.copies[0][0]]}"
             )
         if self.test_known:
@@ -76,12 +76,12 @@ class Look:
             )
         if self.tiny:
             found.append(
-                f"{len(self.tiny)} images are less than a quarter of INPUT_SIZE wide or high: "
+                f"{_many(self.tiny, 'image')} less than a quarter of INPUT_SIZE wide or high: "
                 + _some([self.names[row] for row in self.tiny])
             )
         if self.skipped:
             named = _some([shown(str(path)) for path in self.skipped])
-            found.append(f"{len(self.skipped)} files are left out, as they cannot be used: {named}")
+            found.append(f"{_many(self.skipped, 'file')} left out, as unusable: {named}")
         return found
 
 
@@ -111,6 +111,10 @@ def look(splits: Splits, images: FolderImages, skipped: Mapping[Path, str]) -> L
         tiny=images.tiny(np.sort(data.rows)),
         skipped=skipped,
     )
+
+
+def _many(of: Sized, name: str) -> str:
+    return f"{len(of)} {name}" + ("" if len(of) == 1 else "s")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from velox.base.html import Html, element
+from velox.base.html import Html, element, join
 from velox.base.names import shown
 from velox.training.data.dataset import Images
 from velox.training.doubt import Doubt, remarks_of
 from velox.training.judgement import Judgement
-from velox.training.judgement_report import crossing
+from velox.training.judgement_report import crossing, share
 from velox.training.look import Look
-from velox.training.pieces import grouped, how_many, lines, pictures, section, table, whole
+from velox.training.pieces import grouped, how_many, lines, named, pictures, section, table, whole
 
 # Of each kind, so that a page stays below about 2 MB.
 MOST_PAIRS, MOST_PICTURES, MOST_LINES = 24, 48, 200
@@ -73,13 +73,9 @@ def report_page(
     """
     address = "data:image/png;base64," + base64.b64encode(confusion).decode()
     sections = [
-        section("Figures", "", table(("", ""), list(facts.items()))),
+        section("Figures", "", named(facts)),
         section("Labels", "of the test images", _by_label(found)),
-        section(
-            "Cross-validation",
-            crossing(across) if across else "not needed, or no weights to start from",
-            _by_label(across) if across else Html(""),
-        ),
+        _crossed(across),
         section(
             "Test images that the model got wrong",
             f"{how_many(len(mistakes), MOST_PICTURES)}, the surest first",
@@ -94,6 +90,14 @@ def report_page(
     return whole("How the model does", facts.get("model", ""), sections)
 
 
+def _crossed(across: Judgement | None) -> Html:
+    if across is None:
+        return section("Cross-validation", "not needed, or no weights to start from", Html(""))
+    words = crossing(across)
+    text = element("p", words[0].upper() + words[1:])
+    return section("Cross-validation", "of all images", join(text, _by_label(across)))
+
+
 def _by_label(found: Judgement) -> Html:
     rows = zip(
         found.labels,
@@ -106,7 +110,7 @@ def _by_label(found: Judgement) -> Html:
     return table(
         ("label", "images", "precision", "recall", "95 % of recall"),
         [
-            (label, str(count), f"{precision:.4f}", f"{recall:.4f}", str(interval))
+            (label, str(count), share(precision), share(recall), str(interval))
             for label, count, precision, recall, interval in rows
         ],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -45,19 +45,23 @@ def lines(texts: Sequence[str]) -> Html:
     return element("ul", *(element("li", each) for each in texts), class_="lines")
 
 
+def named(rows: Mapping[str, str]) -> Html:
+    """What there is to know, each with its name before it."""
+    found = element("tbody", *(_row(name, (value,)) for name, value in rows.items()))
+    return element("table", found, class_="facts")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
-    """A table; the first of each row names it."""
-    rows_of = [
-        element(
-            "tr",
-            element("th", first, scope="row", class_="name"),
-            *(element("td", each) for each in others),
-        )
-        for first, *others in rows
-    ]
+    """A table of figures; the first of each row names it."""
     names = element("tr", *(element("th", each, scope="col") for each in head))
-    found = element("table", element("thead", names), element("tbody", *rows_of))
-    return element("div", found, class_="scroll")
+    body = element("tbody", *(_row(first, others) for first, *others in rows))
+    found = element("table", element("thead", names), body)
+    return element("div", found, class_="scroll", tabindex=0, role="group")
+
+
+def _row(name: str, cells: Sequence[str]) -> Html:
+    first = element("th", name, scope="row", class_="name")
+    return element("tr", first, *(element("td", each) for each in cells))
 
 
 def pictures(images: Images, shown: Sequence[Picture]) -> Html:

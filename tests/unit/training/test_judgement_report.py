@@ -53,7 +53,7 @@ def report() -> str:
         r" +2 owl +2 +1\.0000 +0\.5000",
         r" +2  0 1 1",
         r"Images",
-        r"- 2 files are left out, as they cannot be used: a/b\.png, caf\\xe9\.png",
+        r"- 2 files left out, as unusable: a/b\.png, caf\\xe9\.png",
         r"Labels that may be wrong, by cross-validation: 23\na/0\.png: cat, called dog \(0\.99\)\n",
         r"a/19\.png: cat, called dog \(0\.99\)\nand 3 more\n\n",
         r"Files left out: 2",

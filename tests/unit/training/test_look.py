@@ -87,14 +87,14 @@ def unreadable(root: Path) -> None:
     [
         (
             copied,
-            r"nearly the same image lies under two labels, 1 times; .*03\.png and .*same\.png",
+            r"nearly the same image lies under two labels, 1 time; .*03\.png and .*same\.png",
         ),
-        (copied, r"2 images are copies or nearly the same, in 1 groups; the largest has 2"),
-        (mirrored, r"2 images are copies or nearly the same, in 1 groups"),
+        (copied, r"2 images are copies or nearly the same, in 1 group; the largest has 2"),
+        (mirrored, r"2 images are copies or nearly the same, in 1 group;"),
         (single_scene, r"2 of 4 test images are nearly the same as training images"),
         (unequal, r"very unequal labels: 'dog' has 120 images, 'cat' has 12"),
-        (tiny, r"1 images are less than a quarter of INPUT_SIZE wide or high: .*/cat/tiny\.png"),
-        (unreadable, r"1 files are left out, as they cannot be used: .*/cat/notes\.txt"),
+        (tiny, r"1 image less than a quarter of INPUT_SIZE wide or high: .*/cat/tiny\.png"),
+        (unreadable, r"1 file left out, as unusable: .*/cat/notes\.txt"),
     ],
 )
 def test_what_is_to_be_known_is_said(root: Path, change: object, remark: str) -> None:
