@@ -72,7 +72,7 @@ PACKAGES = {
     ),
     "dotenv": ("velox/settings/declare.py",),
 }
-WITHOUT_TORCH = {"velox/models/engine/interface.py"}
+WITHOUT_TORCH = {"velox/models/engine/interface.py", "velox/models/samples.py"}
 
 
 @cache

@@ -7,6 +7,7 @@ device.py             The device that a model runs on, and why a card that is th
 engine/               The engine: a model at work, in the form that is fastest and decides the same
 files.py              The files of a model: when there is reason to read them
 labels.py             The list of labels beside a model, in the order of its outputs
+sample_tensors.py     Samples as a checkpoint's file holds them: tensors of bytes
 samples.py            Images that travel with a checkpoint
 torch_file.py         What `torch.save` wrote, read without executing anything; all else refused
 torchvision_names.py  The tensors of torchvision's files by the names that the network has

@@ -26,6 +26,7 @@ from velox.base.files import write_whole
 from velox.images.preprocessing import Preprocessing
 from velox.models import labels, torch_file
 from velox.models.architectures import build
+from velox.models.sample_tensors import samples_of, tensors_of
 from velox.models.samples import NO_SAMPLES, Samples
 from velox.models.torch_file import CONVERT
 from velox.models.wrappings import is_state_dict, prefix_of, wrapper_of
@@ -105,7 +106,7 @@ def save(checkpoint: Checkpoint, model_path: Path, classes_path: Path) -> Checkp
         "std": list(checkpoint.std),
         "temperature": checkpoint.temperature,
         "metrics": dict(checkpoint.metrics),
-        "samples": checkpoint.samples.as_dict(),
+        "samples": tensors_of(checkpoint.samples),
         "state_dict": {name: value.cpu() for name, value in checkpoint.state_dict.items()},
     }
     buffer = io.BytesIO()
@@ -172,7 +173,7 @@ def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
         state_dict=dict(content["state_dict"]),
         metrics=dict(content.get("metrics", {})),
         temperature=float(content.get("temperature", 1.0)),
-        samples=Samples.of_dict(content.get("samples", {})),
+        samples=samples_of(content.get("samples", {})),
     )
 
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
@@ -54,25 +52,6 @@ class Samples:
             tuple(image for each in held for image in each.images),
             tuple(target for each in held for target in each.targets),
         )
-
-    @classmethod
-    def of_dict(cls, content: Any) -> Samples:
-        """What `as_dict` has made.
-
-        Raises:
-            TypeError, ValueError: when it has another form.
-        """
-        parts = dict(content)
-        images = [torch.as_tensor(each, dtype=torch.uint8) for each in parts.get("images", ())]
-        if any(each.numel() > each.untyped_storage().nbytes() for each in images):
-            raise ValueError("its samples repeat themselves")
-        targets = map(int, parts.get("targets", ()))
-        return cls(tuple(each.numpy().tobytes() for each in images), tuple(targets))
-
-    def as_dict(self) -> dict[str, Any]:
-        """In a form that may be read back without executing anything: tensors of bytes."""
-        images = [torch.frombuffer(bytearray(each), dtype=torch.uint8) for each in self.images]
-        return {"images": images, "targets": list(self.targets)}
 
     def __len__(self) -> int:
         return len(self.images)
