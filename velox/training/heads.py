@@ -8,6 +8,7 @@ training alone and are no part of the checkpoint.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -50,18 +51,23 @@ class Heads(nn.Module):
 
 
 def _last_maps(network: nn.Module, size: int) -> dict[int, tuple[nn.Module, int]]:
-    """By their side in pixels, the last layer whose output is such a map, and its channels."""
-    found: dict[int, tuple[nn.Module, int]] = {}
+    """By their side in pixels, the last layer whose output is such a map, and its channels.
+
+    A layer that is used several times, as a block's one ReLU is, has more than one output.
+    """
+    found: list[tuple[int, nn.Module, int]] = []
+    uses: Counter[nn.Module] = Counter()
 
     def look(layer: nn.Module, _inputs: Any, output: Any) -> None:
+        uses[layer] += 1
         if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] == output.shape[3]:
             channels, side = output.shape[1], output.shape[2]
             if LEAST_SIDE <= side <= size // MOST_OF_INPUT:
-                found[side] = (layer, channels)
+                found.append((side, layer, channels))
 
     hooks = [layer.register_forward_hook(look) for layer in network.modules()]
     with torch.inference_mode():
         network.eval()(torch.zeros(1, 3, size, size))
     for hook in hooks:
         hook.remove()
-    return found
+    return {side: (layer, channels) for side, layer, channels in found if uses[layer] == 1}
