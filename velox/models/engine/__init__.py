@@ -2,6 +2,7 @@
 
 check.py         Whether a model in fewer bits decides as it does in float32
 classifier.py    The whole way from pixels to the most likely label
+compiled.py      A classifier as code that PyTorch's compiler makes for the card
 cpu.py           The engine on the CPU: a model in its best form, run in parts on all cores
 cuda.py          The engine on CUDA: one recorded graph for each size of batch
 deprecated.py    The one door to what PyTorch has deprecated: TorchScript and `torch.ao`
@@ -12,6 +13,6 @@ interface.py     The engine as the consumer sees it: a batch of images in
 lanes.py         How a batch reaches a CUDA device: cut to the sizes that are prepared
 onednn.py        A network with each convolution
 torch_engine.py  The engine that runs a checkpoint with PyTorch, on the CPU or on CUDA
-trial.py         Half precision on CUDA: taken where the model decides in it as it does in float32
+trial.py         The form of a model on CUDA: half precision and compiled code
 workers.py       Threads that run a batch in parts, each part on one core
 """

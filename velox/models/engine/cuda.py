@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from queue import SimpleQueue
 
 import torch
@@ -22,8 +23,11 @@ from velox.models.engine.check import THRESHOLD
 from velox.models.engine.lanes import Lane, ladder, pieces
 from velox.models.engine.trial import DTYPES, NAMES, Trial
 
-# Runs before a recording: libraries choose their algorithms in the first ones.
+# Runs before a recording: libraries load their code in the first ones.
 _WARM_UPS = 3
+
+# Seconds after which it is tried again to prepare batches for which there was no memory.
+_TRY_AGAIN_S = 60.0
 
 # Batches on the device: one that is computed and one that is copied.
 _LANES = 2
@@ -65,8 +69,8 @@ class CudaBackend:
                 f"PRECISION={precision!r} is not allowed on CUDA: one of {', '.join(DTYPES)}"
             )
         torch.cuda.set_per_process_memory_fraction(memory_fraction, device)
-        # Sizes of batch are few and recorded once, so the search for algorithms pays.
-        torch.backends.cudnn.benchmark = True
+        # What convolutions in float32 take is rounded otherwise, to the 10 bits of half precision.
+        torch.backends.cudnn.allow_tf32 = False
         self._device = device
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
@@ -77,28 +81,46 @@ class CudaBackend:
             self._lanes: SimpleQueue[Lane] = SimpleQueue()
             for _ in range(_LANES):
                 self._lanes.put(Lane(batch_size, checkpoint.input_size, device))
-            self._graphs = self._record(ladder(batch_size))
+            # Graphs run one at a time and keep nothing between runs, so they share their memory.
+            self._pool = torch.cuda.graph_pool_handle()
+            self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
+            self._missing: list[int] = []
+            self._record(ladder(batch_size))
         self.precision = NAMES[dtype]
 
-    def _record(self, rungs: list[int]) -> dict[int, torch.cuda.CUDAGraph]:
-        """A graph for each size, by size in ascending order, as far as memory reaches."""
+    def _record(self, rungs: list[int]) -> None:
+        """Record a graph for each size, as far as memory reaches; the others are missing.
+
+        The largest is recorded first, and the others fit into the memory that it took.
+        """
         # What was made so far was made on another stream.
         torch.cuda.synchronize(self._device)
-        graphs: dict[int, torch.cuda.CUDAGraph] = {}
-        # Graphs run one at a time and keep nothing between runs, so they share their memory: the
-        # largest is recorded first, and the others fit into what it took.
-        self._pool = torch.cuda.graph_pool_handle()
+        missing, found = [], dict(self._graphs)
         for rung in reversed(rungs):
             try:
-                graphs[rung] = self._recorded(rung)
+                found[rung] = self._recorded(rung)
             except torch.OutOfMemoryError:
-                if rung == rungs[0]:
+                if rung == rungs[0] and not found:
                     raise
+                missing.append(rung)
+        for rung in missing:
+            if rung not in self._missing:
                 log.warning(
                     "no device memory for batches of %d images, they are cut into smaller ones",
                     rung,
                 )
-        return dict(sorted(graphs.items()))
+        self._graphs, self._missing = dict(sorted(found.items())), sorted(missing)
+        self._next_try = time.monotonic() + _TRY_AGAIN_S
+
+    def _try_again(self) -> None:
+        """Record what is missing: whoever had the memory may be gone, as a model from before is."""
+        with self._turn:
+            if self._missing and time.monotonic() >= self._next_try:
+                self._record(self._missing)
+                if not self._missing:
+                    log.info(
+                        "there is device memory for batches of %d images now", max(self._graphs)
+                    )
 
     def _recorded(self, rung: int) -> torch.cuda.CUDAGraph:
         with torch.cuda.stream(self._stream):
@@ -127,6 +149,8 @@ class CudaBackend:
         lane = self._lanes.get()
         try:
             with torch.cuda.device(self._device):
+                if self._missing and len(pixels) > max(self._graphs):
+                    self._try_again()
                 for rows, rung in pieces(len(pixels), list(self._graphs)):
                     count = rows.stop - rows.start
                     lane.send(pixels[rows])

@@ -1,4 +1,4 @@
-"""Half precision on CUDA: taken where the model decides in it as it does in float32."""
+"""The form of a model on CUDA: half precision and compiled code, where they decide the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch import nn
 from velox.models.checkpoint import Checkpoint, restore
 from velox.models.engine.check import Answer, Refused, require_enough, require_same_decisions
 from velox.models.engine.classifier import Classifier
+from velox.models.engine.compiled import Compiled, can_compile
 from velox.models.engine.fold import folded
+from velox.models.engine.forms import TOLERANCE, trial_pixels
 
 # What each precision tries, in this order, until one is not refused.
 DTYPES = {
@@ -57,8 +59,30 @@ class Trial:
             except Refused as reason:
                 log.log(level, "precision=%s is not used: %s", NAMES[dtype], reason)
             else:
-                return narrow, dtype
-        return full, torch.float32
+                return self._compiled(narrow), dtype
+        return self._compiled(full), torch.float32
+
+    def _compiled(self, plain: nn.Module) -> nn.Module:
+        """The classifier as compiled code, where that can be had and answers the same."""
+        if not can_compile():
+            return plain
+        try:
+            made = Compiled(plain)
+            if len(self._checkpoint.samples):
+                targets = torch.tensor(self._checkpoint.samples.targets)
+                found, expected = self._on_samples(made), self._on_samples(plain)
+                require_same_decisions(found, expected, targets, threshold=self._threshold)
+            else:
+                pixels = trial_pixels(self._checkpoint.input_size).to(self._device)
+                difference = (made(pixels)[1] - plain(pixels)[1]).abs().max().item()
+                if not difference <= TOLERANCE:
+                    raise Refused(f"a probability differs by {difference:.4f}")
+        except Exception as error:
+            # The compiler, and what it calls, raise what they like; without it all is as before.
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            log.info("compiled code is not used, which can be twice as fast: %s", reason)
+            return plain
+        return made
 
     def _classifier(self, dtype: torch.dtype) -> nn.Module:
         network = _folded(restore(self._checkpoint)).to(dtype)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from tests.rig.simulated_cuda import SimulatedCuda
 from tests.unit.models.engine.networks import images, reference, telling, with_samples
@@ -33,11 +35,13 @@ def checkpoint() -> Checkpoint:
 def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Opens the engine on a simulated device."""
 
-    def opened(simulated: SimulatedCuda, precision: str = "fp32") -> tuple[CudaBackend, Classify]:
+    def opened(
+        simulated: SimulatedCuda, precision: str = "fp32", other: Checkpoint | None = None
+    ) -> tuple[CudaBackend, Classify]:
         simulated.install(monkeypatch)
         with simulated():
             backend = CudaBackend(
-                checkpoint,
+                other or checkpoint,
                 device=torch.device("cuda", 0),
                 precision=precision,
                 memory_fraction=0.5,
@@ -52,6 +56,36 @@ def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open
         return backend, classify
 
     return opened
+
+
+class Off(nn.Module):
+    """A classifier whose confidence is half of what it should be."""
+
+    def __init__(self, plain: nn.Module) -> None:
+        super().__init__()
+        self._plain = plain
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        index, confidence = self._plain(pixels)
+        return index, confidence / 2
+
+
+def compile_to(patch: pytest.MonkeyPatch, make: Callable[[Any], Any]) -> list[int]:
+    """Let PyTorch's compiler make this of a classifier; returns the sizes it is called with."""
+    calls: list[int] = []
+
+    def compiled(plain: nn.Module) -> Callable[[torch.Tensor], Any]:
+        made = make(plain)
+
+        def run(pixels: torch.Tensor) -> Any:
+            calls.append(len(pixels))
+            return made(pixels)
+
+        return run
+
+    patch.setattr("velox.models.engine.trial.can_compile", lambda: True)
+    patch.setattr(torch, "compile", compiled)
+    return calls
 
 
 def is_right(
@@ -115,11 +149,98 @@ def test_what_does_not_fit_runs_in_smaller_pieces(
     assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp32"])
 
 
+def test_what_did_not_fit_does_once_there_is_memory(
+    open_engine: Open,
+    checkpoint: Checkpoint,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulated = SimulatedCuda(largest=5)
+    caplog.set_level("INFO")
+    with monkeypatch.context() as patch:
+        patch.setattr("velox.models.engine.cuda._TRY_AGAIN_S", 0)
+        _, classify = open_engine(simulated)
+        classify(images(BATCH))
+        assert caplog.text.count("no device memory for batches of 8 images") == 1, "said once"
+    simulated.largest = BATCH
+    classify(images(BATCH // 2))
+    assert "now" not in caplog.text, "nothing is missing for so few"
+    batch = images(BATCH)
+    assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp32"])
+    assert "there is device memory for batches of 8 images now" in caplog.text
+    assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp32"])
+
+
+def test_it_is_not_tried_again_with_each_batch(
+    open_engine: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulated = SimulatedCuda(largest=5)
+    caplog.set_level("INFO")
+    _, classify = open_engine(simulated)
+    simulated.largest = BATCH
+    classify(images(BATCH))
+    assert "there is device memory" not in caplog.text
+
+
 def test_no_memory_for_one_image_is_an_error(
     open_engine: Open,
 ) -> None:
     with pytest.raises(torch.OutOfMemoryError):
         open_engine(SimulatedCuda(largest=0))
+
+
+@pytest.mark.parametrize("samples", [True, False])
+def test_compiled_code_is_used_where_it_answers_the_same(
+    checkpoint: Checkpoint,
+    open_engine: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    samples: bool,
+) -> None:
+    calls = compile_to(monkeypatch, lambda plain: plain)
+    _, classify = open_engine(SimulatedCuda(), "auto", checkpoint if samples else telling())
+    batch = images(BATCH)
+    before = len(calls)
+    assert before > 0, "what is recorded is the compiled code"
+    assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp16"])
+    assert len(calls) == before, "a recorded graph runs without it"
+    assert "compiled code is not used" not in caplog.text
+
+
+@pytest.mark.parametrize("samples", [True, False])
+def test_compiled_code_that_answers_otherwise_is_not_used(
+    checkpoint: Checkpoint,
+    open_engine: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    samples: bool,
+) -> None:
+    caplog.set_level("INFO")
+    compile_to(monkeypatch, Off)
+    _, classify = open_engine(SimulatedCuda(), "auto", checkpoint if samples else telling())
+    batch = images(BATCH)
+    assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp16"])
+    assert "compiled code is not used" in caplog.text
+    assert "differ" in caplog.text
+
+
+def test_without_a_compiler_it_works_as_before(
+    checkpoint: Checkpoint,
+    open_engine: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+
+    def failing(_plain: object) -> object:
+        # As Triton says it (triton/runtime/build.py).
+        raise RuntimeError("Failed to find C compiler. Please specify via CC.\nMore of it")
+
+    compile_to(monkeypatch, failing)
+    _, classify = open_engine(SimulatedCuda(), "auto")
+    batch = images(BATCH)
+    assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp16"])
+    assert "twice as fast: Failed to find C compiler. Please specify via CC.\n" in caplog.text
 
 
 def test_memory_and_closing(open_engine: Open) -> None:
