@@ -29,23 +29,31 @@ _MOST_CROPPED = 4
 
 
 def fitted(
-    image: cv2.typing.MatLike, size: int, preprocessing: Preprocessing
+    image: cv2.typing.MatLike,
+    size: int,
+    preprocessing: Preprocessing,
+    *,
+    rgb: bool = False,
+    out: cv2.typing.MatLike | None = None,
 ) -> cv2.typing.MatLike:
     """Make a square of an image.
 
     Args:
-        image: uint8 BGR [height, width, 3].
+        image: uint8 BGR, or RGB, [height, width, 3].
         size: height and width of the result in pixels.
         preprocessing: its `fit`, `resize_size` and `pad_color` say how.
+        rgb: whether red is first.
+        out: uint8 [size, size, 3], where the result may be written to.
 
     Returns:
-        uint8 BGR [size, size, 3].
+        uint8 [size, size, 3] in the image's order of colours; it is `out` if that was written to.
     """
     if preprocessing.fit == CROP:
         return _cropped(image, size, preprocessing.resize_size or size)
     if preprocessing.fit == PAD:
-        return _padded(image, size, preprocessing.pad_color[::-1])
-    return _resized(image, size, size)
+        color = preprocessing.pad_color
+        return _padded(image, size, color if rgb else color[::-1])
+    return _resized(image, size, size, out)
 
 
 def reduced(header: Header, size: int, preprocessing: Preprocessing) -> int:
@@ -101,7 +109,9 @@ def _padded(
     )
 
 
-def _resized(image: cv2.typing.MatLike, width: int, height: int) -> cv2.typing.MatLike:
+def _resized(
+    image: cv2.typing.MatLike, width: int, height: int, out: cv2.typing.MatLike | None = None
+) -> cv2.typing.MatLike:
     """Resize so that every pixel of the image counts.
 
     Where one axis shrinks and the other grows much, the one that shrinks goes first: else an image
@@ -116,10 +126,12 @@ def _resized(image: cv2.typing.MatLike, width: int, height: int) -> cv2.typing.M
             image = cv2.transpose(_scaled(cv2.transpose(image), rows, width))
         else:
             image = _scaled(image, columns, height)
-    return _scaled(image, width, height)
+    return _scaled(image, width, height, out)
 
 
-def _scaled(image: cv2.typing.MatLike, width: int, height: int) -> cv2.typing.MatLike:
+def _scaled(
+    image: cv2.typing.MatLike, width: int, height: int, out: cv2.typing.MatLike | None = None
+) -> cv2.typing.MatLike:
     """Resize each axis on its own terms.
 
     Bilinear sampling to a whole multiple of the size, then means of whole blocks: for that OpenCV
@@ -127,10 +139,12 @@ def _scaled(image: cv2.typing.MatLike, width: int, height: int) -> cv2.typing.Ma
     """
     wide = _whole_multiple(image.shape[1], width)
     high = _whole_multiple(image.shape[0], height)
+    last = (high, wide) == (height, width)
     if image.shape[:2] != (high, wide):
-        image = cv2.resize(image, (wide, high), interpolation=cv2.INTER_LINEAR)
-    if (high, wide) != (height, width):
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        between = out if last else None
+        image = cv2.resize(image, (wide, high), between, interpolation=cv2.INTER_LINEAR)
+    if not last:
+        image = cv2.resize(image, (width, height), out, interpolation=cv2.INTER_AREA)
     return image
 
 

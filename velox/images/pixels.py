@@ -14,7 +14,7 @@ from velox.images import header as image_header
 from velox.images.fitting import fitted
 from velox.images.memory import BYTES_A_PIXEL, BYTES_A_RESULT_PIXEL, Gate, needed
 from velox.images.preprocessing import Preprocessing
-from velox.images.reading import check_kind, is_unchanged, read_colors
+from velox.images.reading import check_kind, comes_as_rgb, is_unchanged, read_colors
 
 # Small images are not refused for what their format takes.
 _FREE_PIXELS = 1_000_000
@@ -41,7 +41,12 @@ def one_core_an_image() -> None:
 
 
 def decode(
-    data: bytes | None, *, size: int, max_pixels: int, preprocessing: Preprocessing = PLAIN
+    data: bytes | None,
+    *,
+    size: int,
+    max_pixels: int,
+    preprocessing: Preprocessing = PLAIN,
+    out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Decode one image and make a square of it, as a model expects it.
 
@@ -52,9 +57,10 @@ def decode(
         size: height and width of the result in pixels.
         max_pixels: pixels above which the image is refused before anything is decoded.
         preprocessing: what the model was trained with.
+        out: uint8 [size, size, 3] that takes the result, a row of a batch; None for a new one.
 
     Returns:
-        uint8 RGB [size, size, 3].
+        uint8 RGB [size, size, 3]; it is `out` where that is given.
 
     Raises:
         UndecodableImage: when the bytes are missing, not an image, cut short, or of a kind that
@@ -75,14 +81,16 @@ def decode(
     if not header.complete:
         raise UndecodableImage(f"the {header.extension} image is cut short")
     check_kind(header, data, preprocessing)
+    if out is None:
+        out = np.empty((size, size, 3), np.uint8)
     taken = gate.enter(need)
     try:
-        return _decoded(data, header, size, preprocessing)
+        return _decoded(data, header, preprocessing, out)
     except (UndecodableImage, OutOfMemory):
         pass
     finally:
         gate.leave(taken)
-    return _decoded_alone(data, header, size, need, preprocessing)
+    return _decoded_alone(data, header, need, preprocessing, out)
 
 
 def check_size(header: image_header.Header, need: int, max_pixels: int) -> None:
@@ -108,15 +116,21 @@ def check_size(header: image_header.Header, need: int, max_pixels: int) -> None:
 
 
 def _decoded(
-    data: bytes, header: image_header.Header, size: int, preprocessing: Preprocessing
+    data: bytes,
+    header: image_header.Header,
+    preprocessing: Preprocessing,
+    out: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    reason = ""
+    reason, size, rgb = "", len(out), comes_as_rgb(header)
     try:
-        image = read_colors(data, header, size, preprocessing)
+        image = read_colors(data, header, size, preprocessing, rgb=rgb)
         if image is not None:
-            # Not IMREAD_COLOR_RGB, which some formats ignore; of so few pixels it is as fast.
-            square = fitted(image, size, preprocessing)
-            return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.uint8)
+            if not rgb:
+                square = fitted(image, size, preprocessing)
+                cv2.cvtColor(square, cv2.COLOR_BGR2RGB, out)
+            elif (square := fitted(image, size, preprocessing, rgb=True, out=out)) is not out:
+                out[:] = square
+            return out
     except MemoryError as error:
         raise OutOfMemory(str(error)) from error
     except cv2.error as error:
@@ -129,9 +143,9 @@ def _decoded(
 def _decoded_alone(
     data: bytes,
     header: image_header.Header,
-    size: int,
     need: int,
     preprocessing: Preprocessing,
+    out: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
     """Tell an image that cannot be decoded from a process without memory.
 
@@ -144,7 +158,7 @@ def _decoded_alone(
             if attempt:
                 time.sleep(_BETWEEN_ATTEMPTS_S)
             try:
-                return _decoded(data, header, size, preprocessing)
+                return _decoded(data, header, preprocessing, out)
             except UndecodableImage:
                 if _can_be_had(need):
                     raise

@@ -21,15 +21,15 @@ from velox.images.pages import several
 from velox.images.preprocessing import OF_IMAGE, REFUSE, Preprocessing
 from velox.images.turning import Turn, of_exif, turned
 
-# JPEGs have 8 bits and no transparency.
-_ALWAYS_PLAIN = ".jpg"
+# Has 8 bits and no transparency.
+_JPEG = ".jpg"
 # OpenCV turns these itself, however they are read.
 _TURNED_BY_OPENCV = ".tiff"
 
 
 def is_unchanged(header: Header, preprocessing: Preprocessing) -> bool:
     """Whether the file's own numbers are needed."""
-    if header.extension == _ALWAYS_PLAIN:
+    if header.extension == _JPEG:
         return False
     chosen = preprocessing.background is not None or preprocessing.value_range == OF_IMAGE
     return header.reading.always or chosen
@@ -54,8 +54,13 @@ def check_kind(header: Header, data: bytes, preprocessing: Preprocessing) -> Non
         )
 
 
+def comes_as_rgb(header: Header) -> bool:
+    """Whether OpenCV gives red first if asked to; decoders of some formats do not."""
+    return header.extension == _JPEG
+
+
 def read_colors(
-    data: bytes, header: Header, size: int, preprocessing: Preprocessing
+    data: bytes, header: Header, size: int, preprocessing: Preprocessing, *, rgb: bool = False
 ) -> Pixels | None:
     """Decode an image.
 
@@ -65,14 +70,17 @@ def read_colors(
         size: height and width in pixels of what is to be made of it: a JPEG is not decoded much
             larger than needed.
         preprocessing: how.
+        rgb: red first, which needs `comes_as_rgb`.
 
     Returns:
-        uint8 BGR [height, width, 3], None where OpenCV cannot decode it.
+        uint8 BGR, or RGB, [height, width, 3], None where OpenCV cannot decode it.
     """
     buffer = np.frombuffer(data, np.uint8)
     turn = header.reading.turn
     if not is_unchanged(header, preprocessing):
         flag = reduced(header, size, preprocessing)
+        if rgb:
+            flag = (flag & ~cv2.IMREAD_COLOR_BGR) | cv2.IMREAD_COLOR_RGB
         if turn is not None:
             flag |= cv2.IMREAD_IGNORE_ORIENTATION
         plain = cv2.imdecode(buffer, flag)

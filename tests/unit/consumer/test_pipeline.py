@@ -29,12 +29,18 @@ POISON = 99
 
 
 def decode(
-    data: bytes | None, *, size: int, max_pixels: int, preprocessing: Preprocessing
+    data: bytes | None,
+    *,
+    size: int,
+    max_pixels: int,
+    preprocessing: Preprocessing,
+    out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """An image whose first byte is the value's number, and whose last tells the preprocessing."""
     if data is None or not data.isdigit():
         raise UndecodableImage("no number")
-    image = np.full((size, size, 3), int(data), np.uint8)
+    image = np.empty((size, size, 3), np.uint8) if out is None else out
+    image[:] = int(data)
     image[-1, -1, -1] = preprocessing.fit == PAD
     return image
 

@@ -10,6 +10,7 @@ import pytest
 
 from velox.base.errors import ImageTooLarge, UndecodableImage
 from velox.images.pixels import decode
+from velox.images.preprocessing import FITS, Preprocessing
 
 EXTENSIONS = [".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".jp2", ".avif", ".ppm", ".pam"]
 BLUE_IN_BGR = (255, 0, 0)
@@ -152,3 +153,18 @@ def test_a_rotation_in_exif_is_applied() -> None:
     exif = b"Exif\0\0" + tiff
     turned = plain[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + plain[2:]
     assert np.abs(small(turned).astype(int) - small(plain)[::-1, ::-1]).max() < 8
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("side", [60, 96, 110, 192, 500])
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+def test_an_image_is_written_into_a_row_of_a_batch(extension: str, side: int, fit: str) -> None:
+    data = encoded(extension, height=side, width=side)
+    preprocessing = Preprocessing(fit=fit, pad_color=(1, 2, 3))
+    batch = np.zeros((3, 96, 96, 3), np.uint8)
+    row = batch[1]
+    made = decode(data, size=96, max_pixels=1_000_000, preprocessing=preprocessing, out=row)
+    assert made is row
+    alone = decode(data, size=96, max_pixels=1_000_000, preprocessing=preprocessing)
+    assert np.array_equal(batch[1], alone)
+    assert not batch[[0, 2]].any()

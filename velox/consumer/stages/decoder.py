@@ -24,9 +24,15 @@ class DecodeOne(Protocol):
     """As `velox.images.pixels.decode`."""
 
     def __call__(
-        self, data: bytes | None, *, size: int, max_pixels: int, preprocessing: Preprocessing
+        self,
+        data: bytes | None,
+        *,
+        size: int,
+        max_pixels: int,
+        preprocessing: Preprocessing,
+        out: Image | None = None,
     ) -> Image:
-        """One image, uint8 RGB [size, size, 3]; raises BadImage."""
+        """One image, uint8 RGB [size, size, 3], in `out` if that is given; raises BadImage."""
 
 
 class Decoder:
@@ -88,11 +94,12 @@ class Decoder:
         def decode_every_nth(first: int) -> None:
             for row in range(first, len(records), self._threads):
                 try:
-                    images[row] = self._decode(
+                    self._decode(
                         records[row].value,
                         size=images.shape[1],
                         max_pixels=self._max_pixels,
                         preprocessing=preprocessing,
+                        out=images[row],
                     )
                 except BadImage as error:
                     errors[row] = error
