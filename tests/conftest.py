@@ -12,6 +12,11 @@ import pytest
 from tests.rig.kafka import Kafka
 from tests.rig.model import Model, train
 from tests.rig.mongod import Mongod
+from velox.base.machine import share_cores
+
+# Several processes test at once: where threads of PyTorch spin they cost each other several times
+# what they compute.
+share_cores()
 
 # Folders whose files wait more than they compute; some take a minute.
 LONG = {"faults", "integration"}
