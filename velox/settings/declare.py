@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from velox.base.errors import CANNOT_BE_READ, SettingError
 from velox.settings.parsers import NotAllowed, Parser, choice
@@ -102,10 +103,18 @@ def environment(directory: Path | None = None) -> dict[str, str]:
         directory: where `.env` is looked for; the working directory by default.
 
     Raises:
-        SettingError: when there is a `.env` that cannot be read or is not in UTF-8.
+        SettingError: when there is a `.env` that cannot be read, is not in UTF-8 or has a line that
+            is no setting.
     """
     file = (directory or Path.cwd()) / ".env"
     text = _text(file) if file.is_file() else ""
+    # dotenv leaves such a line out, and the program would run with a default in its place.
+    for line in parse_stream(io.StringIO(text)):
+        if line.error:
+            raise SettingError(
+                f"{file}: line {line.original.line} is not NAME=value; "
+                "a closing quote may be missing, or the # of a comment"
+            )
     from_file = dotenv_values(stream=io.StringIO(text)).items()
     return {**{name: value for name, value in from_file if value is not None}, **os.environ}
 

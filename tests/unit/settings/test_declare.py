@@ -80,6 +80,15 @@ def test_the_first_line_counts_where_an_editor_marked_the_encoding(
     assert environment(tmp_path)["BATCH_SIZE"] == "16"
 
 
+@pytest.mark.parametrize("line", ['SOURCE="photos', "=x", "a note without its sign", "A B=c"])
+def test_a_line_of_the_file_that_is_no_setting_is_named_and_not_left_out(
+    line: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"# A comment\n\nexport BATCH_SIZE=16\n{line}\nQUEUE_SIZE=64\n")
+    with pytest.raises(SettingError, match=r"\.env: line 4 is not NAME=value; a closing"):
+        environment(tmp_path)
+
+
 def test_a_file_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
