@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def listed(folder: Path) -> Listing:
     """List a folder of own images.
 
     Every file below a label's folder is one of its images, but for those whose names begin with a
-    dot. Links are followed, each folder once.
+    dot. Links are followed, each folder once, but not to the folder itself: in it lie other labels.
 
     Raises:
         OSError: when a folder cannot be listed.
@@ -70,10 +71,11 @@ def listed(folder: Path) -> Listing:
     paths: list[Path] = []
     targets: list[int] = []
     parts: list[int] = []
+    outside = {_identity(os.stat(place)) for place in (folder, *tops.values())}
     passed_over: dict[Path, str] = {}
     for target, label in enumerate(labels):
         for part, place in sorted(by_label[label].items()):
-            found = sorted(_files(place, passed_over))
+            found = sorted(_files(place, outside, passed_over))
             paths += found
             targets += [target] * len(found)
             parts += [part] * len(found)
@@ -87,16 +89,17 @@ def listed(folder: Path) -> Listing:
     )
 
 
-def _files(top: Path, passed_over: dict[Path, str]) -> Iterator[Path]:
+def _files(
+    top: Path, outside: AbstractSet[tuple[int, int]], passed_over: dict[Path, str]
+) -> Iterator[Path]:
     """Every regular file below a folder."""
-    waiting, entered = [str(top)], set()
+    waiting, entered = [str(top)], set(outside)
     while waiting:
         folder = waiting.pop()
-        found = os.stat(folder)
         # A link may lead to a folder that it lies in.
-        if (found.st_dev, found.st_ino) in entered:
+        if (here := _identity(os.stat(folder))) in entered:
             continue
-        entered.add((found.st_dev, found.st_ino))
+        entered.add(here)
         for name in sorted(os.listdir(folder)):
             if name[0] == ".":
                 continue
@@ -112,6 +115,10 @@ def _files(top: Path, passed_over: dict[Path, str]) -> Iterator[Path]:
                 yield Path(path)
             else:
                 passed_over[Path(path)] = f"it is a {_kind(found.st_mode)}, not a file"
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _kind(mode: int) -> str:

@@ -38,6 +38,18 @@ def test_links_in_circles_end_and_a_folder_counts_once(tmp_path: Path) -> None:
     assert names == [("cat", "1.jpg"), ("cat", "2.jpg"), ("dog", "3.jpg")]
 
 
+@pytest.mark.parametrize("top", ["", "train"])
+def test_a_link_to_the_folder_itself_makes_no_label_of_all_others(top: str, tmp_path: Path) -> None:
+    parts = ("train", "test") if top else ("",)
+    root = files(
+        tmp_path, *(str(Path(part, name)) for part in parts for name in ("cat/1", "dog/2"))
+    )
+    (root / top / "cat" / "up").symlink_to("..")
+    (root / top / "dog" / "top").symlink_to(root)
+    names = {(label, name) for label, _, name in found(listed(root))}
+    assert names == {("cat", "1"), ("dog", "2")}
+
+
 def test_what_is_no_file_is_named_and_never_opened(tmp_path: Path) -> None:
     root = files(tmp_path, "cat/1.jpg", "dog/2.jpg")
     # Opening a pipe would wait for ever for somebody to write to it.
