@@ -11,17 +11,12 @@ import time
 from collections.abc import Callable
 
 from velox.base import native_log
+from velox.base.names import on_one_line
 
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
 # Characters; what a server or a model says of a record may be as long as the record.
 LONGEST_LINE = 8000
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S"
-
-
-# Ends of lines, and what makes a terminal move, paint or beep.
-_ESCAPED = {
-    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
-}
 
 
 # Kept, so that nobody waits for it when it is forgotten.
@@ -32,7 +27,7 @@ class _OneLine(logging.Formatter):
     """Keeps an event on one line: a message may carry text that came with a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record).translate(_ESCAPED)
+        line = on_one_line(super().format(record))
         if len(line) <= LONGEST_LINE:
             return line
         return f"{line[:LONGEST_LINE]} ... {len(line)} characters"

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from velox.base.names import shown
+from velox.base.names import on_one_line, shown
 from velox.training.doubt import Doubt
 from velox.training.judgement import SURE, Judgement
 from velox.training.look import Look
@@ -61,7 +61,7 @@ def as_text(
     if look and look.skipped:
         lines += ["", f"Files left out: {len(look.skipped)}"]
         lines += [f"{shown(str(path))}: {reason}" for path, reason in look.skipped.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(on_one_line, lines)) + "\n"
 
 
 def figures(found: Judgement) -> dict[str, str]:
@@ -101,11 +101,12 @@ def share(value: float) -> str:
 
 
 def _by_label(found: Judgement) -> list[str]:
-    wide = max(len("label"), *map(len, found.labels))
+    labels = [on_one_line(each) for each in found.labels]
+    wide = max(len("label"), *map(len, labels))
     head_of_table = f"{'label':<{wide}} {'images':>8} {'precision':>10} {'recall':>10}"
     lines = [f"{'':>4} {head_of_table}   95 % of recall"]
     rows = zip(
-        found.labels,
+        labels,
         found.confusion.sum(axis=1),
         found.precision,
         found.recall,

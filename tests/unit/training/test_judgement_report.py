@@ -32,7 +32,11 @@ def report() -> str:
         contradictions=[],
         copies=[],
         tiny=[],
-        skipped={Path("a/b.png"): "cut short", Path(os.fsdecode(b"caf\xe9.png")): "empty"},
+        skipped={
+            Path("a/b.png"): "cut short",
+            Path(os.fsdecode(b"caf\xe9.png")): "empty",
+            Path("\x1b[31m\n.png"): "empty",
+        },
     )
     doubts = [
         Doubt(row=n, name=f"a/{n}.png", given="cat", called="dog", confidence=0.99)
@@ -53,12 +57,14 @@ def report() -> str:
         r" +2 owl +2 +1\.0000 +0\.5000",
         r" +2  0 1 1",
         r"Images",
-        r"- 2 files left out, as unusable: a/b\.png, caf\\xe9\.png",
+        r"- 3 files left out, as unusable: a/b\.png, caf\\xe9\.png, \\x1b\[31m\\n\.png",
         r"Labels that may be wrong, by cross-validation: 23\na/0\.png: cat, called dog \(0\.99\)\n",
         r"a/19\.png: cat, called dog \(0\.99\)\nand 3 more\n\n",
-        r"Files left out: 2",
+        r"Files left out: 3",
         r"caf\\xe9\.png: empty",
         r"a/b\.png: cut short",
+        # A name does not paint the terminal that the report is read on.
+        r"\\x1b\[31m\\n\.png: empty",
     ],
 )
 def test_the_report_says(line: str) -> None:
