@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from velox.base.errors import CANNOT_BE_READ, SettingError
+from velox.base.errors import CANNOT_BE_READ, CheckpointError, SettingError
 from velox.images.preprocessing import FITS, MULTI_PAGES, VALUE_RANGES, Color, Preprocessing
 from velox.models import labels
 from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, NO_MEAN, NO_STD
@@ -148,17 +149,31 @@ def labels_of(path: Path) -> tuple[str, ...]:
     Raises:
         SettingError: naming the file, when it cannot be read or holds none, or one twice.
     """
+    found = _listed(path)
+    if not found:
+        raise SettingError(f"--labels: {path} has no labels")
+    if not all(found):
+        raise SettingError(f"--labels: {path}: label {found.index('') + 1} is empty or no text")
+    if twice := [label for label, count in Counter(found).items() if count > 1]:
+        raise SettingError(f"--labels: {path} has {twice[0]!r} twice")
+    return found
+
+
+def _listed(path: Path) -> tuple[str, ...]:
+    """The labels as they stand in a file; what is no text is empty."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"--labels: {path} {CANNOT_BE_READ}: {error}") from None
+    except OSError as error:
+        raise SettingError(f"--labels: {path} {CANNOT_BE_READ}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingError(f"--labels: {path} is not in UTF-8; save it as UTF-8") from None
     if text.lstrip().startswith("{"):
-        return labels.read(text.encode(), path)
+        try:
+            return labels.read(text.encode(), path)
+        except CheckpointError as error:
+            raise SettingError(f"--labels: {error}") from None
     try:
         listed = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
     except (ValueError, RecursionError):
         raise SettingError(f"--labels: {path} is no JSON") from None
-    found = tuple(each.strip() if isinstance(each, str) else "" for each in listed)
-    if not found or not all(found) or len(set(found)) < len(found):
-        raise SettingError(f"--labels: {path} has no labels, an empty one or one of them twice")
-    return found
+    return tuple(each.strip() if isinstance(each, str) else "" for each in listed)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from velox.base.errors import CANNOT_BE_READ, CheckpointError
 from velox.models import torch_file
 from velox.models.convert import safetensors
-from velox.models.wrappings import is_state_dict, prefix_of, wrapper_of
+from velox.models.wrappings import WRAPPERS, is_state_dict, prefix_of, wrapper_of
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,21 @@ def read(path: Path) -> Weights:
         return _unwrapped(content, "", "", ordered=True)
     key = wrapper_of(content)
     if key is None:
-        raise CheckpointError(f"{path} holds no state dict")
+        raise CheckpointError(f"{path} holds no state dict{_elsewhere(content)}")
     named = content.get("arch")
     return _unwrapped(content[key], key, named if isinstance(named, str) else "", ordered=True)
+
+
+def _elsewhere(content: Any) -> str:
+    """Under which other key a dict has a state dict, and what to do; empty where it has none."""
+    entries = content.items() if isinstance(content, Mapping) else ()
+    key = next((key for key, value in entries if is_state_dict(value)), None)
+    if key is None:
+        return ""
+    return (
+        f" under any of {', '.join(WRAPPERS)}, but one under {key!r}; if that is the one, "
+        f'write it alone: torch.save(content[{key!r}], "weights.pth")'
+    )
 
 
 def _unwrapped(tensors: Mapping[str, Tensor], key: str, named: str, *, ordered: bool) -> Weights:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from tests.rig.pictures import odd_png
+from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 from velox.models.architectures import build
@@ -208,3 +209,25 @@ def test_six_numbers_are_means_and_deviations() -> None:
 def test_labels_come_in_three_forms(text: str, tmp_path: Path) -> None:
     (tmp_path / "l").write_text(text, newline="")
     assert labels_of(tmp_path / "l") == LABELS
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "has no labels"),
+        (b"cat\n\ndog\n", "label 2 is empty or no text"),
+        (b"cat\ndog\ncat\n", "has 'cat' twice"),
+        (b"caf\xe9\ndog\n", "is not in UTF-8; save it as UTF-8"),
+        (b'["cat", ', "is no JSON"),
+        # What torchvision's ImageFolder calls class_to_idx.
+        (b'{"cat": 0, "dog": 1}', 'is not a list of labels like {"0": "red_circle"}'),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_what_is_no_list_of_labels_is_said_in_one_line(
+    content: bytes | None, reason: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "l").write_bytes(content)
+    with pytest.raises(SettingError, match=rf"^--labels: \S+/l:? {re.escape(reason)}$"):
+        labels_of(tmp_path / "l")

@@ -50,7 +50,11 @@ def test_wrappings_are_taken_off(content: Any, named: str, wrapping: str, tmp_pa
     [
         ({}, "holds no state dict"),
         ([1, 2], "holds no state dict"),
-        ({"ema": STATE}, "holds no state dict"),
+        (
+            {"epoch": 3, "ema": STATE},
+            r"holds no state dict under any of state_dict, .*, but one under 'ema'; if that is the "
+            r"one, write it alone: torch\.save\(content\['ema'\], \"weights\.pth\"\)$",
+        ),
     ],
 )
 def test_what_holds_none_is_named(content: Any, reason: str, tmp_path: Path) -> None:
