@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from velox.models import checkpoint as model
 from velox.models.architectures import build
@@ -19,25 +19,36 @@ SIZE = 64
 LABELS = ("red_circle", "red_square", "green_circle")
 
 
-def images(count: int, seed: int = 0) -> NDArray[np.uint8]:
+def images(count: int, seed: int = 0, *, size: int = SIZE) -> NDArray[np.uint8]:
     """Halves of random colours: noise would average out to the same outputs."""
     halves = np.random.default_rng(seed).integers(256, size=(count, 2, 1, 3), dtype=np.uint8)
-    return halves.repeat(SIZE // 2, axis=1).repeat(SIZE, axis=2)
+    return halves.repeat(size // 2, axis=1).repeat(size, axis=2)
 
 
-def telling(architecture: str = "shufflenet_v2_x0_5", last: str = "fc") -> Checkpoint:
+def telling(
+    architecture: str = "shufflenet_v2_x0_5",
+    last: str = "fc",
+    *,
+    size: int = SIZE,
+    passes: int = 30,
+) -> Checkpoint:
     """Fresh weights say the same of all images; these are scaled until the labels differ.
 
     Args:
         architecture: of torchvision.
         last: the name of its last linear layer.
+        size: of its input.
+        passes: after which its norms know the images; one does where each counts in full.
     """
     torch.manual_seed(0)
     network = build(architecture, len(LABELS))
-    pixels = torch.from_numpy(images(64)).permute(0, 3, 1, 2).float() / 64 - 2
+    pixels = torch.from_numpy(images(64, size=size)).permute(0, 3, 1, 2).float() / 64 - 2
     linear = network.get_submodule(last)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and passes == 1:
+            module.momentum = 1.0
     with torch.no_grad():
-        for _ in range(30):
+        for _ in range(passes):
             network(pixels)
         logits = network.eval()(pixels)
         linear.get_parameter("bias").sub_(logits.mean(dim=0))
@@ -46,7 +57,7 @@ def telling(architecture: str = "shufflenet_v2_x0_5", last: str = "fc") -> Check
     return Checkpoint(
         architecture=architecture,
         labels=LABELS,
-        input_size=SIZE,
+        input_size=size,
         state_dict=network.state_dict(),
         temperature=1.5,
         digest="0123456789ab",
@@ -55,7 +66,8 @@ def telling(architecture: str = "shufflenet_v2_x0_5", last: str = "fc") -> Check
 
 def with_samples(checkpoint: Checkpoint, count: int = LEAST_SAMPLES) -> Checkpoint:
     """With images as samples of which the network is sure; their labels are what it says."""
-    drawn = Samples.of(images(8 * count, seed=1), [0] * 8 * count)
+    pixels = images(8 * count, seed=1, size=checkpoint.input_size)
+    drawn = Samples.of(pixels, [0] * 8 * count)
     confidence, index = reference(checkpoint, drawn.pixels()).max(dim=1)
     sure = confidence.argsort(descending=True)[:count].tolist()
     kept = [(drawn.images[row], int(index[row])) for row in sure]

@@ -38,7 +38,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    return with_samples(telling("resnet18"))
+    return with_samples(telling("resnet18", passes=1))
 
 
 def classify(backend: CpuBackend, count: int) -> tuple[list[int], list[float]]:
