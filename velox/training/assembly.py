@@ -34,6 +34,7 @@ from velox.training.recipe import (
     usual_batch_size,
     usual_epochs,
     usual_learning_rate,
+    usual_smoothing,
 )
 from velox.training.reports import write_reports
 from velox.training.resume import StateFile
@@ -156,6 +157,7 @@ def recipe_of(settings: TrainSettings, start: Start, images: int) -> Recipe:
         augment=settings.augment if own else (),
         seed=settings.seed,
         keep_early=from_weights and images < MANY,
+        smoothing=usual_smoothing(images, from_weights=from_weights),
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from velox.base.terminal import Progress
+from velox.training.calibration import fit_temperature
 from velox.training.data.dataset import Dataset
 from velox.training.evaluation import Inputs, outputs
 from velox.training.recipe import Recipe
@@ -63,7 +64,7 @@ def fit(
         log.info("resuming after epoch=%d/%d", state.epochs, recipe.epochs)
     elif knows:
         logits = outputs(trainer.network, validation, inputs=inputs, stop=stop)
-        validation_loss, accuracy = _judged(logits, validation)
+        validation_loss, accuracy = _judged(logits, validation, recipe)
         log.info(
             "epoch=0/%d validation_loss=%.4f validation_accuracy=%.4f",
             recipe.epochs,
@@ -81,7 +82,7 @@ def fit(
 
         loss = trainer.epoch(number, show)
         logits = outputs(trainer.network, validation, inputs=inputs, stop=stop)
-        validation_loss, accuracy = _judged(logits, validation)
+        validation_loss, accuracy = _judged(logits, validation, recipe)
         log.info(
             "epoch=%d/%d loss=%.4f validation_loss=%.4f validation_accuracy=%.4f left=%r",
             number + 1,
@@ -127,9 +128,15 @@ def _next(state: State | None, trainer: Trainer, validation_loss: float, *, epoc
     )
 
 
-def _judged(logits: Tensor, data: Dataset) -> tuple[float, float]:
-    """The loss, each label with the same weight, and the accuracy."""
+def _judged(logits: Tensor, data: Dataset, recipe: Recipe) -> tuple[float, float]:
+    """The loss, each label with the same weight, and the accuracy.
+
+    Who learns from smoothed labels is less sure than right, which the temperature mends in the end;
+    the loss is that under such a temperature.
+    """
     targets = torch.from_numpy(data.targets)
+    if recipe.smoothing:
+        logits = logits / fit_temperature(logits, targets)
     loss = functional.cross_entropy(logits, targets, weight=class_weights(data))
     accuracy = (logits.argmax(dim=1) == targets).double().mean()
     return loss.item(), accuracy.item()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SHAPES_EPOCHS = 6
 # Images that a training sees in all its epochs, for each image and at least, at most; and the
 # fewest epochs, however many images there are.
-FROM_WEIGHTS = (10, 1_000, 64_000, 2)
+FROM_WEIGHTS = (10, 1_000, 50_000, 2)
 FROM_NOTHING = (40, 8_000, 100_000, 5)
 # Fewer images, and they would only spoil what the early layers of known weights know.
 MANY = 2_000
@@ -25,6 +25,7 @@ class Recipe:
         augment: random changes to the images, see `velox.training.data.augment`.
         seed: of the order of the images, of their changes and of dropout.
         keep_early: whether the first layers and all batch statistics stay as they are.
+        smoothing: share of each label's certainty that is spread over all labels.
     """
 
     epochs: int
@@ -34,6 +35,7 @@ class Recipe:
     augment: tuple[str, ...]
     seed: int
     keep_early: bool = False
+    smoothing: float = 0.0
 
 
 def usual_epochs(images: int, *, own: bool, from_weights: bool) -> int:
@@ -61,3 +63,11 @@ def usual_learning_rate(images: int, *, from_weights: bool) -> float:
     if not from_weights:
         return 0.005
     return 0.001 if images >= MANY else 0.0001
+
+
+def usual_smoothing(images: int, *, from_weights: bool) -> float:
+    """How unsure the truth is said to be: sure of what it knows, a network soon learns no more.
+
+    C. Szegedy et al., "Rethinking the Inception Architecture", 2016 (arXiv:1512.00567), section 7.
+    """
+    return 0.1 if from_weights and images >= MANY else 0.0

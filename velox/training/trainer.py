@@ -132,7 +132,12 @@ class Trainer:
             logits = self.network(images)
             from_heads = self._heads() if self._heads else []
         truth = torch.from_numpy(targets).to(self._device)
-        loss = functional.cross_entropy(logits.float(), truth, weight=self._weights)
+        loss = functional.cross_entropy(
+            logits.float(),
+            truth,
+            weight=self._weights,
+            label_smoothing=self._recipe.smoothing,
+        )
         taught = loss + HEADS_WEIGHT * sum(
             functional.cross_entropy(each.float(), truth, weight=self._weights)
             for each in from_heads

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from velox.training.recipe import usual_batch_size, usual_epochs, usual_learning_rate
+from velox.training.recipe import (
+    usual_batch_size,
+    usual_epochs,
+    usual_learning_rate,
+    usual_smoothing,
+)
 
 
 @pytest.mark.parametrize("from_weights", [True, False])
@@ -31,3 +36,9 @@ def test_drawn_shapes_are_trained_as_they_always_were() -> None:
         assert usual_epochs(images, own=False, from_weights=False) == 6
         assert usual_batch_size(images, own=False) == 16
         assert usual_learning_rate(images, from_weights=False) == 0.005
+        assert usual_smoothing(images, from_weights=False) == 0
+
+
+def test_labels_are_smoothed_where_known_weights_are_shown_thousands_of_images() -> None:
+    assert usual_smoothing(200, from_weights=True) == 0
+    assert 0 < usual_smoothing(6_400, from_weights=True) < 0.5

@@ -124,6 +124,32 @@ def test_rare_labels_count_for_more() -> None:
     assert class_weights(colours(40)).tolist() == [1.0, 1.0]
 
 
+def test_smoothed_labels_leave_a_doubt() -> None:
+    def sureness(smoothing: float) -> float:
+        learner = trainer(replace(RECIPE, epochs=12, smoothing=smoothing))
+        for number in range(12):
+            learner.epoch(number, nothing)
+        logits = outputs(learner.network, colours(), inputs=CPU, stop=threading.Event())
+        return float(logits.softmax(dim=1).amax(dim=1).mean())
+
+    assert sureness(0.4) < 0.85 < sureness(0.0)
+
+
+@pytest.mark.parametrize(("smoothing", "same"), [(0.1, True), (0.0, False)])
+def test_an_epoch_of_smoothed_labels_is_judged_as_the_temperature_leaves_it(
+    smoothing: float, same: bool
+) -> None:
+    data = colours()
+    sure = torch.randn(len(data), 2, generator=torch.Generator().manual_seed(0))
+    sure[:, 1] += 4 * (torch.from_numpy(data.targets) - 0.5)
+    recipe = replace(RECIPE, smoothing=smoothing)
+    (loss, accuracy), (unsure, equally) = (
+        train_fit._judged(logits, data, recipe) for logits in (sure, sure / 5)
+    )
+    assert accuracy == equally
+    assert (loss == pytest.approx(unsure, rel=1e-3)) is same
+
+
 def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
     shares = [one_cycle(step / 100) for step in range(1, 101)]
     peak = shares.index(max(shares))

@@ -20,7 +20,7 @@ def test_the_side_of_most_images_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("side", "size"),
-    [(None, 224), (28, 64), (64, 64), (65, 96), (150, 160), (224, 224), (4000, 224)],
+    [(None, 224), (28, 96), (96, 96), (97, 128), (150, 160), (224, 224), (4000, 224)],
 )
 def test_the_input_is_as_large_as_the_images_ask_for(side: int | None, size: int) -> None:
     assert suiting(224, side) == size
