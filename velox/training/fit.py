@@ -20,6 +20,9 @@ from velox.training.trainer import Trainer, class_weights
 
 # A validation loss at which the right label has a probability of 0.99 on average.
 GOOD_ENOUGH = 0.01
+# By some hundred images, losses that differ by less are the same; the later epoch has taken smaller
+# steps.
+SAME = 0.005
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +40,9 @@ def fit(
 ) -> int:
     """Train until the last epoch, until patience ends, or until hardly anything is left to learn.
 
-    The best epoch is the one with the least loss on the validation images; the trainer's network is
-    left with its weights. Where the network knows something at the start, that is judged too, and
-    kept where no epoch betters it.
+    The best epoch is the one with the least loss on the validation images, of about equal ones the
+    last; the trainer's network is left with its weights. Where the network knows something at the
+    start, that is judged too, and kept where no epoch betters it.
 
     Args:
         trainer: of the network.
@@ -100,7 +103,8 @@ def fit(
 
 
 def _ended(state: State, recipe: Recipe) -> bool:
-    if state.best_loss <= GOOD_ENOUGH:
+    # Of smoothed labels there is something to learn up to the last, smallest steps.
+    if state.best_loss <= GOOD_ENOUGH and not recipe.smoothing:
         log.info("training ends after epoch=%d: the loss can hardly become smaller", state.epochs)
         return True
     waited = state.epochs - 1 - state.best_epoch
@@ -114,7 +118,8 @@ def _ended(state: State, recipe: Recipe) -> bool:
 
 def _next(state: State | None, trainer: Trainer, validation_loss: float, *, epochs: int) -> State:
     current = trainer.state()
-    if state and state.best_loss <= validation_loss:
+    same = SAME if state and state.best_epoch >= 0 else 0.0
+    if state and state.best_loss + same <= validation_loss:
         best, best_epoch, best_loss = state.best, state.best_epoch, state.best_loss
     else:
         best = {name: value.cpu().clone() for name, value in current["network"].items()}

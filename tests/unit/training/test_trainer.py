@@ -251,18 +251,25 @@ class Scripted:
 
 
 @pytest.mark.parametrize(
-    ("losses", "patience", "best", "done"),
+    ("losses", "patience", "smoothing", "best", "done"),
     [
-        ([5, 4, 3, 2, 1], 2, 5, 5),
-        ([5, 1, 3, 2, 4], 2, 2, 4),
-        ([5, 1, 3, 2, 4], 0, 2, 5),
-        ([1, 2, 3, 4, 5], 1, 1, 2),
-        ([3, 4, 2, 3, 1], 2, 5, 5),
-        ([3, 4, 0.01, 3, 1], 9, 3, 3),
+        ([5, 4, 3, 2, 1], 2, 0, 5, 5),
+        ([5, 1, 3, 2, 4], 2, 0, 2, 4),
+        ([5, 1, 3, 2, 4], 0, 0, 2, 5),
+        ([1, 2, 3, 4, 5], 1, 0, 1, 2),
+        ([3, 4, 2, 3, 1], 2, 0, 5, 5),
+        ([3, 4, 0.01, 3, 1], 9, 0, 3, 3),
+        ([3, 4, 0.01, 3, 1], 9, 0.1, 3, 5),
+        ([5, 1, 3, 1.001, 4], 9, 0, 4, 5),
     ],
 )
 def test_it_ends_when_patience_does_and_keeps_the_best(
-    monkeypatch: pytest.MonkeyPatch, losses: list[float], patience: int, best: int, done: int
+    monkeypatch: pytest.MonkeyPatch,
+    losses: list[float],
+    patience: int,
+    smoothing: float,
+    best: int,
+    done: int,
 ) -> None:
     scripted = Scripted()
     monkeypatch.setattr(train_fit, "outputs", lambda *_arguments, **_options: None)
@@ -270,7 +277,7 @@ def test_it_ends_when_patience_does_and_keeps_the_best(
     found = fit(
         scripted,  # type: ignore[arg-type]
         colours(),
-        recipe=replace(RECIPE, epochs=5, patience=patience),
+        recipe=replace(RECIPE, epochs=5, patience=patience, smoothing=smoothing),
         inputs=CPU,
         state_file=None,
         progress=Progress(open("/dev/null", "w")),  # noqa: SIM115
@@ -298,7 +305,7 @@ def test_the_first_tenth_of_the_parameters_is_early() -> None:
 
 
 def test_a_start_that_no_epoch_betters_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    losses = iter([1.0, 3.0, 2.0])
+    losses = iter([1.0, 1.001, 2.0])
     scripted = Scripted()
     nn.init.constant_(scripted.network.bias, -1)
     monkeypatch.setattr(train_fit, "outputs", lambda *_arguments, **_options: None)
