@@ -7,7 +7,9 @@ import shutil
 import signal
 import socket
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -77,14 +79,40 @@ class Demo:
             return int(database.execute("SELECT COUNT(*) FROM shapes_found").fetchone()[0])
 
 
-@pytest.fixture
-def trained(checkpoint: Model, tmp_path: Path) -> Path:
-    """A folder whose demo has a model already."""
-    data = tmp_path / "demo-data"
+def give_model(checkpoint: Model, folder: Path) -> None:
+    """Let the demo of a folder find a model there."""
+    data = folder / "demo-data"
     data.mkdir()
     shutil.copy(checkpoint.classes, data / "classes.json")
     shutil.copy(checkpoint.path, data / "model.pth")
+
+
+@pytest.fixture
+def trained(checkpoint: Model, tmp_path: Path) -> Path:
+    """A folder whose demo has a model already."""
+    give_model(checkpoint, tmp_path)
     return tmp_path
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """A demo that streams without end, and a port that was taken when it started."""
+
+    demo: Demo
+    taken: int
+
+
+@pytest.fixture(scope="module")
+def streaming(checkpoint: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streaming]:
+    """For the tests of one that runs; the last of them ends it."""
+    folder = tmp_path_factory.mktemp("streaming")
+    give_model(checkpoint, folder)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        demo = Demo(folder, METRICS_PORT=port)
+        demo.address = demo.child.wait_for_line(r"^live page +(\S+)/$", START_LIMIT_S)[1]
+        yield Streaming(demo, port)
+    demo.child.kill()
 
 
 def test_a_run_to_the_end_adds_up(trained: Path) -> None:
@@ -129,8 +157,15 @@ def test_ctrl_c_while_the_consumer_starts(trained: Path) -> None:
     assert demo.end_with(signal.SIGINT).splitlines()[-1] == "stopped"
 
 
-def test_ctrl_c_while_it_streams_still_sums_up(trained: Path) -> None:
-    demo = Demo(trained)
+def test_a_port_in_use_is_no_hindrance(streaming: Streaming) -> None:
+    demo = streaming.demo
+    assert not demo.address.endswith(f":{streaming.taken}")
+    demo.child.wait_for_line("^metrics ", START_LIMIT_S)
+    assert get(f"{demo.address}/readyz")[0] == 200
+
+
+def test_ctrl_c_while_it_streams_still_sums_up(streaming: Streaming) -> None:
+    demo = streaming.demo
     demo.child.wait_for_line("MATCH: ", START_LIMIT_S)
     status, page = get(f"{demo.address}/")
     assert status == 200
@@ -143,17 +178,6 @@ def test_ctrl_c_while_it_streams_still_sums_up(trained: Path) -> None:
     assert int(summary["classified"]) + int(summary["dead-lettered"]) == produced
     assert int(summary["matched"]) == demo.stored()
     assert (demo.data / "report.html").exists()
-
-
-def test_a_port_in_use_is_no_hindrance(trained: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        demo = Demo(trained, METRICS_PORT=port)
-        address = demo.child.wait_for_line(r"^live page +(\S+)/$", START_LIMIT_S)[1]
-        assert not address.endswith(f":{port}")
-        demo.child.wait_for_line("^metrics ", START_LIMIT_S)
-        assert get(f"{address}/readyz")[0] == 200
-        demo.end_with(signal.SIGINT)
 
 
 @pytest.mark.parametrize(
