@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bench.measure import Figure
 
 
@@ -126,9 +128,12 @@ def machine() -> dict[str, str | int]:
     if cpuinfo.exists():
         lines = (line for line in cpuinfo.read_text().splitlines() if line.startswith("model name"))
         model = next(lines, model).partition(":")[2].strip()
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
         "cpu": model,
         "cores": os.cpu_count() or 1,
         "system": platform.system(),
         "python": platform.python_version(),
+        "torch": torch.__version__,
+        **gpu,
     }

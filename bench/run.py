@@ -2,7 +2,6 @@
 
     python -m bench.run                       # everything, about 20 minutes on 2 cores
     python -m bench.run --only decode engine  # some of it; the rest of results.json stays
-    python -m bench.run --only gpu            # on a GPU of this machine
 
 It needs what `make test` needs for its real servers, and requirements-bench.txt.
 """
@@ -17,7 +16,6 @@ from pathlib import Path
 from bench import (
     decode_case,
     engine_case,
-    gpu_case,
     growth_case,
     latency_case,
     pipeline_case,
@@ -37,7 +35,6 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "latency": latency_case.run,
     "growth": growth_case.run,
 }
-ON_A_GPU = {"gpu": gpu_case.run}
 CASES = ("decode", "engine", "training", *WITH_SERVERS)
 
 
@@ -47,9 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--only", nargs="+", choices=(*CASES, *ON_A_GPU), default=CASES, help="cases to run"
-    )
+    parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, help="cases to run")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of results.json")
     parser.add_argument("--models", type=Path, help="folder in which the checkpoints stay")
     chosen = parser.parse_args()
@@ -67,11 +62,10 @@ def main() -> None:
         if "training" in chosen.only:
             training_case.run(results, folder / "training")
             results.write(path)
-        on_servers = WITH_SERVERS | ON_A_GPU
-        if wanted := [name for name in on_servers if name in chosen.only]:
+        if wanted := [name for name in WITH_SERVERS if name in chosen.only]:
             with stack(folder) as servers:
                 for name in wanted:
-                    on_servers[name](results, servers, checkpoints)
+                    WITH_SERVERS[name](results, servers, checkpoints)
                     results.write(path)
     plot(results, path.with_suffix(".png"))
     bars = results.bars()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -21,8 +21,10 @@ from velox.models.engine.torch_engine import TorchEngine
 
 FAST_ENOUGH = {"NVIDIA H100 80GB HBM3": 17_000}
 MOST_WANTED = "mobilenet_v2"
+VELOX = "velox"
 
 Pixels = NDArray[np.uint8]
+Engines = Mapping[str, TorchEngine]
 
 
 def run(results: Results, at: Place) -> None:
@@ -30,13 +32,15 @@ def run(results: Results, at: Place) -> None:
     for architecture, batches in at.scale.batches.items():
         model = at.checkpoints.of_size(at.scale.size, architecture)
         checkpoint = load(model.path, model.classes)
-        for batch in batches:
-            compare(results, at, checkpoint, batch)
-    best = max(
-        results.median("bare", name(MOST_WANTED, batch, "velox"))
-        for batch in at.scale.batches[MOST_WANTED]
-    )
+        with at.entered():
+            engines = engines_of(checkpoint, at, max(batches))
+            for batch in batches:
+                compare(results, at, checkpoint, engines, batch)
+            for engine in engines.values():
+                engine.close()
     if at.name in FAST_ENOUGH:
+        batches = at.scale.batches[MOST_WANTED]
+        best = max(results.median("bare", name(MOST_WANTED, each, VELOX)) for each in batches)
         results.bar("bare", f"{MOST_WANTED}, images/s", best, FAST_ENOUGH[at.name])
 
 
@@ -45,16 +49,35 @@ def name(architecture: str, batch: int, way: str) -> str:
     return f"{architecture}, batch {batch}, {way}"
 
 
-def compare(results: Results, at: Place, checkpoint: Checkpoint, batch: int) -> None:
+def engines_of(checkpoint: Checkpoint, at: Place, batch: int) -> dict[str, TorchEngine]:
+    """The engine as it is, and, on a real device, with TORCH_COMPILE=1."""
+    return {
+        way: TorchEngine(
+            checkpoint,
+            device=at.device,
+            precision=at.precision,
+            compiled=compiled,
+            batch_size=batch,
+        )
+        for way, compiled in {VELOX: False, f"{VELOX} compiled": True}.items()
+        if at.real or not compiled
+    }
+
+
+def compare(
+    results: Results, at: Place, checkpoint: Checkpoint, engines: Engines, batch: int
+) -> None:
     """One model with one size of batch."""
     size = checkpoint.input_size
     pixels = np.random.default_rng(0).integers(0, 255, (batch, size, size, 3), np.uint8)
     variants = variants_of(checkpoint, at, compiled=batch in at.scale.compiled)
-    with at.entered(), ThreadPoolExecutor(BATCHES_IN_THE_MODEL) as threads:
-        engine = TorchEngine(checkpoint, device=at.device, batch_size=batch)
+    with ThreadPoolExecutor(BATCHES_IN_THE_MODEL) as threads:
         figures = rates(
             {
-                f"velox {engine.precision}": partial(by_threads, threads, at, engine, pixels),
+                **{
+                    way: partial(by_threads, threads, at, engine, pixels)
+                    for way, engine in engines.items()
+                },
                 **{
                     way: partial(one_by_one, variant, torch.from_numpy(pixels), at)
                     for way, variant in variants.items()
@@ -64,13 +87,10 @@ def compare(results: Results, at: Place, checkpoint: Checkpoint, batch: int) -> 
             seconds=at.scale.seconds,
             unit="images/s",
         )
-        engine.close()
-    velox = figures.pop(f"velox {engine.precision}")
-    best = max(each.median for each in figures.values())
-    named = {name(checkpoint.architecture, batch, way): each for way, each in figures.items()}
-    here = name(checkpoint.architecture, batch, "velox")
-    results.add("bare", {here: velox} | named)
-    results.bar("bare", f"{here} / best of torch", velox.median / best, 0.95)
+    here = partial(name, checkpoint.architecture, batch)
+    results.add("bare", {here(way): each for way, each in figures.items()})
+    ours, theirs = (max(figures[way].median for way in ways) for ways in (engines, variants))
+    results.bar("bare", here("best of velox / best of torch"), ours / theirs, 0.95)
 
 
 def by_threads(threads: ThreadPoolExecutor, at: Place, engine: TorchEngine, pixels: Pixels) -> None:

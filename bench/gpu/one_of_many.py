@@ -32,13 +32,17 @@ def main() -> None:
         at.entered(),
     ):
         engine = TorchEngine(
-            checkpoint, device=at.device, memory_fraction=fraction, batch_size=batch
+            checkpoint,
+            device=at.device,
+            precision=at.precision,
+            memory_fraction=fraction,
+            batch_size=batch,
         )
         engine.predict(pixels)
         print("warm", flush=True)
         sys.stdin.readline()
         start, done = time.monotonic(), 0
-        while time.monotonic() < start + seconds:
+        while not done or time.monotonic() < start + seconds:
             engine.predict(pixels)
             done += batch
         print(done / (time.monotonic() - start))

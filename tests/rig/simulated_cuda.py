@@ -136,7 +136,6 @@ class SimulatedCuda:
         self._streams: list[Stream] = []
         self._thread = threading.local()
         self._default = self.stream()
-        self.recording: Graph | None = None
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Replace what the engine uses of `torch.cuda`."""
@@ -167,6 +166,11 @@ class SimulatedCuda:
     def current(self) -> Stream:
         """This thread's stream."""
         return getattr(self._thread, "stream", self._default)
+
+    @property
+    def recording(self) -> Graph | None:
+        """The graph that this thread records; others go on meanwhile."""
+        return getattr(self._thread, "recording", None)
 
     @property
     def working(self) -> bool:
@@ -219,12 +223,8 @@ class SimulatedCuda:
     ) -> Iterator[None]:
         assert capture_error_mode in ("global", "thread_local", "relaxed")
         self.synchronize()
-        self.recording = graph
-        try:
-            with self._on(stream):
-                yield
-        finally:
-            self.recording = None
+        with self._on(stream), self._meanwhile("recording", graph):
+            yield
 
 
 class _Places(TorchFunctionMode):

@@ -96,6 +96,7 @@ def engine_of(settings: ConsumerSettings, checkpoint: Checkpoint) -> Engine:
         checkpoint,
         device=select_device(settings.device),
         precision=settings.precision,
+        compiled=settings.torch_compile,
         memory_fraction=settings.gpu_memory_fraction,
         batch_size=settings.batch_size,
         threshold=settings.confidence_threshold,

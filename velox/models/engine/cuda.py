@@ -42,6 +42,7 @@ class CudaBackend:
         checkpoint: what to run.
         device: where.
         precision: fp32, bf16, or auto for half precision, fp16 where the model decides so.
+        compiled: whether to compile the model, see `velox.models.engine.compiled`.
         memory_fraction: share of the device's memory that this process may take.
         batch_size: the largest batch that runs as one; larger ones run in pieces.
         threshold: the confidence at which an image is a match.
@@ -62,6 +63,7 @@ class CudaBackend:
         precision: str,
         memory_fraction: float,
         batch_size: int,
+        compiled: bool = False,
         threshold: float = THRESHOLD,
     ) -> None:
         if precision not in DTYPES:
@@ -75,7 +77,7 @@ class CudaBackend:
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            trial = Trial(checkpoint, device, batch_size, threshold)
+            trial = Trial(checkpoint, device, batch_size, threshold, compiled=compiled)
             self._classifier, dtype = trial.best(precision)
             self._buffers = _Buffers(batch_size, checkpoint.input_size, device)
             self._lanes: SimpleQueue[Lane] = SimpleQueue()

@@ -44,6 +44,7 @@ class TorchEngine:
         checkpoint: what to run.
         device: where.
         precision: auto, fp32, bf16, or int8, which only the CPU has.
+        compiled: whether to compile the model for a CUDA device, which takes up to a minute.
         memory_fraction: share of a CUDA device's memory that this process may take; processes
             that share a GPU by time slices are not kept apart by the driver.
         batch_size: the largest batch that is to be fast; larger ones work too.
@@ -59,6 +60,7 @@ class TorchEngine:
         *,
         device: torch.device,
         precision: str = "auto",
+        compiled: bool = False,
         memory_fraction: float = 1.0,
         batch_size: int = 8,
         threshold: float = THRESHOLD,
@@ -77,6 +79,7 @@ class TorchEngine:
                     checkpoint,
                     device=device,
                     precision=precision,
+                    compiled=compiled,
                     memory_fraction=memory_fraction,
                     batch_size=batch_size,
                     threshold=threshold,

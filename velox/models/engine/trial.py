@@ -10,7 +10,7 @@ from torch import nn
 from velox.models.checkpoint import Checkpoint, restore
 from velox.models.engine.check import Answer, Refused, require_enough, require_same_decisions
 from velox.models.engine.classifier import Classifier
-from velox.models.engine.compiled import Compiled, can_compile
+from velox.models.engine.compiled import Compiled
 from velox.models.engine.fold import folded
 from velox.models.engine.forms import TOLERANCE, trial_pixels
 
@@ -33,15 +33,23 @@ class Trial:
         device: where.
         batch_size: images that are tried at once.
         threshold: the confidence at which an image is a match.
+        compiled: whether to compile what is taken.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: torch.device, batch_size: int, threshold: float
+        self,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        batch_size: int,
+        threshold: float,
+        *,
+        compiled: bool = False,
     ) -> None:
         self._checkpoint = checkpoint
         self._device = device
         self._batch_size = batch_size
         self._threshold = threshold
+        self._compile = compiled
 
     def best(self, precision: str) -> tuple[nn.Module, torch.dtype]:
         """The classifier in the first type of a precision that is not refused, else in float32."""
@@ -59,30 +67,33 @@ class Trial:
             except Refused as reason:
                 log.log(level, "precision=%s is not used: %s", NAMES[dtype], reason)
             else:
-                return self._compiled(narrow), dtype
-        return self._compiled(full), torch.float32
+                return self._best_of(narrow), dtype
+        return self._best_of(full), torch.float32
 
-    def _compiled(self, plain: nn.Module) -> nn.Module:
-        """The classifier as compiled code, where that can be had and answers the same."""
-        if not can_compile():
+    def _best_of(self, plain: nn.Module) -> nn.Module:
+        """The classifier, compiled if that is wanted, can be done and answers the same."""
+        if not self._compile:
             return plain
         try:
             made = Compiled(plain)
-            if len(self._checkpoint.samples):
-                targets = torch.tensor(self._checkpoint.samples.targets)
-                found, expected = self._on_samples(made), self._on_samples(plain)
-                require_same_decisions(found, expected, targets, threshold=self._threshold)
-            else:
-                pixels = trial_pixels(self._checkpoint.input_size).to(self._device)
-                difference = (made(pixels)[1] - plain(pixels)[1]).abs().max().item()
-                if not difference <= TOLERANCE:
-                    raise Refused(f"a probability differs by {difference:.4f}")
+            self._require_same(made, plain)
         except Exception as error:
             # The compiler, and what it calls, raise what they like; without it all is as before.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            log.info("compiled code is not used, which can be twice as fast: %s", reason)
+            log.warning("TORCH_COMPILE=1: the model runs as it is, not compiled: %s", reason)
             return plain
         return made
+
+    def _require_same(self, made: nn.Module, plain: nn.Module) -> None:
+        if len(self._checkpoint.samples):
+            targets = torch.tensor(self._checkpoint.samples.targets)
+            found, expected = self._on_samples(made), self._on_samples(plain)
+            require_same_decisions(found, expected, targets, threshold=self._threshold)
+            return
+        pixels = trial_pixels(self._checkpoint.input_size).to(self._device)
+        difference = (made(pixels)[1] - plain(pixels)[1]).abs().max().item()
+        if not difference <= TOLERANCE:
+            raise Refused(f"a probability differs by {difference:.4f}")
 
     def _classifier(self, dtype: torch.dtype) -> nn.Module:
         network = _folded(restore(self._checkpoint)).to(dtype)

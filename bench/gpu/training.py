@@ -1,0 +1,47 @@
+"""The default training on the device, and short ones of other architectures."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from bench.gpu.place import Place
+from bench.measure import figure
+from bench.results import Results
+from tests.rig.model import Model
+from tests.rig.processes import script
+
+LIMIT_S = 100.0
+LEAST_ACCURACY = 0.95
+DEFAULT = "mobilenet_v2"
+SHORT = {"SAMPLES_PER_CLASS": "250", "EPOCHS": "4", "MIN_ACCURACY": "0"}
+# Enough to see that it runs, where the device is played.
+A_GLANCE = {"SAMPLES_PER_CLASS": "40", "EPOCHS": "1", "INPUT_SIZE": "32", "MIN_ACCURACY": "0"}
+ACCURACY = re.compile(r"test images=\d+ accuracy=([0-9.]+)")
+
+
+def run(results: Results, at: Place) -> None:
+    """Train."""
+    accuracy = trained(results, at, DEFAULT, **({} if at.real else A_GLANCE))
+    results.bar("training", "test accuracy", accuracy, LEAST_ACCURACY if at.real else 0.0)
+    for architecture in ("resnet50", "efficientnet_b0") if at.real else ():
+        trained(results, at, architecture, **SHORT)
+
+
+def model_of(at: Place, architecture: str) -> Model:
+    """Where a trained model lies."""
+    return Model.within(at.folder / "trained" / architecture)
+
+
+def trained(results: Results, at: Place, architecture: str, **settings: str) -> float:
+    """Train one; the accuracy that the training says it has."""
+    model = model_of(at, architecture)
+    environment = at.environment(**model.settings(), MODEL_ARCH=architecture, **settings)
+    started = time.monotonic()
+    child = script("train.py", env=environment, log=model.path.with_name("log"))
+    code = child.wait(LIMIT_S)
+    found = ACCURACY.search(child.log)
+    assert code == 0, f"exit code {code}: {child.tail()}"
+    assert found, child.tail()
+    results.add("training", {architecture: figure([time.monotonic() - started], "s")})
+    return float(found[1])

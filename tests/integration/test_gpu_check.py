@@ -1,0 +1,41 @@
+"""The check of a GPU in its small form, on a simulated one, so that it works where there is one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.rig.processes import ROOT
+
+LIMIT_S = 240.0
+PARTS = {
+    "tests",
+    "training",
+    "correct",
+    "bare",
+    "decode",
+    "pipeline",
+    "shared",
+    "swap",
+    "little memory",
+}
+
+
+def test_all_its_parts_run_and_are_written_down(tmp_path: Path) -> None:
+    output = tmp_path / "gpu.json"
+    command = [sys.executable, "-m", "bench.gpu.check", "--small", "--output", str(output)]
+    done = subprocess.run(
+        [*command, "--here", str(tmp_path)],
+        cwd=ROOT,
+        timeout=LIMIT_S,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    found = json.loads(output.read_text())
+    assert set(found["cases"]) == PARTS
+    bars = {bar["case"]: bar["met"] for bar in found["bars"].values()}
+    assert set(bars) == PARTS - {"tests", "decode"}
+    right = ("training", "correct", "swap", "little memory")
+    assert all(bars[part] for part in right), done.stdout
