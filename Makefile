@@ -7,6 +7,8 @@ TORCH := $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND))
 # Each has servers of its own and takes whole files, in the order of tests/conftest.py.
 WORKERS ?= 4
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Each would compile all tests anew in each run where Python may not keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test faults test-stack test-k8s lint docs manifests test-lowest coverage lock audit bench mutation gpu-check

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from sklearn.datasets import load_digits
 
 # The data set's grey values go from 0 to 16.
 BRIGHTEST = 16
@@ -22,6 +21,9 @@ def write(folder: Path, *, per_label: int | None = None) -> int:
         folder: is made.
         per_label: at most so many images of each digit.
     """
+    # Takes seconds to import, which a run that only collects the tests must not wait for.
+    from sklearn.datasets import load_digits
+
     images, targets = load_digits(return_X_y=True)
     written = 0
     for label in range(10):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-from sklearn.datasets import load_sample_image
 
 PHOTOGRAPHS = {"flower": "flower.jpg", "temple": "china.jpg"}
 SIDE = 64
@@ -18,6 +17,9 @@ def write(folder: Path) -> tuple[Path, Path]:
     Returns:
         Two folders of `LABEL/ROW-COLUMN.jpg`: 42 pieces of each label, and 18.
     """
+    # Takes seconds to import, which a run that only collects the tests must not wait for.
+    from sklearn.datasets import load_sample_image
+
     for label, name in PHOTOGRAPHS.items():
         photograph = cv2.cvtColor(load_sample_image(name), cv2.COLOR_RGB2BGR)
         columns = photograph.shape[1] // SIDE

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-from sklearn.datasets import load_sample_images
 
 from tests.docs.pages import typed
 from tests.stack import observe
@@ -33,6 +32,9 @@ CAMERA = Path(__file__).with_name("camera.py")
 
 def photographs(folder: Path) -> dict[str, int]:
     """Pieces of scikit-learn's two photographs, as a folder a label; how many there are of each."""
+    # Takes seconds to import, which a run that only collects the tests must not wait for.
+    from sklearn.datasets import load_sample_images
+
     rng = random.Random(1)
     shown = load_sample_images()
     for path, photograph in zip(shown.filenames, shown.images, strict=True):

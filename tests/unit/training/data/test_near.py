@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits, load_sample_images
 
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.folder import FolderImages
@@ -92,6 +91,9 @@ def test_the_colour_counts() -> None:
 
 
 def test_handwritten_digits_and_photographs_are_all_their_own() -> None:
+    # Takes seconds to import, which a run that only collects the tests must not wait for.
+    from sklearn.datasets import load_digits, load_sample_images
+
     images, _ = load_digits(return_X_y=True)
     digits = [
         cv2.cvtColor(
