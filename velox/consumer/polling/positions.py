@@ -7,6 +7,7 @@ whose records have all expired has lost them, whether or not another record ever
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection
 
@@ -51,16 +52,20 @@ class Positions:
         self._due = self._clock() + EVERY_S
         self._look(partitions)
 
-    def _look(self, partitions: Collection[int]) -> None:
+    def _look(self, partitions: Collection[int], most: float = math.inf) -> None:
         for number, offset in self._position(partitions).items():
             # librdkafka's position stays behind when a log goes back without a seek: it takes the
             # larger one (rd_kafka_q_serve_rkmessages).
-            if offset > self._gaps.start(number, -1) and not self._gaps.went_back(number):
+            if self._gaps.start(number, -1) < offset <= most and not self._gaps.went_back(number):
                 self._reach(number, offset)
 
     def at_end(self, partition: int, offset: int) -> None:
-        """The client has read to the end of what can be read now, which is this offset."""
-        self._look([partition])
+        """The client had read to the end of what could be read then, which was this offset.
+
+        Records may have come since and been taken with this news: the client's position is past
+        them already, though nothing is known of them yet, and the end would look like a way back.
+        """
+        self._look([partition], most=offset)
         self._reach(partition, offset)
 
     def _reach(self, partition: int, offset: int) -> None:

@@ -97,6 +97,20 @@ def test_a_position_of_before_the_log_went_back_is_not_believed(parts: Parts) ->
     assert parts.ledger.uncommitted() == {0: 4}
 
 
+def test_records_that_came_after_the_end_are_not_passed(parts: Parts) -> None:
+    """Both come from one call, so the client is past the record when its end is told."""
+    parts.read(3, 4)
+    parts.client = {0: 6}
+    parts.positions.at_end(0, 5)
+    found = record(5, epoch=parts.ledger.epoch(0))
+    parts.gaps.check(found, lambda _partition: 0)
+    parts.ledger.admit([found])
+    assert parts.ledger.uncommitted() == {0: 5}
+    assert value(parts.metrics, "velox_offset_gaps_total", kind="rewound") == 0
+    parts.ledger.finish([found])
+    assert parts.ledger.uncommitted() == {0: 6}
+
+
 def test_an_end_of_a_partition_that_is_gone_is_nothing(parts: Parts) -> None:
     parts.ledger.revoke([0])
     parts.positions.at_end(0, 80)
