@@ -22,7 +22,7 @@ from velox.base.records import DeadLetter, Prediction, Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
-from velox.consumer.stages.batch import END, Batch, End, collect
+from velox.consumer.stages.batch import END, FREE, Batch, End, Free, collect
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
@@ -54,7 +54,8 @@ class Pipeline:
         recorder: makes outcomes durable.
         metrics: updated as it goes.
         batch_size: images at which a batch closes.
-        batch_timeout: seconds after its first image at which it closes.
+        batch_timeout: seconds after its first image at which it closes at the latest; it closes
+            earlier when the model has nothing to do and no further image is there.
         abort: set by the pipeline to end the recorder's retries.
         breaker: asked before what a stage refuses becomes dead letters; by default nothing is.
     """
@@ -75,7 +76,7 @@ class Pipeline:
     ) -> None:
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._poller = poller
-        self._intake: SimpleQueue[Record | End] = SimpleQueue()
+        self._intake: SimpleQueue[Record | End | Free] = SimpleQueue()
         self._ledger = ledger
         self._decoder = decoder
         self._models = models
@@ -136,7 +137,12 @@ class Pipeline:
 
     def _batches(self) -> None:
         while True:
-            records = collect(self._intake, size=self._batch_size, timeout=self._batch_timeout)
+            records = collect(
+                self._intake,
+                size=self._batch_size,
+                timeout=self._batch_timeout,
+                is_free=lambda: self._to_infer.unfinished_tasks < BATCHES_IN_THE_MODEL,
+            )
             if records is None:
                 break
             batch = Batch(records, self._models.take())
@@ -150,6 +156,8 @@ class Pipeline:
             self._through("infer", self._infer, batch)
             self._models.give_back(batch.predictor)
             batch.inferred.set()
+            self._to_infer.task_done()
+            self._intake.put(FREE)
 
     def _next_to_infer(self) -> Batch | End:
         """The next batch, which is handed on before it is inferred: so batches keep their order."""

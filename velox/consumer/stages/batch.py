@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,37 +26,50 @@ class End:
 END: Final = End()
 
 
+class Free:
+    """What is put on that queue when the next stage may have become free: worth a look."""
+
+
+FREE: Final = Free()
+
+
 def collect(
-    source: SimpleQueue[T | End],
+    source: SimpleQueue[T | End | Free],
     *,
     size: int,
     timeout: float,
+    is_free: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[T] | None:
-    """The next batch: waits for a first item, then takes more until full or out of time.
+    """The next batch: waits for a first item, then takes more while waiting for them costs nothing.
 
     Args:
-        source: items in order, and END after the last.
+        source: items in order, END after the last, and FREE whenever `is_free` may have become
+            true.
         size: items at which the batch closes.
-        timeout: seconds after its first item at which it closes.
+        timeout: seconds after its first item at which it closes at the latest.
+        is_free: whether the next stage has nothing to do; then a batch closes with what is there.
         clock: monotonic seconds.
 
     Returns:
         One to `size` items, or None after END.
     """
-    first = source.get()
-    if isinstance(first, End):
-        return None
-    batch = [first]
-    deadline = clock() + timeout
-    while len(batch) < size:
+    batch: list[T] = []
+    deadline = math.inf
+    while len(batch) < size and not (batch and is_free() and source.empty()):
         try:
-            item = source.get(timeout=max(0.0, deadline - clock()))
+            item = source.get(timeout=max(0.0, deadline - clock()) if batch else None)
         except Empty:
             break
         if isinstance(item, End):
+            if not batch:
+                return None
             source.put(item)
             break
+        if isinstance(item, Free):
+            continue
+        if not batch:
+            deadline = clock() + timeout
         batch.append(item)
     return batch
 

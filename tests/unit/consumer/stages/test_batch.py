@@ -4,9 +4,9 @@ from queue import Empty, SimpleQueue
 import pytest
 
 from tests.unit.fakes import Clock
-from velox.consumer.stages.batch import END, End, collect
+from velox.consumer.stages.batch import END, End, Free, collect
 
-Items = SimpleQueue[int | End]
+Items = SimpleQueue[int | End | Free]
 
 
 class SlowSource:
