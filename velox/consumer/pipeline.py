@@ -17,18 +17,17 @@ import time
 from collections.abc import Callable, Sequence
 from queue import Queue, SimpleQueue
 
-from velox.base.errors import InferenceFailed
-from velox.base.records import DeadLetter, Prediction, Record
+from velox.base.records import Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.stages.batch import END, FREE, Batch, End, Free, collect
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.decoder import Decoder
+from velox.consumer.stages.inference import Inference
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.consumer.stages.recorder import Recorder
 from velox.images import known_good
-from velox.models.engine.interface import Confidences, Indices
 from velox.monitoring.metrics import Metrics
 
 BATCHES_BETWEEN_STAGES = 2
@@ -37,8 +36,6 @@ STAGES_END_TIMEOUT_S = 0.5
 # What was ahead of a held batch has ended once nothing has for so long.
 HELD_IDLE_S = 1.0
 LOOK_EVERY_S = 0.1
-
-Predicted = tuple[Indices, Confidences, dict[int, InferenceFailed]]
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +87,7 @@ class Pipeline:
         self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_store: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._infer = Inference(models, decoder, self._breaker)
         self._in_order = threading.Lock()
         self._ended: dict[str, float] = {}
 
@@ -217,39 +215,6 @@ class Pipeline:
 
     def _current(self, records: Sequence[Record]) -> list[Record]:
         return [record for record in records if self._ledger.is_current(record)]
-
-    def _infer(self, batch: Batch) -> None:
-        if not batch.classifiable:
-            return
-        indices, confidences, failures = self._breaker.until_taken(
-            "infer",
-            lambda: self._predict(batch),
-            told=lambda done: (len(done[0]), list(done[2].values())),
-            probe=lambda: self._model_fails(batch),
-        )
-        for row, record in enumerate(batch.classifiable):
-            if (failure := failures.get(row)) is not None:
-                batch.dead.append(DeadLetter(record, "infer", failure))
-            else:
-                label = batch.labels[int(indices[row])]
-                batch.predictions.append((record, Prediction(label, float(confidences[row]))))
-
-    def _predict(self, batch: Batch) -> Predicted:
-        """With the batch's model, or the one that took its place while the batch was held."""
-        if batch.tried and batch.predictor is not self._models.current:
-            self._models.give_back(batch.predictor)
-            batch.predictor = self._models.take()
-            engine = batch.predictor.engine
-            batch.images, batch.classifiable, dead = self._decoder.decode(
-                batch.classifiable, engine.input_size, engine.preprocessing
-            )
-            batch.dead += dead
-        batch.tried = True
-        return batch.predictor.predict(batch.images)
-
-    def _model_fails(self, batch: Batch) -> InferenceFailed | None:
-        size = batch.predictor.engine.input_size
-        return batch.predictor.predict(known_good.pixels(size))[2].get(0)
 
     def _fail(self, error: BaseException) -> None:
         """Remember the first failure, discard all that is in flight, and stop."""

@@ -72,7 +72,8 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         "BATCH_TIMEOUT_MS",
         "50",
         number(0, 60_000),
-        "Milliseconds from its first image until a batch closes, full or not",
+        "Milliseconds after its first image when a batch closes at the latest; it closes earlier "
+        "if it is full, or if the model is free and no further image is there",
     )
     queue_size: int = setting(
         "QUEUE_SIZE",

@@ -102,9 +102,10 @@ class Parts:
 
     Args:
         share: of the breaker.
+        timeout: seconds after which a batch closes at the latest.
     """
 
-    def __init__(self, share: float = 1) -> None:
+    def __init__(self, share: float = 1, timeout: float = 0.01) -> None:
         self.metrics, self.engine, self.stop = Metrics(), FakeEngine(), threading.Event()
         self.engine.poison = {POISON}
         self.ledger = Ledger(max_images=1000, max_bytes=10**6)
@@ -122,7 +123,7 @@ class Parts:
             recorder=self.recorder,  # type: ignore[arg-type]
             metrics=self.metrics,
             batch_size=BATCH_SIZE,
-            batch_timeout=0.01,
+            batch_timeout=timeout,
             abort=abort,
             breaker=self.breaker,
         )
@@ -167,6 +168,18 @@ def test_batches_are_no_larger_than_asked_for(parts: Parts) -> None:
     parts.run(*range(30))
     assert max(parts.engine.batches) == BATCH_SIZE
     assert value(parts.metrics, "velox_batch_size_sum") == 30
+
+
+def test_no_image_waits_for_others_while_the_model_has_nothing_to_do() -> None:
+    parts = Parts(timeout=3600)
+    parts.poller.values = [b"1"]
+    running = threading.Thread(target=parts.pipeline.run, args=(parts.stop,), daemon=True)
+    running.start()
+    eventually(lambda: parts.recorder.batches, 20, "a batch of one image")
+    parts.stop.set()
+    running.join(20)
+    parts.decoder.close()
+    assert parts.predicted() == [0]
 
 
 def test_what_cannot_be_classified_is_dead_and_its_neighbours_are_not(parts: Parts) -> None:

@@ -6,6 +6,7 @@ breaker.py       The breaker: a stage that refuses everything is not the records
 counts.py        What a batch came to, counted once it is durable
 dead_letters.py  Dead letters: records that cannot be classified, stored or told of
 decoder.py       The decode stage: a batch of records to an array of images, on several cores
+inference.py     The infer stage: a batch's images through the model, and what becomes of each
 model_slot.py    The model in use, and its replacement by a newer one between two batches
 predictor.py     One batch through the engine: a failure is narrowed down to its image
 recorder.py      Making all that a batch came to durable, in the order that loses nothing

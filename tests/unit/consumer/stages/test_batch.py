@@ -4,7 +4,7 @@ from queue import Empty, SimpleQueue
 import pytest
 
 from tests.unit.fakes import Clock
-from velox.consumer.stages.batch import END, End, Free, collect
+from velox.consumer.stages.batch import END, FREE, End, Free, collect
 
 Items = SimpleQueue[int | End | Free]
 
@@ -126,3 +126,38 @@ def test_the_first_item_is_waited_for_as_long_as_it_takes() -> None:
     source.put(9)
     thread.join(20)
     assert found == [[9]]
+
+
+def test_while_the_next_stage_is_free_a_batch_closes_with_what_is_there() -> None:
+    source = queue(1, 2)
+    assert collect(source, size=3, timeout=3600, is_free=lambda: True) == [1, 2]
+
+
+def test_what_is_there_is_taken_although_the_next_stage_is_free() -> None:
+    source = queue(1, 2, 3, 4)
+    assert collect(source, size=3, timeout=3600, is_free=lambda: True) == [1, 2, 3]
+
+
+def test_a_batch_closes_when_the_next_stage_becomes_free() -> None:
+    source: Items = SimpleQueue()
+    free, found = threading.Event(), SimpleQueue[list[int] | None]()
+    asked = threading.Event()
+
+    def is_free() -> bool:
+        asked.set()
+        return free.is_set()
+
+    def collecting() -> None:
+        found.put(collect(source, size=3, timeout=3600, is_free=is_free))
+
+    threading.Thread(target=collecting, daemon=True).start()
+    source.put(FREE)
+    source.put(1)
+    assert asked.wait(20), "it has the first item"
+    source.put(2)
+    source.put(FREE)
+    with pytest.raises(Empty):
+        found.get(timeout=0.05)
+    free.set()
+    source.put(FREE)
+    assert found.get(timeout=20) == [1, 2]

@@ -1,0 +1,65 @@
+"""The infer stage: a batch's images through the model, and what becomes of each."""
+
+from __future__ import annotations
+
+from velox.base.errors import InferenceFailed
+from velox.base.records import DeadLetter, Prediction
+from velox.consumer.stages.batch import Batch
+from velox.consumer.stages.breaker import Breaker
+from velox.consumer.stages.decoder import Decoder
+from velox.consumer.stages.model_slot import ModelSlot
+from velox.images import known_good
+from velox.models.engine.interface import Confidences, Indices
+
+STAGE = "infer"
+
+Predicted = tuple[Indices, Confidences, dict[int, InferenceFailed]]
+
+
+class Inference:
+    """Adds to a batch its predictions, and the records that the model has no answer for.
+
+    Args:
+        models: the model in use.
+        decoder: for images that another model is to see.
+        breaker: asked before what the model refuses becomes dead letters.
+    """
+
+    def __init__(self, models: ModelSlot, decoder: Decoder, breaker: Breaker) -> None:
+        self._models = models
+        self._decoder = decoder
+        self._breaker = breaker
+
+    def __call__(self, batch: Batch) -> None:
+        """Classify what was decoded; several threads may come at the same time."""
+        if not batch.classifiable:
+            return
+        indices, confidences, failures = self._breaker.until_taken(
+            STAGE,
+            lambda: self._predict(batch),
+            told=lambda done: (len(done[0]), list(done[2].values())),
+            probe=lambda: self._model_fails(batch),
+        )
+        for row, record in enumerate(batch.classifiable):
+            if (failure := failures.get(row)) is not None:
+                batch.dead.append(DeadLetter(record, STAGE, failure))
+            else:
+                label = batch.labels[int(indices[row])]
+                batch.predictions.append((record, Prediction(label, float(confidences[row]))))
+
+    def _predict(self, batch: Batch) -> Predicted:
+        """With the batch's model, or the one that took its place while the batch was held."""
+        if batch.tried and batch.predictor is not self._models.current:
+            self._models.give_back(batch.predictor)
+            batch.predictor = self._models.take()
+            engine = batch.predictor.engine
+            batch.images, batch.classifiable, dead = self._decoder.decode(
+                batch.classifiable, engine.input_size, engine.preprocessing
+            )
+            batch.dead += dead
+        batch.tried = True
+        return batch.predictor.predict(batch.images)
+
+    def _model_fails(self, batch: Batch) -> InferenceFailed | None:
+        size = batch.predictor.engine.input_size
+        return batch.predictor.predict(known_good.pixels(size))[2].get(0)
