@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -25,7 +24,6 @@ HERE = Path(__file__).parent
 POM = HERE / "pom.xml"
 DOWNLOAD_LIMIT_S = 600
 FORMAT_LIMIT_S = 60
-ARCHIVE_LIMIT_S = 120
 JAVA_OPTIONS = (
     "-Xms128m",
     "-Xmx512m",
@@ -69,45 +67,11 @@ def jars() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "velox-tests"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
-    with _alone(cache / "kafka.lock"):
+    with (cache / "kafka.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             _fetch(folder)
     return folder
-
-
-def class_archive(java: str) -> Path:
-    """Kafka's classes as this Java loads them in half the time, written once beside the jars.
-
-    A first node writes them at its end, as the manual of `java` says under "dynamic archive". A
-    Java that cannot use the file starts as it does without.
-    """
-    program = Path(java).resolve()
-    mark = hashlib.sha256(f"{program} {program.stat().st_mtime_ns}".encode()).hexdigest()[:12]
-    folder = jars()
-    archive = folder.with_name(f"{folder.name}-{mark}.jsa")
-    with _alone(folder.parent / "kafka-classes.lock"):
-        if not archive.exists():
-            _archive_classes(archive)
-    return archive
-
-
-def _archive_classes(archive: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="kafka-", dir=archive.parent) as folder:
-        written = Path(folder) / archive.name
-        node = Kafka(Path(folder) / "node", sharing=f"-XX:ArchiveClassesAtExit={written}")
-        node.stop_limit = ARCHIVE_LIMIT_S
-        node.start()
-        node.stop()
-        if written.exists():
-            written.rename(archive)
-
-
-@contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    """No other process is in the context of this file."""
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _fetch(folder: Path) -> None:
@@ -144,7 +108,6 @@ class Kafka(Server):
         folder: its log directory, its properties and its log.
         properties: over those of this module.
         more_listeners: beside the one in plain text, e.g. `SASL_SSL://127.0.0.1:9093`.
-        sharing: Java's option that says what becomes of an archive of classes.
     """
 
     name = "kafka"
@@ -155,12 +118,10 @@ class Kafka(Server):
         properties: Mapping[str, str] | None = None,
         *,
         more_listeners: Sequence[str] = (),
-        sharing: str | None = None,
     ) -> None:
         super().__init__(folder)
         self._java = need.program("java", "apt-get install openjdk-17-jre-headless")
         self._jars = jars()
-        self._sharing = sharing or f"-XX:SharedArchiveFile={class_archive(self._java)}"
         self.port = free_port()
         self._file = folder / "server.properties"
         self._format(properties or {}, more_listeners)
@@ -180,7 +141,7 @@ class Kafka(Server):
             return False
 
     def _run(self, *arguments: str) -> list[str]:
-        return [self._java, self._sharing, *JAVA_OPTIONS, "-cp", f"{self._jars}/*", *arguments]
+        return [self._java, *JAVA_OPTIONS, "-cp", f"{self._jars}/*", *arguments]
 
     def _format(self, properties: Mapping[str, str], more_listeners: Sequence[str]) -> None:
         controller = free_port()

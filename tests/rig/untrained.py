@@ -12,9 +12,9 @@ from velox.models.architectures import build
 def untrained(folder: Path) -> Model:
     """Write one; it takes a second, where training takes a minute."""
     made = Model.within(folder)
-    weights = build("shufflenet_v2_x0_5", len(LABELS)).state_dict()
+    weights = build("mobilenet_v2", len(LABELS)).state_dict()
     checkpoint = model.Checkpoint(
-        architecture="shufflenet_v2_x0_5", labels=LABELS, input_size=32, state_dict=weights
+        architecture="mobilenet_v2", labels=LABELS, input_size=96, state_dict=weights
     )
     model.save(checkpoint, made.path, made.classes)
     return made
