@@ -2,8 +2,8 @@
 
 Between two convolutions a network adds, cuts off and adds again, and each of these steps reads and
 writes all of its maps. Made one, they are a fraction of that: on an H200, mobilenet_v2 and resnet50
-at 224 pixels are 1.8 and 2.1 times as fast. To compile took 20 to 40 seconds there, at each start
-and for each new model.
+at 224 pixels are 1.8 and 2.1 times as fast at a batch of 128. An engine was ready after 46 s there
+instead of 26 s, at a start as for a new model.
 """
 
 from __future__ import annotations
