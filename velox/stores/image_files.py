@@ -8,7 +8,6 @@ where a listing takes seconds at most, the bound is exact at the end.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -67,6 +66,10 @@ class ImageFiles:
         self._oldest: OrderedDict[str, None] = OrderedDict()
         self._between = 0
         self._newest: OrderedDict[str, None] = OrderedDict()
+        # Unfinished files in the last listing, and since when they are known; then of the running
+        # one. By this process's own watch: clocks of other machines may be hours away.
+        self._parts_before: dict[tuple[str, float], float] = {}
+        self._parts: dict[tuple[str, float], float] = {}
         # What happened since the running listing began.
         self._written: OrderedDict[str, None] = OrderedDict()
         self._removed: set[str] = set()
@@ -94,15 +97,11 @@ class ImageFiles:
         temporary = f"{self._prefix}.{name}.{self._writer}{TEMPORARY}"
         there = self._is_there(name, path)
         try:
-            with open(temporary, "wb") as file:
-                file.write(record.value or b"")
-            os.rename(temporary, path)
-        except OSError as error:
-            Path(temporary).unlink(missing_ok=True)
-            if error.errno == errno.ENOENT:
-                # Somebody removed the folder: the next image finds it again.
-                self._folder.mkdir(parents=True, exist_ok=True)
-            raise
+            _put(record.value or b"", temporary, path)
+        except FileNotFoundError:
+            # Somebody removed the folder, or the half-written file of a process that stood still.
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _put(record.value or b"", temporary, path)
         self._note(name, there)
         if self._listing is None:
             if self._clock() >= self._next_listing:
@@ -180,6 +179,7 @@ class ImageFiles:
 
     def _list(self) -> FolderListing:
         self._written, self._removed = OrderedDict(), set()
+        self._parts_before, self._parts = self._parts, {}
         return FolderListing(
             self._folder, wanted=is_ours, see_other=self._see_other, most=MOST_NAMES
         )
@@ -225,8 +225,25 @@ class ImageFiles:
         return True
 
     def _see_other(self, path: str, written: float) -> None:
-        if path.endswith(TEMPORARY) and time.time() - written > STALE_TEMPORARY_S:
+        if not path.endswith(TEMPORARY):
+            return
+        now = self._clock()
+        since = self._parts_before.get((path, written), now)
+        if now - since > STALE_TEMPORARY_S:
             self._unlink(path)
+        elif len(self._parts) < MOST_NAMES:
+            self._parts[path, written] = since
+
+
+def _put(data: bytes, temporary: str, path: str) -> None:
+    """Write a file that is there whole or not at all."""
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.rename(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _put_last(name: str, names: OrderedDict[str, None]) -> None:

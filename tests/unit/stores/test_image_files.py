@@ -11,7 +11,7 @@ import pytest
 from tests.rig import pictures
 from tests.unit.fakes import CAPTURED_MS, Clock, record
 from velox.stores import image_files
-from velox.stores.image_files import LIST_EVERY_S, ImageFiles
+from velox.stores.image_files import LIST_EVERY_S, STALE_TEMPORARY_S, ImageFiles
 from velox.stores.image_names import file_name, is_ours
 
 JPEG = pictures.encoded(0)
@@ -190,12 +190,47 @@ def test_parts_of_a_process_that_died_are_removed_and_those_of_a_living_one_not(
     tmp_path: Path,
 ) -> None:
     old, new = tmp_path / ".a-1-2-3.jpg.99.part", tmp_path / ".a-1-2-4.jpg.98.part"
-    for each in (old, new):
-        each.write_bytes(b"half")
-    long_ago = time.time() - 2 * image_files.STALE_TEMPORARY_S
-    os.utime(old, (long_ago, long_ago))
+    old.write_bytes(b"half")
+    clock = Clock()
+    files = ImageFiles(tmp_path, keep=5, clock=clock)
+    assert names(tmp_path) == {old.name}
+    clock.advance(2 * STALE_TEMPORARY_S)
+    new.write_bytes(b"half")
+    written(files, [1])
+    listed(files)
+    assert names(tmp_path) == {new.name, file_name(record(1, value=JPEG))}
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_the_part_of_a_process_whose_clock_differs_stays(tmp_path: Path, hours: int) -> None:
+    part = tmp_path / ".a-1-2-3.jpg.99.part"
+    part.write_bytes(b"half")
+    moment = time.time() + hours * 3600
+    os.utime(part, (moment, moment))
     ImageFiles(tmp_path, keep=5)
-    assert names(tmp_path) == {new.name}
+    assert names(tmp_path) == {part.name}
+
+
+def test_an_image_is_written_though_its_folder_or_its_part_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "images"
+    files = ImageFiles(folder, keep=5)
+    folder.rmdir()
+    written(files, [1])
+    rename = os.rename
+    taken: list[str] = []
+
+    def rename_once_gone(temporary: str, path: str) -> None:
+        if not taken:
+            taken.append(temporary)
+            os.unlink(temporary)
+        rename(temporary, path)
+
+    monkeypatch.setattr(os, "rename", rename_once_gone)
+    written(files, [2])
+    assert taken
+    assert offsets(folder) == {1, 2}
 
 
 def test_a_file_that_cannot_be_removed_is_said(
@@ -356,13 +391,3 @@ def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
     written(files, [2])
     assert offsets(tmp_path) == {1, 2}
     assert "could not list the stored images reason=" in caplog.text
-
-
-def test_a_folder_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:
-    folder = tmp_path / "images"
-    files = ImageFiles(folder, keep=10)
-    folder.rmdir()
-    with pytest.raises(FileNotFoundError):
-        files.write(record(1, value=JPEG))
-    assert files.write(record(2, value=JPEG)) is not None
-    assert offsets(folder) == {2}
