@@ -19,6 +19,7 @@ ASKED = (
 PROGRAM = """
 import os, sys
 import torch
+import velox.consumer.assembly, velox.training.run
 from velox.models.architectures import build, models
 build("shufflenet_v2_x0_5", 2).eval()(torch.zeros(1, 3, 64, 64))
 print("before", "torch._dynamo" in sys.modules, flush=True)

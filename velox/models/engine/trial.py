@@ -10,7 +10,6 @@ from torch import nn
 from velox.models.checkpoint import Checkpoint, restore
 from velox.models.engine.check import Answer, Refused, require_enough, require_same_decisions
 from velox.models.engine.classifier import Classifier
-from velox.models.engine.compiled import Compiled
 from velox.models.engine.fold import folded
 from velox.models.engine.forms import TOLERANCE, trial_pixels
 
@@ -75,6 +74,9 @@ class Trial:
         if not self._compile:
             return plain
         try:
+            # The compiler takes longer to import than all else.
+            from velox.models.engine.compiled import Compiled
+
             made = Compiled(plain)
             self._require_same(made, plain)
         except Exception as error:
