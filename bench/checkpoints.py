@@ -60,4 +60,4 @@ def samples_of(checkpoint: Checkpoint) -> Samples:
     encoded = Samples.of(pixels, [0] * len(pixels)).images
     found = torch.from_numpy(Samples(encoded, ()).pixels()).permute(0, 3, 1, 2)
     index, _ = Classifier(restore(checkpoint), checkpoint)(found)
-    return Samples(encoded, tuple(index.tolist()))
+    return Samples(encoded, tuple(index[:, 0].tolist()))

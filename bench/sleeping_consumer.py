@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tests.rig.stand_in import stand_in_for_the_engine
 from velox.images.preprocessing import Preprocessing
+from velox.models.engine.interface import Predictions
 
 A_BATCH = float(os.environ.get("BENCH_SLEEP_S", "0"))
 AN_IMAGE = float(os.environ.get("BENCH_SLEEP_PER_IMAGE_S", "0"))
@@ -30,17 +31,18 @@ class SleepingEngine:
     architecture = "sleeping"
     device = "cpu"
     precision = "none"
+    top = 1
     digest = "0123456789ab"
 
     def __init__(self, *_: object, **__: object) -> None:
         """Take what a real engine takes."""
         self._device = threading.Lock()
 
-    def predict(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def predict(self, batch: NDArray[np.uint8]) -> Predictions:
         """Sleep as long as the batch is to take; a device does one thing at a time."""
         with self._device:
             time.sleep(A_BATCH + AN_IMAGE * len(batch))
-        return np.zeros(len(batch), np.int64), np.full(len(batch), 0.99, np.float32)
+        return Predictions.of(np.zeros(len(batch), np.int64), np.full(len(batch), 0.99, np.float32))
 
     def memory(self) -> dict[str, int]:
         """None is used."""

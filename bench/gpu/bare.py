@@ -16,7 +16,7 @@ from bench.measure import rates
 from bench.results import Results
 from velox.consumer.pipeline import BATCHES_IN_THE_MODEL
 from velox.models.checkpoint import Checkpoint, load, restore
-from velox.models.engine.classifier import Classifier
+from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.torch_engine import TorchEngine
 
 FAST_ENOUGH = {"NVIDIA H100 80GB HBM3": 17_000}
@@ -105,7 +105,7 @@ def by_threads(threads: ThreadPoolExecutor, at: Place, engine: TorchEngine, pixe
 
 def variants_of(
     checkpoint: Checkpoint, at: Place, *, compiled: bool
-) -> dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]]:
+) -> dict[str, Callable[[Tensor], Answer]]:
     """What else PyTorch offers."""
 
     def classifier(dtype: torch.dtype) -> Classifier:
@@ -113,7 +113,7 @@ def variants_of(
         return Classifier(network, checkpoint, dtype).to(at.device)
 
     with at.entered():
-        found: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
+        found: dict[str, Callable[[Tensor], Answer]] = {
             "torch eager fp32": classifier(torch.float32)
         }
         if at.real:
@@ -128,11 +128,8 @@ def variants_of(
 
 
 @torch.inference_mode()
-def one_by_one(
-    variant: Callable[[Tensor], tuple[Tensor, Tensor]], pixels: Tensor, at: Place
-) -> None:
+def one_by_one(variant: Callable[[Tensor], Answer], pixels: Tensor, at: Place) -> None:
     """As many batches, each from bytes on the host to answers on the host."""
     for _ in range(at.scale.at_once):
-        index, confidence = variant(pixels.to(at.device).permute(0, 3, 1, 2))
-        index.cpu()
-        confidence.cpu()
+        for each in variant(pixels.to(at.device).permute(0, 3, 1, 2)):
+            each.cpu()

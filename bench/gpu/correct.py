@@ -49,7 +49,7 @@ def compare(
         engine = TorchEngine(
             checkpoint, device=at.device, precision=precision, batch_size=at.scale.batch
         )
-        index, confidence = engine.predict(pixels)
+        index, confidence = engine.predict(pixels).best
         engine.close()
     of_the_label = expected[torch.arange(len(pixels)), torch.from_numpy(index)].numpy()
     difference = float(np.abs(confidence - of_the_label).max())

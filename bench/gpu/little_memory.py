@@ -31,7 +31,7 @@ def run(results: Results, at: Place) -> None:
             memory_fraction=min(1.0, BYTES / total),
             batch_size=batch,
         )
-        index, confidence = engine.predict(pixels)
+        index, confidence = engine.predict(pixels).best
         reserved = engine.memory()["reserved"]
         engine.close()
     expected = reference(checkpoint, pixels).numpy()[np.arange(batch), index]

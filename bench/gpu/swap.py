@@ -116,8 +116,9 @@ def under_load(
     def one_batch() -> None:
         predictor = slot.take()
         started = time.perf_counter()
-        index, confidence, failures = predictor.predict(pixels)
+        found, failures = predictor.predict(pixels)
         took = time.perf_counter() - started
+        index, confidence = found.best
         of_the_label = expected[predictor.engine.digest][np.arange(len(pixels)), index]
         slot.give_back(predictor)
         wrong = int((np.abs(of_the_label - confidence) > TOLERANCE).sum()) + len(failures)

@@ -35,6 +35,7 @@ from tests.rig.pictures import COLOURS
 from tests.rig.stand_in import stand_in, stand_in_for_the_engine
 from velox.base.errors import EngineOutOfMemory
 from velox.images.preprocessing import Preprocessing
+from velox.models.engine.interface import Predictions
 
 HOOKS: Mapping[str, Any] = json.loads(os.environ.get("HOOKS", "{}"))
 WHITE_FROM = 250
@@ -49,13 +50,14 @@ class ColourEngine:
     architecture = "colour"
     device = "cpu"
     precision = "exact"
+    top = 1
     digest = "0123456789ab"
 
     def __init__(self, *_: object, **__: object) -> None:
         self._failures = 0
         self._held = False
 
-    def predict(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def predict(self, batch: NDArray[np.uint8]) -> Predictions:
         time.sleep(HOOKS.get("seconds_a_batch", 0))
         self._hold_interpreter()
         if os.path.exists(HOOKS.get("raise_while", "")):
@@ -67,7 +69,7 @@ class ColourEngine:
             self._failures += 1
             if self._failures <= HOOKS["memory_failures"]:
                 raise EngineOutOfMemory(f"no memory for {len(batch)} images")
-        return means.argmax(axis=1), np.full(len(batch), 0.99, np.float32)
+        return Predictions.of(means.argmax(axis=1), np.full(len(batch), 0.99, np.float32))
 
     def _hold_interpreter(self) -> None:
         if self._held or not (seconds := HOOKS.get("hold_interpreter_s")):

@@ -10,6 +10,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Kafk
 from velox.base.errors import EngineOutOfMemory
 from velox.base.records import Detection, Headers, Record
 from velox.images.preprocessing import Preprocessing
+from velox.models.engine.interface import Predictions
 from velox.monitoring.metrics import Metrics
 
 # 2023-11-14T22:13:20.123Z
@@ -48,6 +49,7 @@ class FakeEngine:
     architecture = "fake"
     device = "cpu"
     precision = "fp32"
+    top = 1
 
     def __init__(self) -> None:
         self.capacity = 10_000
@@ -70,7 +72,7 @@ class FakeEngine:
         confidences[np.isin(first, list(self.no_number))] = np.nan
         if self.spoils & {int(each) for each in first}:
             confidences[:] = np.nan
-        return (first % len(self.labels)).astype(np.int64), confidences
+        return Predictions.of((first % len(self.labels)).astype(np.int64), confidences)
 
     def memory(self) -> dict[str, int]:
         return {}

@@ -73,13 +73,14 @@ def _noise(size: int) -> Pixels:
 def _answers(predictor: BisectingPredictor, images: Pixels) -> NDArray[np.int64]:
     """The labels of images; ValueError when one has none."""
     try:
-        indices, confidences, failures = predictor.predict(images)
+        found, failures = predictor.predict(images)
     except EngineBroken as error:
         if isinstance(error.__cause__, EngineOutOfMemory):
             raise error.__cause__ from None
         raise ValueError(str(error)) from error
     for failure in failures.values():
         raise ValueError(str(failure))
+    indices, confidences = found.best
     least, most = float(confidences.min()), float(confidences.max())
     if least < 0 or most > 1 + 1e-3:
         raise ValueError(

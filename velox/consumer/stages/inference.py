@@ -9,11 +9,11 @@ from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.images import known_good
-from velox.models.engine.interface import Confidences, Indices
+from velox.models.engine.interface import Predictions
 
 STAGE = "infer"
 
-Predicted = tuple[Indices, Confidences, dict[int, InferenceFailed]]
+Predicted = tuple[Predictions, dict[int, InferenceFailed]]
 
 
 class Inference:
@@ -34,12 +34,13 @@ class Inference:
         """Classify what was decoded; several threads may come at the same time."""
         if not batch.classifiable:
             return
-        indices, confidences, failures = self._breaker.until_taken(
+        found, failures = self._breaker.until_taken(
             STAGE,
             lambda: self._predict(batch),
-            told=lambda done: (len(done[0]), list(done[2].values())),
+            told=lambda done: (len(done[0].indices), list(done[1].values())),
             probe=lambda: self._model_fails(batch),
         )
+        indices, confidences = found.best
         for row, record in enumerate(batch.classifiable):
             if (failure := failures.get(row)) is not None:
                 batch.dead.append(DeadLetter(record, STAGE, failure))
@@ -62,4 +63,4 @@ class Inference:
 
     def _model_fails(self, batch: Batch) -> InferenceFailed | None:
         size = batch.predictor.engine.input_size
-        return batch.predictor.predict(known_good.pixels(size))[2].get(0)
+        return batch.predictor.predict(known_good.pixels(size))[1].get(0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from velox.base.errors import EngineBroken, EngineOutOfMemory, InferenceFailed
 from velox.base.logs import ThinnedLog
-from velox.models.engine.interface import Confidences, Engine, Images, Indices
+from velox.models.engine.interface import Confidences, Engine, Images, Indices, Predictions
 
 log = logging.getLogger(__name__)
 
@@ -33,41 +33,38 @@ class BisectingPredictor:
         # A batch of a single bad image fails as often as it is halved, and the next one as well.
         self._trouble = ThinnedLog(log, per_second=0.2, burst=10)
 
-    def predict(self, images: Images) -> tuple[Indices, Confidences, dict[int, InferenceFailed]]:
+    def predict(self, images: Images) -> tuple[Predictions, dict[int, InferenceFailed]]:
         """Predict uint8 [N, S, S, 3].
 
         Returns:
-            Label indices int64 [N], confidences float32 [N], and the failures by row; the
-            other two hold -1 and 0 in a failed row.
+            The predictions, and the failures by row; the predictions hold -1 and 0 in a failed row.
 
         Raises:
             EngineBroken: when there is no memory for one image, or the engine fails on each image
                 and on a blank one too: then the engine is at fault and no record is.
         """
-        indices = np.full(len(images), -1, np.int64)
-        confidences = np.zeros(len(images), np.float32)
+        predictions = Predictions.none(len(images), self.engine.top)
         failures: dict[int, InferenceFailed] = {}
         size = min(self._limit or len(images), len(images))
         for start in range(0, len(images), max(1, size)):
             rows = slice(start, min(start + size, len(images)))
-            self._fill(images, rows, indices, confidences, failures)
+            self._fill(images, rows, predictions, failures)
         if failures and len(failures) == len(images):
             self._probe(next(iter(failures.values())))
         if self._limit is not None and not failures:
             self._limit += 1
-        return indices, confidences, failures
+        return predictions, failures
 
     def _fill(
         self,
         images: Images,
         rows: slice,
-        indices: Indices,
-        confidences: Confidences,
+        predictions: Predictions,
         failures: dict[int, InferenceFailed],
     ) -> None:
         try:
-            indices[rows], confidences[rows] = self.engine.predict(images[rows])
-            self._doubt(images, rows, indices, confidences, failures)
+            predictions.fill(rows, self.engine.predict(images[rows]))
+            self._doubt(images, rows, predictions, failures)
             return
         except EngineBroken:
             raise
@@ -86,32 +83,33 @@ class BisectingPredictor:
             if isinstance(error, EngineOutOfMemory):
                 self._limit = min(self._limit or count, max(1, count // 2))
         middle = (rows.start + rows.stop) // 2
-        self._fill(images, slice(rows.start, middle), indices, confidences, failures)
-        self._fill(images, slice(middle, rows.stop), indices, confidences, failures)
+        self._fill(images, slice(rows.start, middle), predictions, failures)
+        self._fill(images, slice(middle, rows.stop), predictions, failures)
 
     def _doubt(
         self,
         images: Images,
         rows: slice,
-        indices: Indices,
-        confidences: Confidences,
+        predictions: Predictions,
         failures: dict[int, InferenceFailed],
     ) -> None:
         """Ask again, alone, for images whose answers make no sense: then it is their own fault."""
+        indices, confidences = predictions.indices, predictions.confidences
         senseless = np.flatnonzero(~self._sensible(indices[rows], confidences[rows]))
         for row in rows.start + senseless:
             if rows.stop - rows.start > 1:
-                self._fill(images, slice(row, row + 1), indices, confidences, failures)
+                self._fill(images, slice(row, row + 1), predictions, failures)
                 continue
             failures[int(row)] = InferenceFailed(
-                f"the model's answer is not a label with a probability: label {indices[row]}, "
-                f"confidence {confidences[row]}"
+                f"the model's answer is not a label with a probability: "
+                f"label {_shown(indices[row])}, confidence {_shown(confidences[row])}"
             )
             indices[row], confidences[row] = -1, 0
 
     def _sensible(self, indices: Indices, confidences: Confidences) -> NDArray[np.bool_]:
+        """Which of N images have labels with probabilities, of [N, K] each."""
         in_range = (indices >= 0) & (indices < len(self.engine.labels))
-        return np.isfinite(confidences) & in_range
+        return np.asarray((np.isfinite(confidences) & in_range).all(axis=1))
 
     def _probe(self, failure: InferenceFailed) -> None:
         size = self.engine.input_size
@@ -119,5 +117,9 @@ class BisectingPredictor:
             answer = self.engine.predict(np.zeros((1, size, size, 3), np.uint8))
         except Exception as error:
             raise EngineBroken(f"the model fails on every image: {failure}") from error
-        if not self._sensible(*answer).all():
+        if not self._sensible(answer.indices, answer.confidences).all():
             raise EngineBroken(f"the model fails on every image: {failure}")
+
+
+def _shown(values: Indices | Confidences) -> str:
+    return " ".join(map(str, values))

@@ -120,7 +120,7 @@ def answers(
     with closing(engine):
         for start in range(0, len(images), _BATCH):
             batch = np.stack([each.pixels for each in images[start : start + _BATCH]])
-            indices, confidences = engine.predict(batch)
+            indices, confidences = engine.predict(batch).best
             before = _probabilities(network, batch, checkpoint)
             rows = torch.arange(len(batch))
             same = before[rows, torch.from_numpy(indices)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from velox.models.engine.classifier import Answer
+
 # The default of CONFIDENCE_THRESHOLD.
 THRESHOLD = 0.9
 
@@ -18,8 +20,6 @@ LARGEST_LOSS = 0.002
 # Share of the samples whose label may be another, and of the matches that may come or go.
 LARGEST_DIFFERENCE = 0.005
 _ROUNDING = 1e-9
-
-Answer = tuple[Tensor, Tensor]
 
 
 class Refused(Exception):
@@ -43,15 +43,16 @@ def require_same_decisions(
     """Compare what a form makes of the samples with what float32 makes of them.
 
     Args:
-        found: label indices int64 [N] and confidences float32 [N] of the form.
-        expected: those of float32.
+        found: the answer of the form for N samples.
+        expected: that of float32.
         targets: the samples' labels, int64 [N].
         threshold: the confidence at which an image is a match.
 
     Raises:
         Refused: where accuracy, labels or matches differ by more than is allowed.
     """
-    (index, confidence), (full_index, full_confidence) = found, expected
+    index, confidence = (each[:, 0] for each in found)
+    full_index, full_confidence = (each[:, 0] for each in expected)
     count = len(targets)
     right, before = (_share(each == targets) for each in (index, full_index))
     if before - right > LARGEST_LOSS + _ROUNDING:

@@ -1,4 +1,4 @@
-"""The whole way from pixels to the most likely label, as one module around a network."""
+"""The whole way from pixels to the most likely labels, as one module around a network."""
 
 from __future__ import annotations
 
@@ -7,20 +7,31 @@ from torch import Tensor, nn
 
 from velox.models.checkpoint import Checkpoint
 
+# For N images: the indices of their K most likely labels, int64 [N, K], the likeliest first, and
+# their probabilities, float32 [N, K].
+Answer = tuple[Tensor, ...]
+
 
 class Classifier(nn.Module):
-    """Normalises, runs the network, and takes the most likely label with its probability.
+    """Normalises, runs the network, and takes the most likely labels with their probabilities.
 
     Args:
         network: takes `dtype` [N, 3, S, S] and returns [N, labels].
         checkpoint: whose normalisation, temperature and input size S apply.
         dtype: in which the network computes; the probabilities are float32.
+        top: labels K that each image is given.
     """
 
     def __init__(
-        self, network: nn.Module, checkpoint: Checkpoint, dtype: torch.dtype = torch.float32
+        self,
+        network: nn.Module,
+        checkpoint: Checkpoint,
+        dtype: torch.dtype = torch.float32,
+        *,
+        top: int = 1,
     ) -> None:
         super().__init__()
+        self.top = top
         self.network = network
         self.temperature = checkpoint.temperature
         mean, std = torch.tensor(checkpoint.mean), torch.tensor(checkpoint.std)
@@ -36,8 +47,12 @@ class Classifier(nn.Module):
         rows = last.flatten(2).to(self.scale.dtype)
         return torch.addcmul(self.shift, rows, self.scale).reshape(last.shape).permute(0, 3, 1, 2)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Classify uint8 [N, 3, S, S]; returns int64 [N] and float32 [N]."""
+    def forward(self, pixels: Tensor) -> Answer:
+        """Classify uint8 [N, 3, S, S]."""
         logits = self.network(self.normalised(pixels)).float()
-        confidence, index = torch.softmax(logits / self.temperature, dim=1).max(dim=1)
+        probabilities = torch.softmax(logits / self.temperature, dim=1)
+        if self.top == 1:
+            confidence, index = probabilities.max(dim=1, keepdim=True)
+        else:
+            confidence, index = probabilities.topk(self.top, dim=1)
         return index, confidence

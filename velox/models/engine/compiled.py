@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch._inductor import config as inductor
 
+from velox.models.engine.classifier import Answer
+
 
 class Compiled(nn.Module):
     """A classifier, compiled once for all sizes of batch but one image, which is another code.
@@ -29,9 +31,9 @@ class Compiled(nn.Module):
         inductor.compile_threads = 1
         self._run = torch.compile(plain)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """As the classifier; returns int64 [N] and float32 [N]."""
+    def forward(self, pixels: Tensor) -> Answer:
+        """As the classifier."""
         if len(pixels) > 1:
             torch._dynamo.maybe_mark_dynamic(pixels, 0)
-        answer: tuple[Tensor, Tensor] = self._run(pixels)
+        answer: Answer = self._run(pixels)
         return answer

@@ -11,8 +11,9 @@ from torch import Tensor
 from velox.base.machine import release_free_memory, usable_cores
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import THRESHOLD
+from velox.models.engine.classifier import Answer
 from velox.models.engine.forms import Choice, trial_pixels
-from velox.models.engine.workers import Answer, Workers
+from velox.models.engine.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +25,24 @@ class CpuBackend:
         checkpoint: what to run.
         precision: fp32, bf16, int8, or auto for the fastest of them that is right enough.
         threshold: the confidence at which an image is a match.
+        top: labels that each image is given.
 
     Attributes:
         precision: that is used: fp32 where the one asked for is refused, which is logged.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, precision: str, threshold: float = THRESHOLD
+        self,
+        checkpoint: Checkpoint,
+        precision: str,
+        threshold: float = THRESHOLD,
+        *,
+        top: int = 1,
     ) -> None:
         self._workers = Workers(min(usable_cores(), torch.get_num_threads()))
         size = checkpoint.input_size
         with torch.inference_mode():
-            choice = Choice(checkpoint, self._workers)
-            choice.threshold = threshold
+            choice = Choice(checkpoint, self._workers, threshold=threshold, top=top)
             form = choice.best(precision)
         single = self._workers.settle_single(form.run, trial_pixels(size)[:1])
         log.info("CPU cores used batch=%d single_image=%d", self._workers.cores, single)
@@ -49,7 +55,7 @@ class CpuBackend:
         release_free_memory()
 
     def __call__(self, pixels: Tensor) -> Answer:
-        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N]."""
+        """Classify uint8 [N, S, S, 3]."""
         # The view [N, 3, S, S] of channels-last memory costs nothing.
         return self._workers.run(self._run, pixels.permute(0, 3, 1, 2), self._part)
 

@@ -20,7 +20,8 @@ from torch import Tensor
 from velox.base.errors import SettingError
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import THRESHOLD
-from velox.models.engine.lanes import Lane, ladder, pieces
+from velox.models.engine.classifier import Answer
+from velox.models.engine.lanes import Lane, answer_shapes, ladder, pieces
 from velox.models.engine.trial import DTYPES, NAMES, Trial
 
 # Runs before a recording: libraries load their code in the first ones.
@@ -46,6 +47,7 @@ class CudaBackend:
         memory_fraction: share of the device's memory that this process may take.
         batch_size: the largest batch that runs as one; larger ones run in pieces.
         threshold: the confidence at which an image is a match.
+        top: labels that each image is given.
 
     Attributes:
         precision: that is used: fp32 where half precision is refused, which is logged.
@@ -65,6 +67,7 @@ class CudaBackend:
         batch_size: int,
         compiled: bool = False,
         threshold: float = THRESHOLD,
+        top: int = 1,
     ) -> None:
         if precision not in DTYPES:
             raise SettingError(
@@ -74,15 +77,17 @@ class CudaBackend:
         # What convolutions in float32 take is rounded otherwise, to the 10 bits of half precision.
         torch.backends.cudnn.allow_tf32 = False
         self._device = device
+        self._top = top
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            trial = Trial(checkpoint, device, batch_size, threshold, compiled=compiled)
+            trial = Trial(checkpoint, device, batch_size, threshold, top=top, compiled=compiled)
             self._classifier, dtype = trial.best(precision)
-            self._buffers = _Buffers(batch_size, checkpoint.input_size, device)
+            size = checkpoint.input_size
+            self._buffers = _Buffers(batch_size, size, top, device)
             self._lanes: SimpleQueue[Lane] = SimpleQueue()
             for _ in range(_LANES):
-                self._lanes.put(Lane(batch_size, checkpoint.input_size, device))
+                self._lanes.put(Lane(batch_size, size, top, device))
             # Graphs run one at a time and keep nothing between runs, so they share their memory.
             self._pool = torch.cuda.graph_pool_handle()
             self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
@@ -139,15 +144,17 @@ class CudaBackend:
     def _classify(self, rung: int) -> None:
         """From the device's buffer of pixels to its buffers of results."""
         buffers = self._buffers
-        index, confidence = self._classifier(buffers.pixels[:rung].permute(0, 3, 1, 2))
-        buffers.index[:rung].copy_(index)
-        buffers.confidence[:rung].copy_(confidence)
+        answer = self._classifier(buffers.pixels[:rung].permute(0, 3, 1, 2))
+        for buffer, each in zip(buffers.answer, answer, strict=True):
+            buffer[:rung].copy_(each)
 
     @torch.inference_mode()
-    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
-        index = torch.empty(len(pixels), dtype=torch.int64)
-        confidence = torch.empty(len(pixels), dtype=torch.float32)
+    def __call__(self, pixels: Tensor) -> Answer:
+        """Classify uint8 [N, S, S, 3]; the answer is on the CPU."""
+        answer = tuple(
+            torch.empty(shape, dtype=dtype)
+            for shape, dtype in answer_shapes(len(pixels), self._top)
+        )
         lane = self._lanes.get()
         try:
             with torch.cuda.device(self._device):
@@ -157,10 +164,11 @@ class CudaBackend:
                     count = rows.stop - rows.start
                     lane.send(pixels[rows])
                     self._compute(lane, count, rung)
-                    index[rows], confidence[rows] = lane.results(count)
+                    for whole, part in zip(answer, lane.results(count), strict=True):
+                        whole[rows] = part
         finally:
             self._lanes.put(lane)
-        return index, confidence
+        return answer
 
     def _compute(self, lane: Lane, count: int, rung: int) -> None:
         """Begin with what the lane brings; what the padding holds is computed and not read."""
@@ -170,7 +178,7 @@ class CudaBackend:
             lane.arrive(self._stream)
             buffers.pixels[:count].copy_(lane.pixels[:count], non_blocking=True)
             self._graphs[rung].replay()
-            lane.fetch(buffers.index[:count], buffers.confidence[:count], self._stream)
+            lane.fetch(tuple(each[:count] for each in buffers.answer), self._stream)
 
     def memory(self) -> dict[str, int]:
         """Bytes by kind; see `velox.models.engine.interface.Engine.memory`."""
@@ -191,7 +199,9 @@ class CudaBackend:
 class _Buffers:
     """Where graphs read and write: a graph keeps the addresses that it was recorded with."""
 
-    def __init__(self, count: int, size: int, device: torch.device) -> None:
+    def __init__(self, count: int, size: int, top: int, device: torch.device) -> None:
         self.pixels = torch.zeros((count, size, size, 3), dtype=torch.uint8, device=device)
-        self.index = torch.zeros(count, dtype=torch.int64, device=device)
-        self.confidence = torch.zeros(count, dtype=torch.float32, device=device)
+        self.answer = tuple(
+            torch.zeros(shape, dtype=dtype, device=device)
+            for shape, dtype in answer_shapes(count, top)
+        )

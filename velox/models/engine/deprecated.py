@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-Classify = Callable[[Tensor], tuple[Tensor, Tensor]]
+Classify = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 class Missing(Exception):

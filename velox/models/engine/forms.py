@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from velox.models.checkpoint import Checkpoint, restore
-from velox.models.engine.check import THRESHOLD, Refused, require_enough, require_same_decisions
-from velox.models.engine.classifier import Classifier
+from velox.models.engine.check import Refused, require_enough, require_same_decisions
+from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.deprecated import Missing, frozen, int8_module
 from velox.models.engine.onednn import onednn
-from velox.models.engine.workers import Answer, Classify, Workers
+from velox.models.engine.workers import Classify, Workers, joined
 
 AUTO, FLOAT32, BFLOAT16, INT8 = "auto", "fp32", "bf16", "int8"
 
@@ -62,19 +62,21 @@ class Choice:
     Args:
         checkpoint: whose forms.
         workers: on which they run.
-
-    Attributes:
         threshold: the confidence at which an image is a match.
+        top: labels that each image is given.
     """
 
-    def __init__(self, checkpoint: Checkpoint, workers: Workers) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, workers: Workers, *, threshold: float, top: int
+    ) -> None:
         self._checkpoint = checkpoint
         self._workers = workers
+        self._threshold = threshold
+        self._top = top
         self._network = restore(checkpoint)
         self._pixels = trial_pixels(checkpoint.input_size)
         self._samples: Tensor | None = None
         self._expected: Answer | None = None
-        self.threshold = THRESHOLD
 
     def best(self, precision: str) -> Form:
         """The fastest form of a precision, of float32 where that precision is refused.
@@ -97,13 +99,11 @@ class Choice:
         return single
 
     def _float32_forms(self) -> list[Form]:
-        plain = Form("plain", FLOAT32, Classifier(self._network, self._checkpoint))
+        plain = Form("plain", FLOAT32, self._classifier(self._network))
         forms = [plain]
         makers: dict[str, Callable[[], Classify]] = {
-            "frozen": lambda: frozen(
-                Classifier(self._network, self._checkpoint), self._pixels, optimised=True
-            ),
-            "onednn": lambda: Classifier(self._onednn(torch.float32), self._checkpoint),
+            "frozen": lambda: frozen(self._classifier(self._network), self._pixels, optimised=True),
+            "onednn": lambda: self._classifier(self._onednn(torch.float32)),
         }
         for name, make in makers.items():
             try:
@@ -118,6 +118,9 @@ class Choice:
                 log.debug("form=%s does not work with this model: %s", name, error)
         return forms
 
+    def _classifier(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> Classifier:
+        return Classifier(network, self._checkpoint, dtype, top=self._top)
+
     def _onednn(self, dtype: torch.dtype) -> nn.Module:
         return onednn(self._network, self._checkpoint.input_size, dtype=dtype)
 
@@ -125,18 +128,18 @@ class Choice:
         found = torch.cpu.get_capabilities()
         if not (found.get("avx512_bf16") or found.get("amx_bf16")):
             raise Refused("this CPU has no instructions for it")
-        classifier = Classifier(self._onednn(torch.bfloat16), self._checkpoint, torch.bfloat16)
+        classifier = self._classifier(self._onednn(torch.bfloat16), torch.bfloat16)
         return Form("onednn", BFLOAT16, classifier)
 
     def _int8(self) -> Form:
         engine_int8 = int8_module()
         if not engine_int8.supported():
             raise Refused("this CPU has no instructions for it")
-        plain = Classifier(self._network, self._checkpoint)
+        plain = self._classifier(self._network)
         pixels = self._sample_pixels()
         every = max(1, len(pixels) // _CALIBRATION_IMAGES)
         samples = plain.normalised(pixels[::every][:_CALIBRATION_IMAGES])
-        classifier = Classifier(engine_int8.int8(self._network, samples), self._checkpoint)
+        classifier = self._classifier(engine_int8.int8(self._network, samples))
         return Form("frozen", INT8, frozen(classifier, self._pixels))
 
     def _checked(self, make: Callable[[], Form], single: Form, *, patient: bool) -> Form:
@@ -159,15 +162,14 @@ class Choice:
             log.debug("the model cannot be put into this form", exc_info=True)
             raise Refused(f"the model cannot be put into it: {type(error).__name__}") from error
         require_same_decisions(
-            found, self._expected, torch.tensor(samples.targets), threshold=self.threshold
+            found, self._expected, torch.tensor(samples.targets), threshold=self._threshold
         )
         return form
 
     def _on_samples(self, form: Form) -> Answer:
-        """What a form makes of the samples: int64 [N] and float32 [N]."""
+        """What a form makes of the samples."""
         batches = torch.split(self._sample_pixels(), _CHECK_BATCH)
-        indices, confidences = zip(*(self._answer(form, each) for each in batches), strict=True)
-        return torch.cat(indices), torch.cat(confidences)
+        return joined([self._answer(form, each) for each in batches])
 
     def _sample_pixels(self) -> Tensor:
         if self._samples is None:

@@ -1,8 +1,9 @@
-"""The engine as the consumer sees it: a batch of images in, label indices and confidences out."""
+"""The engine as the consumer sees it: a batch of images in, predictions out."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,39 @@ from velox.images.preprocessing import Preprocessing
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Confidences = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a model makes of N images: the K most likely labels of each, the likeliest first.
+
+    Attributes:
+        indices: of the labels, int64 [N, K].
+        confidences: their probabilities, float32 [N, K].
+    """
+
+    indices: Indices
+    confidences: Confidences
+
+    @classmethod
+    def of(cls, indices: Indices, confidences: Confidences) -> Self:
+        """Of one label an image: int64 [N] and float32 [N]."""
+        return cls(indices[:, None], confidences[:, None])
+
+    @classmethod
+    def none(cls, count: int, top: int) -> Self:
+        """For images that have no answer yet: -1 and 0."""
+        shape = (count, top)
+        return cls(np.full(shape, -1, np.int64), np.zeros(shape, np.float32))
+
+    @property
+    def best(self) -> tuple[Indices, Confidences]:
+        """The most likely label of each image, int64 [N], and its probability, float32 [N]."""
+        return self.indices[:, 0], self.confidences[:, 0]
+
+    def fill(self, rows: slice, found: Predictions) -> None:
+        """Write in what was found for some of the images."""
+        self.indices[rows], self.confidences[rows] = found.indices, found.confidences
 
 
 class Engine(Protocol):
@@ -25,6 +59,7 @@ class Engine(Protocol):
         architecture: a name of `torchvision.models`.
         device: `cpu` or `cuda:N`.
         precision: in which it computes.
+        top: labels K that each image is given.
     """
 
     labels: tuple[str, ...]
@@ -34,15 +69,13 @@ class Engine(Protocol):
     architecture: str
     device: str
     precision: str
+    top: int
 
-    def predict(self, batch: Images) -> tuple[Indices, Confidences]:
+    def predict(self, batch: Images) -> Predictions:
         """Classify a batch; several threads may come at the same time.
 
         Args:
             batch: uint8 RGB [N, input_size, input_size, 3].
-
-        Returns:
-            The index of the most likely label, int64 [N], and its probability, float32 [N].
 
         Raises:
             EngineOutOfMemory: when the device has no memory for a batch of this size.

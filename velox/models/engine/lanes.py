@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from velox.models.engine.classifier import Answer
+
 
 def ladder(largest: int) -> list[int]:
     """Sizes up to `largest`, ascending: 1, 2, 3, 4, 6, 8, 12, ... and `largest` itself.
@@ -37,6 +39,16 @@ def pieces(count: int, rungs: Sequence[int]) -> Iterator[tuple[slice, int]]:
         yield slice(start, stop), rungs[bisect_left(rungs, stop - start)]
 
 
+def answer_shapes(count: int, top: int) -> list[tuple[tuple[int, ...], torch.dtype]]:
+    """Shape and type of each tensor of an answer.
+
+    Args:
+        count: images.
+        top: labels that each is given.
+    """
+    return [((count, top), torch.int64), ((count, top), torch.float32)]
+
+
 class Lane:
     """Buffers of one batch on its way, and a stream on which its pixels are copied.
 
@@ -46,18 +58,21 @@ class Lane:
     Args:
         count: the largest batch.
         size: height and width S of its images in pixels.
+        top: labels K that each image is given.
         device: where it is computed.
 
     Attributes:
         pixels: uint8 [count, S, S, 3] on the device.
     """
 
-    def __init__(self, count: int, size: int, device: torch.device) -> None:
+    def __init__(self, count: int, size: int, top: int, device: torch.device) -> None:
         shape = (count, size, size, 3)
         self.pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
         self._pinned_pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
-        self._pinned_index = torch.zeros(count, dtype=torch.int64, pin_memory=True)
-        self._pinned_confidence = torch.zeros(count, dtype=torch.float32, pin_memory=True)
+        self._pinned_answer = tuple(
+            torch.zeros(each, dtype=dtype, pin_memory=True)
+            for each, dtype in answer_shapes(count, top)
+        )
         self._upload = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
         # A thread that waits must leave its core to those that decode.
@@ -75,13 +90,13 @@ class Lane:
         """Let the stream wait for what was sent."""
         stream.wait_event(self._arrived)
 
-    def fetch(self, index: Tensor, confidence: Tensor, stream: torch.cuda.Stream) -> None:
-        """Begin to copy int64 [N] and float32 [N] to the host, on the current stream."""
-        self._pinned_index[: len(index)].copy_(index, non_blocking=True)
-        self._pinned_confidence[: len(confidence)].copy_(confidence, non_blocking=True)
+    def fetch(self, answer: Answer, stream: torch.cuda.Stream) -> None:
+        """Begin to copy an answer to the host, on the current stream."""
+        for pinned, each in zip(self._pinned_answer, answer, strict=True):
+            pinned[: len(each)].copy_(each, non_blocking=True)
         self._done.record(stream)
 
-    def results(self, count: int) -> tuple[Tensor, Tensor]:
+    def results(self, count: int) -> Answer:
         """Wait for what is fetched; the next use of the lane writes over it."""
         self._done.synchronize()
-        return self._pinned_index[:count], self._pinned_confidence[:count]
+        return tuple(each[:count] for each in self._pinned_answer)

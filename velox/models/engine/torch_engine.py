@@ -15,9 +15,10 @@ from torch import Tensor
 from velox.base.errors import EngineOutOfMemory
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import THRESHOLD
+from velox.models.engine.classifier import Answer
 from velox.models.engine.cpu import CpuBackend
 from velox.models.engine.cuda import CudaBackend
-from velox.models.engine.interface import Confidences, Images, Indices
+from velox.models.engine.interface import Images, Predictions
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ class Backend(Protocol):
 
     precision: str
 
-    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Classify uint8 [N, S, S, 3]; returns int64 [N] and float32 [N], on the CPU."""
+    def __call__(self, pixels: Tensor) -> Answer:
+        """Classify uint8 [N, S, S, 3]; the answer is on the CPU."""
 
     def memory(self) -> dict[str, int]:
         """See `Engine.memory`."""
@@ -49,6 +50,7 @@ class TorchEngine:
             that share a GPU by time slices are not kept apart by the driver.
         batch_size: the largest batch that is to be fast; larger ones work too.
         threshold: the confidence at which an image is a match: fewer bits must decide as many do.
+        top: labels that each image is given, if the model has so many.
 
     Raises:
         EngineOutOfMemory: when there is no memory for the model or for a batch of it.
@@ -64,8 +66,10 @@ class TorchEngine:
         memory_fraction: float = 1.0,
         batch_size: int = 8,
         threshold: float = THRESHOLD,
+        top: int = 1,
     ) -> None:
         self.labels = checkpoint.labels
+        self.top = min(top, len(self.labels))
         self.input_size = checkpoint.input_size
         self.preprocessing = checkpoint.preprocessing
         self.digest = checkpoint.digest
@@ -83,9 +87,10 @@ class TorchEngine:
                     memory_fraction=memory_fraction,
                     batch_size=batch_size,
                     threshold=threshold,
+                    top=self.top,
                 )
             else:
-                self._backend = CpuBackend(checkpoint, precision, threshold)
+                self._backend = CpuBackend(checkpoint, precision, threshold, top=self.top)
         self.precision = self._backend.precision
         blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
         for count in (1, batch_size):
@@ -97,13 +102,13 @@ class TorchEngine:
             time.monotonic() - started,
         )
 
-    def predict(self, batch: Images) -> tuple[Indices, Confidences]:
+    def predict(self, batch: Images) -> Predictions:
         """Classify a batch; see `Engine.predict`."""
         if self._backend is None:
             raise RuntimeError("the engine is closed")
         with _named_out_of_memory(len(batch)):
             index, confidence = self._backend(torch.from_numpy(np.ascontiguousarray(batch)))
-            return index.numpy(), confidence.numpy()
+            return Predictions(index.numpy(), confidence.numpy())
 
     def memory(self) -> dict[str, int]:
         """Bytes by kind; see `Engine.memory`."""

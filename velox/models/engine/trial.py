@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from velox.models.checkpoint import Checkpoint, restore
-from velox.models.engine.check import Answer, Refused, require_enough, require_same_decisions
-from velox.models.engine.classifier import Classifier
+from velox.models.engine.check import Refused, require_enough, require_same_decisions
+from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.fold import folded
 from velox.models.engine.forms import TOLERANCE, trial_pixels
+from velox.models.engine.workers import joined
 
 # What each precision tries, in this order, until one is not refused.
 DTYPES = {
@@ -32,6 +33,7 @@ class Trial:
         device: where.
         batch_size: images that are tried at once.
         threshold: the confidence at which an image is a match.
+        top: labels that each image is given.
         compiled: whether to compile what is taken.
     """
 
@@ -42,9 +44,11 @@ class Trial:
         batch_size: int,
         threshold: float,
         *,
+        top: int = 1,
         compiled: bool = False,
     ) -> None:
         self._checkpoint = checkpoint
+        self._top = top
         self._device = device
         self._batch_size = batch_size
         self._threshold = threshold
@@ -100,7 +104,7 @@ class Trial:
     def _classifier(self, dtype: torch.dtype) -> nn.Module:
         network = _folded(restore(self._checkpoint)).to(dtype)
         network = network.to(memory_format=torch.channels_last)
-        return Classifier(network, self._checkpoint, dtype).to(self._device)
+        return Classifier(network, self._checkpoint, dtype, top=self._top).to(self._device)
 
     def _check(self, found: Answer, expected: Answer) -> None:
         # float16 ends at 65504: activations of a few networks go beyond.
@@ -110,7 +114,7 @@ class Trial:
         require_same_decisions(found, expected, targets, threshold=self._threshold)
 
     def _on_samples(self, classifier: nn.Module) -> Answer:
-        """What a classifier makes of the samples: int64 [N] and float32 [N], on the CPU."""
+        """What a classifier makes of the samples, on the CPU."""
         pixels = torch.from_numpy(self._checkpoint.samples.pixels())
         answers: list[Answer] = []
         size, start = self._batch_size, 0
@@ -123,8 +127,7 @@ class Trial:
                 if size == 1:
                     raise
                 size = size // 2
-        indices, confidences = zip(*answers, strict=True)
-        return torch.cat(indices).cpu(), torch.cat(confidences).cpu()
+        return tuple(each.cpu() for each in joined(answers))
 
 
 def _folded(network: nn.Module) -> nn.Module:

@@ -9,14 +9,15 @@ than one depends on the model and on the machine, so that is found by trying.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import torch
 from torch import Tensor
 
-Answer = tuple[Tensor, Tensor]
+from velox.models.engine.classifier import Answer
+
 Classify = Callable[[Tensor], Answer]
 
 _TRIALS = 5
@@ -41,16 +42,12 @@ class Workers:
             classify: may be called by several threads at once.
             pixels: uint8 [N, 3, S, S].
             most: images in a part at most.
-
-        Returns:
-            Indices int64 [N] and probabilities float32 [N].
         """
         if len(pixels) == 1:
             return self._single.submit(_inferring, classify, pixels).result()
         parts = pixels.tensor_split(parts_of(len(pixels), self.cores, most))
         answers = list(self._parts.map(partial(_inferring, classify), parts))
-        indices, confidences = zip(*answers, strict=True)
-        return torch.cat(indices), torch.cat(confidences)
+        return joined(answers)
 
     def settle_single(self, classify: Classify, image: Tensor) -> int:
         """Let single images have all cores from now on if that is faster; returns their number.
@@ -72,6 +69,11 @@ class Workers:
         """End the threads."""
         for pool in (self._parts, self._single):
             pool.shutdown(wait=False)
+
+
+def joined(answers: Sequence[Answer]) -> Answer:
+    """One answer of those for parts of a batch, in order."""
+    return tuple(map(torch.cat, zip(*answers, strict=True)))
 
 
 def parts_of(count: int, cores: int, most: int) -> int:

@@ -12,6 +12,7 @@ from velox.base.errors import CheckpointError, EngineOutOfMemory
 from velox.consumer.stages import acceptance
 from velox.consumer.stages.acceptance import accept, least_accuracy
 from velox.models.checkpoint import Checkpoint
+from velox.models.engine.interface import Predictions
 from velox.models.engine.torch_engine import TorchEngine
 from velox.models.samples import Samples
 
@@ -37,7 +38,8 @@ class Telling(FakeEngine):
         rows = self.asked + np.arange(len(batch))
         self.asked += len(batch)
         fault = np.floor((rows + 1) * self.wrong) > np.floor(rows * self.wrong)
-        return np.where(fault, 1 - right, right), np.full(len(batch), self.confidence, np.float32)
+        confidences = np.full(len(batch), self.confidence, np.float32)
+        return Predictions.of(np.where(fault, 1 - right, right), confidences)
 
 
 def checkpoint(count: int = 400, **metrics: float) -> Checkpoint:

@@ -10,6 +10,7 @@ import pytest
 from velox.base.errors import CheckpointError, EngineOutOfMemory
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.models.checkpoint import load
+from velox.models.engine.interface import Predictions
 from velox.models.files import MOST_TRIES, may_pass
 from velox.monitoring.metrics import Metrics
 
@@ -17,6 +18,7 @@ from velox.monitoring.metrics import Metrics
 class FakeEngine:
     architecture, input_size, device, labels = "fake", 8, "cpu", ("a",)
     precision = "fp32"
+    top = 1
 
     def __init__(self, digest: str) -> None:
         self.digest = digest
@@ -26,7 +28,7 @@ class FakeEngine:
         self.closed += 1
 
     def predict(self, batch: Any) -> Any:
-        return np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32)
+        return Predictions.of(np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32))
 
 
 def slot(metrics: Metrics) -> ModelSlot:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from tests.unit.fakes import FakeEngine
 from velox.base.errors import EngineBroken
 from velox.consumer.stages.predictor import BisectingPredictor
+from velox.models.engine.interface import Predictions
 
 
 def images(*first: int) -> NDArray[np.uint8]:
@@ -23,7 +24,8 @@ def made(**rules: object) -> tuple[BisectingPredictor, FakeEngine]:
 
 def test_a_batch_is_predicted_in_one_call() -> None:
     predictor, engine = made()
-    indices, confidences, failures = predictor.predict(images(10, 21, 30))
+    found, failures = predictor.predict(images(10, 21, 30))
+    indices, confidences = found.best
     assert indices.tolist() == [0, 1, 0]
     assert confidences.tolist() == pytest.approx([0.10, 0.21, 0.30])
     assert (str(indices.dtype), str(confidences.dtype)) == ("int64", "float32")
@@ -36,7 +38,8 @@ def test_the_guilty_image_is_found_wherever_it_stands(guilty: int) -> None:
     predictor, _ = made(poison={99})
     first = [10 + row for row in range(7)]
     first[guilty] = 99
-    indices, confidences, failures = predictor.predict(images(*first))
+    found, failures = predictor.predict(images(*first))
+    indices, confidences = found.best
     assert set(failures) == {guilty}
     assert "RuntimeError: cannot digest" in str(failures[guilty])
     good = [row for row in range(7) if row != guilty]
@@ -47,19 +50,19 @@ def test_the_guilty_image_is_found_wherever_it_stands(guilty: int) -> None:
 
 def test_one_image_that_passes_clears_the_engine() -> None:
     predictor, _ = made(poison={99, 0})
-    _, _, failures = predictor.predict(images(99, 5))
+    _, failures = predictor.predict(images(99, 5))
     assert set(failures) == {0}, "the blank image would fail too, but is not asked for"
 
 
 def test_several_guilty_images_are_all_found() -> None:
     predictor, _ = made(poison={98, 99})
-    _, _, failures = predictor.predict(images(99, 1, 2, 98, 3, 99))
+    _, failures = predictor.predict(images(99, 1, 2, 98, 3, 99))
     assert set(failures) == {0, 3, 5}
 
 
 def test_images_that_all_fail_are_guilty_if_a_blank_one_passes() -> None:
     predictor, engine = made(poison={99})
-    _, _, failures = predictor.predict(images(99, 99))
+    _, failures = predictor.predict(images(99, 99))
     assert set(failures) == {0, 1}
     assert engine.batches[-1] == 1, "the blank image"
 
@@ -86,8 +89,8 @@ def test_an_engine_that_says_it_is_broken_is_not_asked_again() -> None:
 
 def test_out_of_memory_halves_the_batch() -> None:
     predictor, engine = made(capacity=2)
-    indices, _, failures = predictor.predict(images(*range(8)))
-    assert indices.tolist() == [0, 1] * 4
+    found, failures = predictor.predict(images(*range(8)))
+    assert found.best[0].tolist() == [0, 1] * 4
     assert failures == {}
     assert engine.batches == [8, 4, 2, 2, 4, 2, 2]
 
@@ -135,7 +138,8 @@ def test_an_answer_that_is_no_number_is_the_failure_of_its_image(rule: str, guil
     predictor, _ = made(**{rule: {99}})
     first = [10, 21, 30, 41]
     first[guilty] = 99
-    indices, confidences, failures = predictor.predict(images(*first))
+    found, failures = predictor.predict(images(*first))
+    indices, confidences = found.best
     assert set(failures) == {guilty}
     assert "confidence nan" in str(failures[guilty])
     assert (indices[guilty], confidences[guilty]) == (-1, 0)
@@ -146,13 +150,13 @@ def test_an_answer_that_is_no_number_is_the_failure_of_its_image(rule: str, guil
 
 def test_a_label_that_is_not_there_is_the_failure_of_its_image() -> None:
     predictor, engine = made()
-    engine.predict = lambda batch: (  # type: ignore[method-assign]
+    engine.predict = lambda batch: Predictions.of(  # type: ignore[method-assign]
         batch[:, 0, 0, 0].astype(np.int64),
         np.ones(len(batch), np.float32),
     )
-    indices, _, failures = predictor.predict(images(1, 2, 0))
+    found, failures = predictor.predict(images(1, 2, 0))
     assert set(failures) == {1}
-    assert indices.tolist() == [1, -1, 0]
+    assert found.best[0].tolist() == [1, -1, 0]
 
 
 def test_a_model_whose_answers_are_never_numbers_is_broken() -> None:
@@ -163,4 +167,19 @@ def test_a_model_whose_answers_are_never_numbers_is_broken() -> None:
 
 def test_images_whose_answers_are_no_numbers_are_guilty_if_a_blank_one_passes() -> None:
     predictor, _ = made(no_number={98, 99})
-    assert set(predictor.predict(images(98, 99))[2]) == {0, 1}
+    assert set(predictor.predict(images(98, 99))[1]) == {0, 1}
+
+
+def test_an_answer_of_several_labels_comes_whole_and_fails_with_any_of_them() -> None:
+    predictor, engine = made(top=2)
+    answers = {1: ([1, 0], [0.75, 0.25]), 2: ([0, 1], [0.5, np.nan])}
+
+    def predict(batch: NDArray[np.uint8]) -> Predictions:
+        indices, confidences = zip(*(answers[int(each)] for each in batch[:, 0, 0, 0]), strict=True)
+        return Predictions(np.array(indices), np.array(confidences, np.float32))
+
+    engine.predict = predict  # type: ignore[method-assign]
+    found, failures = predictor.predict(images(1, 2))
+    assert found.indices.tolist() == [[1, 0], [-1, -1]]
+    assert found.confidences.tolist() == [[0.75, 0.25], [0, 0]]
+    assert "label 0 1, confidence 0.5 nan" in str(failures[1])

@@ -22,6 +22,7 @@ from velox.models.architectures import build
 from velox.models.convert import proof
 from velox.models.convert.__main__ import main
 from velox.models.convert.options import labels_of, parsed
+from velox.models.engine.interface import Predictions
 
 ROOT = Path(__file__).parents[4]
 LIMIT_S = 120
@@ -93,8 +94,10 @@ def test_what_answers_otherwise_is_no_checkpoint(
         def __init__(self, *_: object, **__: object) -> None:
             pass
 
-        def predict(self, batch: proof.Pixels) -> tuple[np.ndarray, np.ndarray]:
-            return np.zeros(len(batch), np.int64), np.full(len(batch), 0.9, np.float32)
+        def predict(self, batch: proof.Pixels) -> Predictions:
+            return Predictions.of(
+                np.zeros(len(batch), np.int64), np.full(len(batch), 0.9, np.float32)
+            )
 
         def close(self) -> None:
             pass

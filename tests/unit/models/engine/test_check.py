@@ -4,18 +4,18 @@ from torch import Tensor
 
 from velox.models.engine.check import (
     LEAST_SAMPLES,
-    Answer,
     Refused,
     require_enough,
     require_same_decisions,
 )
+from velox.models.engine.classifier import Answer
 
 COUNT = 1000
 TARGETS = torch.zeros(COUNT, dtype=torch.int64)
 
 
 def answer(labels: Tensor = TARGETS, confidences: float | Tensor = 0.95) -> Answer:
-    return labels.clone(), torch.zeros(COUNT) + confidences
+    return labels.clone()[:, None], (torch.zeros(COUNT) + confidences)[:, None]
 
 
 def changed(values: Tensor, count: int, to: float) -> Tensor:
@@ -58,13 +58,13 @@ def test_other_labels_are_other_decisions_though_as_many_are_right() -> None:
 def test_matches_are_what_counts_at_the_threshold() -> None:
     """Of 200 matches among 1,000 images one may come or go."""
     full = answer(confidences=changed(torch.full((COUNT,), 0.5), 200, 0.95))
-    one = changed(full[1], 1, 0.89)
+    one = changed(full[1][:, 0], 1, 0.89)
     check(answer(confidences=one), full)
-    two = changed(full[1], 2, 0.89)
+    two = changed(full[1][:, 0], 2, 0.89)
     with pytest.raises(Refused, match=r"2 of 200 matches differ .*threshold 0\.9, 1000 samples"):
         check(answer(confidences=two), full)
     check(answer(confidences=two), full, threshold=0.8)
-    more = full[1].clone()
+    more = full[1][:, 0].clone()
     more[-2:] = 0.91
     with pytest.raises(Refused, match=r"2 of 202 matches differ"):
         check(answer(confidences=more), full)

@@ -41,6 +41,7 @@ def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open
         other: Checkpoint | None = None,
         *,
         compiled: bool = False,
+        top: int = 1,
     ) -> tuple[CudaBackend, Classify]:
         simulated.install(monkeypatch)
         with simulated():
@@ -51,12 +52,14 @@ def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open
                 memory_fraction=0.5,
                 batch_size=BATCH,
                 compiled=compiled,
+                top=top,
             )
 
         def classify(batch: NDArray[np.uint8]) -> Answer:
             with simulated():
                 index, confidence = backend(torch.from_numpy(batch))
-            return index.numpy(), confidence.numpy()
+            assert index.shape == confidence.shape == (len(batch), top)
+            return index[:, -1].numpy(), confidence[:, -1].numpy()
 
         return backend, classify
 
@@ -115,6 +118,17 @@ def test_it_agrees_with_the_plain_model(
     for count in COUNTS:
         batch = images(count, seed=count)
         assert is_right(checkpoint, batch, classify(batch), TOLERANCES[backend.precision])
+
+
+def test_it_gives_several_labels_the_likeliest_first(
+    open_engine: Open, checkpoint: Checkpoint
+) -> None:
+    _, classify = open_engine(SimulatedCuda(), top=2)
+    batch = images(2 * BATCH + 1)
+    expected = reference(checkpoint, batch).topk(2, dim=1)
+    second, confidence = classify(batch)
+    assert second.tolist() == expected.indices[:, 1].tolist()
+    np.testing.assert_allclose(confidence, expected.values[:, 1].numpy(), atol=TOLERANCES["fp32"])
 
 
 @pytest.mark.parametrize("seed", [None, *range(8)])

@@ -40,7 +40,7 @@ from velox.models.engine.torch_engine import TorchEngine
 checkpoint = with_samples(telling(), 200)
 for precision in ("fp32", "int8"):
     engine = TorchEngine(checkpoint, device=torch.device("cpu"), precision=precision, batch_size=2)
-    index, confidence = engine.predict(images(3))
+    index, confidence = engine.predict(images(3)).best
     expected = reference(checkpoint, images(3)).max(dim=1)
     assert index.tolist() == expected.indices.tolist(), (index, expected)
     assert abs(torch.from_numpy(confidence) - expected.values).max() < 0.2

@@ -52,12 +52,27 @@ def test_it_predicts_what_the_plain_model_does(
     checkpoint: Checkpoint, running: TorchEngine, count: int
 ) -> None:
     batch = images(count)
-    indices, confidences = running.predict(batch)
+    indices, confidences = running.predict(batch).best
     expected, index = reference(checkpoint, batch).max(dim=1)
     assert indices.dtype == np.dtype("int64")
     assert confidences.dtype == np.dtype("float32")
     assert indices.tolist() == index.tolist()
     np.testing.assert_allclose(confidences, expected.numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize(("top", "given"), [(2, 2), (99, len(LABELS))])
+def test_it_gives_so_many_labels_the_likeliest_first(
+    checkpoint: Checkpoint, top: int, given: int
+) -> None:
+    engine = TorchEngine(checkpoint, device=CPU, precision="fp32", top=top)
+    assert engine.top == given
+    batch = images(5)
+    found = engine.predict(batch)
+    expected = reference(checkpoint, batch).topk(given, dim=1)
+    assert found.indices.dtype == np.dtype("int64")
+    assert found.indices.tolist() == expected.indices.tolist()
+    np.testing.assert_allclose(found.confidences, expected.values.numpy(), atol=1e-3)
+    engine.close()
 
 
 def test_the_images_of_the_test_tell_labels_apart(checkpoint: Checkpoint) -> None:
@@ -68,7 +83,7 @@ def test_a_view_that_is_not_contiguous_is_read_right(running: TorchEngine) -> No
     batch = images(4)
     mirrored = batch[:, :, :, ::-1]
     for got, expected in zip(
-        running.predict(mirrored), running.predict(mirrored.copy()), strict=True
+        running.predict(mirrored).best, running.predict(mirrored.copy()).best, strict=True
     ):
         np.testing.assert_array_equal(got, expected)
 
@@ -78,8 +93,8 @@ def test_a_higher_temperature_lowers_confidence_and_keeps_labels(
 ) -> None:
     batch = images(16)
     warm = TorchEngine(replace(checkpoint, temperature=4.0), device=CPU)
-    cool_indices, cool = running.predict(batch)
-    warm_indices, flat = warm.predict(batch)
+    cool_indices, cool = running.predict(batch).best
+    warm_indices, flat = warm.predict(batch).best
     np.testing.assert_array_equal(cool_indices, warm_indices)
     assert (flat < cool).all()
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from velox.models.engine.workers import Answer, Workers, parts_of
+from velox.models.engine.classifier import Answer
+from velox.models.engine.workers import Workers, parts_of
 
 
 @pytest.fixture
