@@ -1,7 +1,7 @@
 """consumer.py with an engine that only sleeps, so that the pipeline is measured and not the CPU.
 
 BENCH_SLEEP_S is what a batch takes, however large it is; BENCH_SLEEP_PER_IMAGE_S comes on top for
-each of its images.
+each of its images. BENCH_WRITE_S is what a write to the store takes longer, however large it is.
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.rig.stand_in import stand_in_for_the_engine
+from velox.base.records import Detection
 from velox.images.preprocessing import Preprocessing
 from velox.models.engine.interface import Predictions
+from velox.stores.interface import Rejected
 
 A_BATCH = float(os.environ.get("BENCH_SLEEP_S", "0"))
 AN_IMAGE = float(os.environ.get("BENCH_SLEEP_PER_IMAGE_S", "0"))
+A_WRITE = float(os.environ.get("BENCH_WRITE_S", "0"))
 
 
 class SleepingEngine:
@@ -57,7 +61,16 @@ def main() -> int:
     stand_in_for_the_engine(SleepingEngine, SleepingEngine)
 
     import consumer
+    from velox.stores.mongo import MongoStore
 
+    write = MongoStore.write
+
+    def slow(store: MongoStore, detections: Sequence[Detection]) -> Rejected:
+        time.sleep(A_WRITE)
+        return write(store, detections)
+
+    if A_WRITE:
+        MongoStore.write = slow  # type: ignore[method-assign, assignment]
     return consumer.main()
 
 

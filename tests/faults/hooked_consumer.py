@@ -6,6 +6,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
     kill_after         [point, n]: SIGKILL to itself after the n-th `file`, `document` or
                        `dead_letter` was written, or before the n-th `commit`
     seconds_a_batch    how long the model takes
+    seconds_a_write    how long the store takes, however many documents a write is of
     hold_interpreter_s how long the first batch lets no thread of Python run
     raise_on_white     the model raises on a batch that holds a white image
     raise_while        the model raises on any batch while this file is there
@@ -102,6 +103,19 @@ def die_after(owner: type, method: str, count: int) -> None:
     setattr(owner, method, counting)
 
 
+def slow_down(owner: type, method: str, seconds: float) -> None:
+    """Let a method take longer, half of the time before its work and half of it after."""
+    original: Callable[..., Any] = getattr(owner, method)
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        time.sleep(seconds / 2)
+        result = original(*arguments, **options)
+        time.sleep(seconds / 2)
+        return result
+
+    setattr(owner, method, slow)
+
+
 def main() -> int:
     if offset := HOOKS.get("clock_offset"):
         real = time.time
@@ -118,17 +132,21 @@ def main() -> int:
     from velox.monitoring.watchdog import Watchdog
     from velox.stores.image_files import ImageFiles
     from velox.stores.mongo import MongoStore
+    from velox.stores.sqlite import SQLiteStore
 
+    store = MongoStore if os.environ["MONGO_URI"] else SQLiteStore
     if every := HOOKS.get("watchdog_s"):
         vars(monitoring)["Watchdog"] = partial(Watchdog, every=every)
     if HOOKS.get("blind"):
         TopicWatch.start = TopicWatch.look  # type: ignore[method-assign]
     points: dict[str, tuple[type, str]] = {
         "file": (ImageFiles, "write"),
-        "document": (MongoStore, "write"),
+        "document": (store, "write"),
         "dead_letter": (DeadLetters, "send"),
         "commit": (Ledger, "uncommitted"),
     }
+    if seconds := HOOKS.get("seconds_a_write"):
+        slow_down(store, "write", seconds)
     if "kill_after" in HOOKS:
         point, count = HOOKS["kill_after"]
         die_after(*points[point], count)

@@ -20,12 +20,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from tests.faults.oracle import Oracle
 from tests.faults.sampler import Sampler
 from tests.faults.sent import Sender, Sent
-from tests.faults.stored import InMongo
+from tests.faults.stored import InMongo, InSQLite, Stored
 from tests.rig import http
 from tests.rig.kafka import Kafka
 from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
+from velox.stores.sqlite import SQLITE_FILE
 
 HOOKED = Path("tests/faults/hooked_consumer.py")
 START_LIMIT_S = 60.0
@@ -44,6 +45,7 @@ class Scenario:
         partitions: of the topic.
         protocol: of the group.
         topic_config: of the topic.
+        embedded: whether SQLite is the store, and not the mongod.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Scenario:
         partitions: int = 4,
         protocol: str = "classic",
         topic_config: dict[str, str] | None = None,
+        embedded: bool = False,
     ) -> None:
         name = uuid.uuid4().hex[:8]
         self.kafka = kafka
@@ -68,7 +71,10 @@ class Scenario:
         self.create_topic(self.topic, partitions, topic_config)
         self.create_topic(f"{self.topic}-dlt", 1, {"max.message.bytes": "20000000"})
         self.sender = Sender(kafka.bootstrap, self.topic)
-        self.stored = InMongo(mongod, self.database)
+        self.store_uri = "" if embedded else mongod.uri
+        self.stored: Stored = (
+            InSQLite(self.images / SQLITE_FILE) if embedded else InMongo(mongod, self.database)
+        )
         self.oracle = Oracle(kafka.bootstrap, self.topic, partitions, self.group, self.stored)
         self.consumers: list[Child] = []
         self._sampler: Sampler | None = None
@@ -130,7 +136,7 @@ class Scenario:
             "KAFKA_CONSUMER_GROUP": self.group,
             "KAFKA_GROUP_PROTOCOL": self.protocol,
             "KAFKA_CONFIG": ",".join(f"{name}={value}" for name, value in extra.items()),
-            "MONGO_URI": self.mongod.uri,
+            "MONGO_URI": self.store_uri,
             "DB_NAME": self.database,
             "STORAGE_PATH": str(self.images),
             "CONFIDENCE_THRESHOLD": "0",

@@ -23,6 +23,9 @@ class Stored(Protocol):
     def durable(self, ids: Collection[str]) -> set[str]:
         """Those of the ids whose documents are durable."""
 
+    def close(self) -> None:
+        """Read no more."""
+
 
 class InMongo:
     """Documents that the majority of the replica set holds in its journal."""
@@ -60,3 +63,6 @@ class InSQLite:
 
     def durable(self, ids: Collection[str]) -> set[str]:
         return {document["_id"] for document in self.documents()} & set(ids)
+
+    def close(self) -> None:
+        """Nothing stays open."""

@@ -4,7 +4,9 @@
 
 Each stage is a thread, joined to the next by a short queue, so that one batch is decoded while the
 one before it is in the model and the one before that is being stored. The model has two threads:
-cores that are done with one batch start on the next. Batches finish in the order they were formed.
+cores that are done with one batch start on the next. Only the queue before the store is as long as
+the ledger allows: batches that came while a write was under way go into the next one together, so
+a slow store costs latency and no throughput. Batches finish in the order they were formed.
 When a stage fails, or the drain runs out of time, the stages discard what comes: it is not
 committed, so it comes again.
 """
@@ -16,12 +18,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from queue import Queue, SimpleQueue
+from typing import TypeVar
 
 from velox.base.records import Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
-from velox.consumer.stages.batch import END, FREE, Batch, End, Free, collect
+from velox.consumer.stages.batch import END, FREE, Batch, End, Free, all_waiting, collect
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.inference import Inference
@@ -32,11 +35,14 @@ from velox.monitoring.metrics import Metrics
 
 BATCHES_BETWEEN_STAGES = 2
 BATCHES_IN_THE_MODEL = 2
+# Enough for 25,000 a second where a write takes 20 ms; what fails is repeated in smaller parts.
+RECORDS_STORED_TOGETHER = 512
 STAGES_END_TIMEOUT_S = 0.5
 # What was ahead of a held batch has ended once nothing has for so long.
 HELD_IDLE_S = 1.0
 LOOK_EVERY_S = 0.1
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -86,7 +92,7 @@ class Pipeline:
         self._stop = threading.Event()
         self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
-        self._to_store: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
+        self._to_store: SimpleQueue[Batch | End] = SimpleQueue()
         self._infer = Inference(models, decoder, self._breaker)
         self._in_order = threading.Lock()
         self._ended: dict[str, float] = {}
@@ -172,12 +178,13 @@ class Pipeline:
         self._to_store.put(END)
 
     def _storing(self) -> None:
-        while not isinstance(batch := self._to_store.get(), End):
-            if self._through("store", self._recorder.record, batch):
-                self._ledger.finish(batch.records)
+        while group := all_waiting(self._to_store, most=RECORDS_STORED_TOGETHER):
+            if self._through("store", self._recorder.record, group):
+                for batch in group:
+                    self._ledger.finish(batch.records)
 
-    def _through(self, stage: str, work: Callable[[Batch], None], batch: Batch) -> bool:
-        """One batch through one stage; whether it may go on.
+    def _through(self, stage: str, work: Callable[[T], None], item: T) -> bool:
+        """One batch, or several, through one stage; whether it may go on.
 
         Once anything has failed, batches are discarded.
         """
@@ -185,7 +192,7 @@ class Pipeline:
             return False
         started = time.monotonic()
         try:
-            work(batch)
+            work(item)
         except Stopped:
             return False
         except Exception as error:

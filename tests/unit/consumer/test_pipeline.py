@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,21 +80,26 @@ class FakeRecorder:
     """Keeps what batches came to.
 
     Attributes:
+        batches: those that were recorded, in order.
+        groups: how many of them each time.
         at_files: happens before each is recorded; may raise.
         at_record: happens at each; may raise.
     """
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
+        self.groups: list[int] = []
         self.at_files: Callable[[Batch], None] = lambda _batch: None
         self.at_record: Callable[[Batch], None] = lambda _batch: None
 
     def write_files(self, batch: Batch) -> None:
         self.at_files(batch)
 
-    def record(self, batch: Batch) -> None:
-        self.at_record(batch)
-        self.batches.append(batch)
+    def record(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            self.at_record(batch)
+        self.batches += batches
+        self.groups.append(len(batches))
 
 
 class Parts:
@@ -207,6 +212,30 @@ def test_a_record_is_not_done_before_it_is_recorded(parts: Parts) -> None:
         assert uncommitted.get(0, 0) <= first
 
 
+def test_what_comes_while_the_store_is_busy_is_stored_together(parts: Parts) -> None:
+    busy, batches = threading.Event(), 20
+
+    def hold_the_first(_batch: Batch) -> None:
+        if not parts.recorder.batches:
+            assert_set(busy)
+
+    def let_it_go() -> None:
+        eventually(
+            lambda: value(parts.metrics, "velox_stage_seconds_count", stage="files") == batches,
+            LIMIT_S,
+            "nothing before the store waits for it",
+        )
+        assert parts.ledger.uncommitted() == {}
+        busy.set()
+
+    parts.recorder.at_record, parts.poller.before_the_end = hold_the_first, let_it_go
+    parts.run(*range(batches * BATCH_SIZE))
+    assert parts.predicted() == list(range(batches * BATCH_SIZE))
+    assert len(parts.recorder.groups) <= 3
+    assert parts.ledger.uncommitted() == {0: batches * BATCH_SIZE}
+    assert not any(each.images.size for each in parts.recorder.batches), "memory is bounded"
+
+
 def test_records_of_a_revoked_partition_are_dropped_and_make_room(parts: Parts) -> None:
     held = threading.Event()
     parts.recorder.at_record = lambda _batch: assert_set(held)
@@ -257,11 +286,18 @@ def test_a_stage_that_fails_ends_the_pipeline_and_commits_nothing_more(
 
 
 def test_batches_before_the_failure_stay_done(parts: Parts) -> None:
+    filed: list[Batch] = []
+
     def fail_later(_batch: Batch) -> None:
         if len(parts.recorder.batches) == 2:
             raise OSError("gone")
 
-    parts.recorder.at_record = fail_later
+    def one_by_one(batch: Batch) -> None:
+        before = min(len(filed), 2)
+        eventually(lambda: len(parts.recorder.batches) == before, LIMIT_S, "those before it done")
+        filed.append(batch)
+
+    parts.recorder.at_files, parts.recorder.at_record = one_by_one, fail_later
     parts.poller.values = [b"1"] * 5 * BATCH_SIZE
     with pytest.raises(OSError, match="gone"):
         parts.pipeline.run(parts.stop)
@@ -318,7 +354,7 @@ def test_what_the_poller_has_given_up_is_discarded(
     parts.run(*range(30))
     ended.set()
     eventually(lambda: not stages(), LIMIT_S, "the end of the stages")
-    assert len(parts.recorder.batches) == 1, "that which was under way"
+    assert len(parts.recorder.groups) == 1, "that which was under way"
 
 
 def stages() -> list[str]:

@@ -1,4 +1,4 @@
-"""A batch: when it closes, and what it carries from stage to stage."""
+"""A batch: when it closes, what it carries, and which are stored together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from velox.base.records import DeadLetter, Detection, Prediction, Record
+from velox.base.records import DeadLetter, Prediction, Record
 from velox.consumer.stages.predictor import BisectingPredictor
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ class Free:
 
 
 FREE: Final = Free()
+NO_IMAGES: Final = np.empty((0, 0, 0, 3), np.uint8)
 
 
 def collect(
@@ -82,11 +83,11 @@ class Batch:
         records: as they were polled.
         predictor: the model that it took.
         classifiable: records whose images were decoded.
-        images: theirs, uint8 RGB [N, S, S, 3].
+        images: theirs, uint8 RGB [N, S, S, 3], until the model is done with them.
         predictions: of the classifiable that the model had an answer for, in order.
         dead: the records that could not be classified.
-        matches: the detections among the predictions with their records, in order; their image
-            files are written.
+        matches: the predictions that are to be stored, in order, each with the path of its image
+            file, None if that could not be written.
         tried: whether it was in the model before.
         inferred: set once the model is done with it.
     """
@@ -94,10 +95,10 @@ class Batch:
     records: Sequence[Record]
     predictor: BisectingPredictor
     classifiable: list[Record] = field(default_factory=list)
-    images: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
+    images: NDArray[np.uint8] = field(default_factory=lambda: NO_IMAGES)
     predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
-    matches: list[tuple[Record, Detection]] = field(default_factory=list)
+    matches: list[tuple[Record, Prediction, str | None]] = field(default_factory=list)
     tried: bool = False
     inferred: threading.Event = field(default_factory=threading.Event)
 
@@ -110,3 +111,25 @@ class Batch:
     def labels(self) -> Sequence[str]:
         """That model's labels."""
         return self.predictor.engine.labels
+
+
+def all_waiting(source: SimpleQueue[Batch | End], *, most: int) -> list[Batch]:
+    """The batches that wait now, at least one: what they came to is made durable together.
+
+    Args:
+        source: batches in order, END after the last.
+        most: records at which no further batch is taken.
+
+    Returns:
+        Them in order, or none after END.
+    """
+    group: list[Batch] = []
+    records = 0
+    while records < most and not (group and source.empty()):
+        batch = source.get()
+        if isinstance(batch, End):
+            source.put(batch)
+            break
+        group.append(batch)
+        records += len(batch.records)
+    return group

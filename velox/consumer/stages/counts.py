@@ -1,4 +1,4 @@
-"""What a batch came to, counted once it is durable."""
+"""What batches came to, counted once it is durable."""
 
 from __future__ import annotations
 
@@ -15,37 +15,42 @@ UNKNOWN_TRUTH = "other"
 
 def count(
     metrics: Metrics,
-    batch: Batch,
+    batches: Sequence[Batch],
     detections: Sequence[Detection],
     dead: Sequence[DeadLetter],
     now: float,
     untold: Sequence[DeadLetter] = (),
 ) -> None:
-    """Count what a batch came to.
+    """Count what batches came to.
 
     Args:
         metrics: where.
-        batch: what it came to.
-        detections: the matches that are stored.
-        dead: all its dead letters.
+        batches: which.
+        detections: their matches that are stored.
+        dead: their dead letters, but for those in `untold`.
         now: seconds since the epoch.
         untold: letters of records whose result was refused; what became of the record besides
-            counts as its batch.
+            counts as well.
     """
-    total = len(batch.predictions) + len(batch.dead)
+    total = sum(len(each.predictions) + len(each.dead) for each in batches)
     metrics.records.labels("match").inc(len(detections))
     metrics.records.labels("dead_letter").inc(len(dead))
     metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
+    for label, times in Counter(each.predicted_label for each in detections).items():
+        metrics.matches.labels(label).inc(times)
+    for letter in (*dead, *untold):
+        metrics.dead_letters.labels(letter.stage, type(letter.error).__name__).inc()
+    for batch in batches:
+        _count_predictions(metrics, batch, now)
+
+
+def _count_predictions(metrics: Metrics, batch: Batch, now: float) -> None:
     unknown = _unknown_truth(batch.labels)
     truths = Counter(
         (p.label, _truth(record, batch.labels, unknown)) for record, p in batch.predictions
     )
     for (label, truth), times in truths.items():
         metrics.predictions.labels(label, truth).inc(times)
-    for label, times in Counter(each.predicted_label for each in detections).items():
-        metrics.matches.labels(label).inc(times)
-    for letter in (*dead, *untold):
-        metrics.dead_letters.labels(letter.stage, type(letter.error).__name__).inc()
     if batch.predictions:
         confidences = [prediction.confidence for _, prediction in batch.predictions]
         metrics.batch_confidence.set(sum(confidences) / len(confidences))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from velox.base.errors import InferenceFailed
 from velox.base.records import DeadLetter, Prediction
-from velox.consumer.stages.batch import Batch
+from velox.consumer.stages.batch import NO_IMAGES, Batch
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
@@ -47,6 +47,8 @@ class Inference:
             else:
                 label = batch.labels[int(indices[row])]
                 batch.predictions.append((record, Prediction(label, float(confidences[row]))))
+        # As many batches as the ledger allows may wait for the store: not with their pixels.
+        batch.images = NO_IMAGES
 
     def _predict(self, batch: Batch) -> Predicted:
         """With the batch's model, or the one that took its place while the batch was held."""

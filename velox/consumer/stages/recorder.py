@@ -1,10 +1,10 @@
-"""The last two stages: make all that a batch came to durable, in the order that loses nothing.
+"""The last two stages: make all that batches came to durable, in the order that loses nothing.
 
 Image files first, then documents that name them, then results for other systems, then dead
-letters. Only when all are acknowledged may the batch's offsets be committed. What the store or the
+letters. Only when all are acknowledged may the batches' offsets be committed. What the store or the
 broker cannot take now is tried again for as long as it takes; what the store refuses for good
 becomes a dead letter. Files are a stage of their own, so that those of one batch are written while
-the database takes the documents of the one before.
+the database takes the documents of those before.
 """
 
 from __future__ import annotations
@@ -93,31 +93,37 @@ class Recorder:
     def write_files(self, batch: Batch) -> None:
         """Find the matches and write their images."""
         batch.matches = [
-            (record, self._detection(record, prediction, batch.model))
+            (record, prediction, self._write_file(record))
             for record, prediction in batch.predictions
             if self._is_match(prediction)
         ]
 
-    def record(self, batch: Batch) -> None:
-        """Make all else durable.
+    def record(self, batches: Sequence[Batch]) -> None:
+        """Make all else durable, that of several batches together.
+
+        Args:
+            batches: one or more, in order.
 
         Raises:
             Stopped: when told to abort before it was durable.
             StoreRefuses: when the store takes nothing until somebody changes something.
         """
-        detections = [detection for _, detection in batch.matches]
-        refused = self._stored(detections, batch) if detections else []
-        records = {record.id: record for record, _ in batch.matches}
+        now_ms = int(self._wall_clock() * 1000)
+        records = {record.id: record for batch in batches for record, _, _ in batch.matches}
+        detections = [
+            _detection(*match, batch.model, now_ms) for batch in batches for match in batch.matches
+        ]
+        refused = self._stored(detections, batches[-1]) if detections else []
         dead = [
-            *batch.dead,
+            *(letter for batch in batches for letter in batch.dead),
             *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),
         ]
-        untold = self._send_results(batch)
+        untold = self._send_results(batches)
         if dead or untold:
             self._send_letters([*dead, *untold])
         lost = {each.id for each, _ in refused}
         kept = [each for each in detections if each.id not in lost]
-        self._count(batch, kept, dead, untold)
+        self._count(batches, kept, dead, untold)
         if self._latest is not None:
             self._latest.add([(each, records[each.id]) for each in kept])
 
@@ -125,26 +131,12 @@ class Recorder:
         wanted = not self._targets or prediction.label in self._targets
         return wanted and prediction.confidence >= self._threshold
 
-    def _as_results(self, batch: Batch) -> list[Result]:
+    def _as_results(self, batches: Sequence[Batch]) -> list[Result]:
         return [
             Result(record, prediction, self._is_match(prediction), batch.model)
+            for batch in batches
             for record, prediction in batch.predictions
         ]
-
-    def _detection(self, record: Record, prediction: Prediction, model: str) -> Detection:
-        now_ms = int(self._wall_clock() * 1000)
-        captured = usable_timestamp(record.timestamp_ms)
-        return Detection(
-            id=record.id,
-            timestamp=utc_text(record.timestamp_ms if captured else now_ms),
-            predicted_label=prediction.label,
-            confidence=prediction.confidence,
-            ground_truth=record.header("label"),
-            file_path=self._write_file(record),
-            source=record.header("source"),
-            latency_ms=float(max(0, now_ms - record.timestamp_ms)) if captured else 0.0,
-            model=model,
-        )
 
     def _write_file(self, record: Record) -> str | None:
         """A detection without its image is better than none: a full disk stops no documents."""
@@ -162,7 +154,7 @@ class Recorder:
             )
             return None
 
-    def _stored(self, detections: Sequence[Detection], batch: Batch) -> Rejected:
+    def _stored(self, detections: Sequence[Detection], last: Batch) -> Rejected:
         """Write until what is refused is the documents' fault; returns that."""
 
         def told(refused: Rejected) -> tuple[int, list[Exception]]:
@@ -172,7 +164,7 @@ class Recorder:
             STAGE,
             lambda: self._write(detections),
             told=told,
-            probe=lambda: self._store.probe(known_good.detection(batch.labels, batch.model)),
+            probe=lambda: self._store.probe(known_good.detection(last.labels, last.model)),
         )
 
     def _write(self, detections: Sequence[Detection]) -> Rejected:
@@ -183,11 +175,11 @@ class Recorder:
         with self._waiting(self._store.name):
             return write_patiently(self._store, detections, stop=self._abort, on_failure=again)
 
-    def _send_results(self, batch: Batch) -> list[DeadLetter]:
+    def _send_results(self, batches: Sequence[Batch]) -> list[DeadLetter]:
         """Send the results, if they are wanted; returns letters of those that are refused."""
-        if self._results is None or not batch.predictions:
+        if self._results is None or not (results := self._as_results(batches)):
             return []
-        results, failed = self._as_results(batch), self._metrics.result_retries.inc
+        failed = self._metrics.result_retries.inc
         refused = self._topics.send(RESULTS_STAGE, results, self._results, failed)
         self._metrics.results_refused.inc(len(refused))
         return [DeadLetter(result.record, RESULTS_STAGE, reason) for result, reason in refused]
@@ -214,12 +206,12 @@ class Recorder:
 
     def _count(
         self,
-        batch: Batch,
+        batches: Sequence[Batch],
         detections: Sequence[Detection],
         dead: Sequence[DeadLetter],
         untold: Sequence[DeadLetter],
     ) -> None:
-        count(self._metrics, batch, detections, dead, self._wall_clock(), untold)
+        count(self._metrics, batches, detections, dead, self._wall_clock(), untold)
         for letter in (*dead, *untold):
             self._trouble_log.warning(
                 "dead letter id=%s stage=%s reason=%s: %s",
@@ -230,3 +222,20 @@ class Recorder:
             )
         for each in detections:
             self._match_log.info("MATCH: %s (Conf: %.2f)", each.predicted_label, each.confidence)
+
+
+def _detection(
+    record: Record, prediction: Prediction, path: str | None, model: str, now_ms: int
+) -> Detection:
+    captured = usable_timestamp(record.timestamp_ms)
+    return Detection(
+        id=record.id,
+        timestamp=utc_text(record.timestamp_ms if captured else now_ms),
+        predicted_label=prediction.label,
+        confidence=prediction.confidence,
+        ground_truth=record.header("label"),
+        file_path=path,
+        source=record.header("source"),
+        latency_ms=float(max(0, now_ms - record.timestamp_ms)) if captured else 0.0,
+        model=model,
+    )

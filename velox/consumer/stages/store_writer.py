@@ -13,6 +13,8 @@ from velox.stores.interface import Rejected, Store
 # With the delays between them a little over a second: an error of no known kind may still be the
 # store's own and pass, but whoever can cause it must not hold up the others for long.
 TRIES_ALONE = 5
+# What a slow store does not manage as a whole within its limit of time, it may in parts.
+DETECTIONS_IN_A_PART = 16
 
 
 def write_patiently(
@@ -24,8 +26,9 @@ def write_patiently(
 ) -> Rejected:
     """Write all detections; what the store cannot take now is tried again for as long as it takes.
 
-    After an error that is in no table each detection is tried alone, so that nobody pays for
-    another, and refused if it fails so a few times.
+    What it could not take together is tried again in parts. After an error that is in no table each
+    detection is tried alone, so that nobody pays for another, and refused if it fails so a few
+    times.
 
     Args:
         store: where to.
@@ -61,8 +64,19 @@ def write_patiently(
         except StoreUnclear as error:
             return [(one, DocumentRejected(f"{error} (tried {TRIES_ALONE} times alone)"))]
 
+    def together() -> Rejected:
+        try:
+            return store.write(detections)
+        except StoreUnavailable as error:
+            on_failure(error)
+        return [
+            refused
+            for first in range(0, len(detections), DETECTIONS_IN_A_PART)
+            for refused in patiently(detections[first : first + DETECTIONS_IN_A_PART])
+        ]
+
     try:
-        return patiently(detections)
+        return together()
     except StoreUnclear as error:
         on_failure(error)
         return [refused for one in detections for refused in alone(one)]

@@ -3,8 +3,9 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from tests.unit.fakes import Clock
-from velox.consumer.stages.batch import END, FREE, End, Free, collect
+from tests.unit.fakes import Clock, FakeEngine, record
+from velox.consumer.stages.batch import END, FREE, Batch, End, Free, all_waiting, collect
+from velox.consumer.stages.predictor import BisectingPredictor
 
 Items = SimpleQueue[int | End | Free]
 
@@ -161,3 +162,33 @@ def test_a_batch_closes_when_the_next_stage_becomes_free() -> None:
     free.set()
     source.put(FREE)
     assert found.get(timeout=20) == [1, 2]
+
+
+def batches(*sizes: int) -> SimpleQueue[Batch | End]:
+    """Batches of so many records, whose first offsets are their numbers."""
+    waiting: SimpleQueue[Batch | End] = SimpleQueue()
+    for number, size in enumerate(sizes):
+        waiting.put(Batch([record(number)] * size, BisectingPredictor(FakeEngine())))
+    return waiting
+
+
+def numbers(group: list[Batch]) -> list[int]:
+    return [each.records[0].offset for each in group]
+
+
+def test_all_batches_that_wait_are_stored_together_in_order() -> None:
+    assert numbers(all_waiting(batches(1, 3, 2), most=100)) == [0, 1, 2]
+
+
+def test_no_further_batch_is_taken_once_there_are_enough_records() -> None:
+    waiting = batches(2, 2, 2, 500, 1)
+    groups = [numbers(all_waiting(waiting, most=4)) for _ in range(3)]
+    assert groups == [[0, 1], [2, 3], [4]]
+
+
+def test_after_the_end_there_is_no_group_and_none_is_lost_before_it() -> None:
+    waiting = batches(1, 1)
+    waiting.put(END)
+    assert numbers(all_waiting(waiting, most=100)) == [0, 1]
+    assert all_waiting(waiting, most=100) == []
+    assert all_waiting(waiting, most=100) == []

@@ -144,7 +144,12 @@ class Parts:
         self.files = FakeFiles(folder, self.journal)
         self.dead = FakeTopic("image_data-dlt", self.journal)
         self.results = FakeTopic("results", self.journal)
-        usual: dict[str, Any] = {"threshold": 0.9, "targets": frozenset(), "results": None}
+        usual: dict[str, Any] = {
+            "threshold": 0.9,
+            "targets": frozenset(),
+            "results": None,
+            "wall_clock": lambda: NOW,
+        }
         if settings.pop("with_results", False):
             usual["results"] = self.results
         self.recorder = Recorder(
@@ -153,14 +158,14 @@ class Parts:
             dead_letters=self.dead,
             metrics=self.metrics,
             abort=self.abort,
-            wall_clock=lambda: NOW,
             **{**usual, **settings},
         )
 
-    def record(self, one: Batch) -> None:
+    def record(self, *batches: Batch) -> None:
         """As the last two stages do."""
-        self.recorder.write_files(one)
-        self.recorder.record(one)
+        for each in batches:
+            self.recorder.write_files(each)
+        self.recorder.record(batches)
 
     def count(self, name: str, **labels: str) -> float | None:
         return value(self.metrics, name, **labels)
@@ -203,8 +208,9 @@ def batch_of(
     predictions: Sequence[tuple[Record, Prediction]],
     letters: Sequence[DeadLetter] = (),
     labels: tuple[str, ...] = LABELS,
+    digest: str = "0123456789ab",
 ) -> Batch:
-    engine = SimpleNamespace(digest="0123456789ab", labels=labels)
+    engine = SimpleNamespace(digest=digest, labels=labels)
     batch = Batch([], BisectingPredictor(engine))
     batch.predictions, batch.dead = list(predictions), list(letters)
     return batch
@@ -290,6 +296,50 @@ def test_files_come_before_documents_before_results_before_dead_letters(tmp_path
         (True, "0123456789ab"),
         (False, "0123456789ab"),
     ]
+
+
+def test_several_batches_are_one_write_of_each_kind(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    one, two = record(0), record(2)
+    parts.record(
+        batch_of(predicted(1.0, of=[one]), [dead(1)], digest="old"),
+        batch_of([], [dead(3)], digest="old"),
+        batch_of(predicted(0.95, of=[two]), digest="new"),
+    )
+    assert parts.journal.lines == [
+        ("file", [one.id]),
+        ("file", [two.id]),
+        ("store", [one.id, two.id]),
+        ("results", [one.id, two.id]),
+        ("image_data-dlt", [record(1).id, record(3).id]),
+    ]
+    assert [each.model for each in parts.store.documents.values()] == ["old", "new"]
+    assert [each.model for each in parts.results.sent] == ["old", "new"]
+    assert parts.outcomes() == (2, 0, 2)
+    assert parts.count("batch_avg_confidence") == 0.95
+    assert parts.count("velox_end_to_end_seconds_count") == 2
+
+
+def test_what_is_refused_of_several_batches_is_refused_alone(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    parts.store.rejects, parts.results.refuses = {record(1).id}, {2}
+    parts.record(*(batch_of(predicted(1.0, of=[record(number)])) for number in range(4)))
+    assert list(parts.store.documents) == [record(number).id for number in (0, 2, 3)]
+    assert [(each.record.offset, each.stage) for each in parts.dead.sent] == [
+        (1, "store"),
+        (2, "results"),
+    ]
+    assert parts.outcomes() == (3, 0, 1)
+
+
+def test_the_latency_of_a_document_is_that_until_it_is_written(tmp_path: Path) -> None:
+    now = [NOW]
+    parts = Parts(tmp_path, wall_clock=lambda: now[0])
+    batch = batch_of(predicted(1.0))
+    parts.recorder.write_files(batch)
+    now[0] += 30
+    parts.recorder.record([batch])
+    assert [each.latency_ms for each in parts.store.documents.values()] == [32_500.0]
 
 
 # Trouble.

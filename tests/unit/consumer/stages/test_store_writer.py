@@ -12,7 +12,7 @@ from velox.base import waiting
 from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.base.records import Detection
 from velox.base.waiting import Stopped
-from velox.consumer.stages.store_writer import TRIES_ALONE, write_patiently
+from velox.consumer.stages.store_writer import DETECTIONS_IN_A_PART, TRIES_ALONE, write_patiently
 from velox.stores.interface import Rejected
 
 
@@ -58,6 +58,18 @@ class OddStore:
         raise AssertionError
 
 
+class SlowStore(OddStore):
+    """Manages so many documents before its client's patience ends."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def write(self, detections: Sequence[Detection]) -> Rejected:
+        self.away = int(len(detections) > self._most)
+        return super().write(detections)
+
+
 @pytest.fixture(autouse=True)
 def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     def at_once() -> Iterator[float]:
@@ -91,6 +103,17 @@ def test_a_store_that_is_away_is_waited_for() -> None:
     store = OddStore()
     store.away = 50
     assert write(store) == ([], ["nobody"] * 50)
+
+
+def test_what_a_slow_store_does_not_manage_together_is_written_in_parts() -> None:
+    store = SlowStore(most=DETECTIONS_IN_A_PART)
+    failures: list[Exception] = []
+    many = [detection(number) for number in range(2 * DETECTIONS_IN_A_PART + 1)]
+    refused = write_patiently(store, many, stop=threading.Event(), on_failure=failures.append)
+    assert refused == []
+    assert store.calls == [len(many), DETECTIONS_IN_A_PART, DETECTIONS_IN_A_PART, 1]
+    assert store.documents == {each.id for each in many}
+    assert len(failures) == 1
 
 
 def test_a_document_that_always_fails_is_refused_alone_after_some_tries() -> None:
