@@ -12,7 +12,7 @@ from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, 
 from velox.base.records import Detection
 from velox.base.sink_errors import Verdict
 from velox.stores.interface import DETECTIONS, HOUR_CHARACTERS, Rejected, Totals, filled
-from velox.stores.sqlite_errors import verdict
+from velox.stores.sqlite_errors import hint, verdict
 from velox.stores.sqlite_read_only import opened
 
 BUSY_TIMEOUT_S = 5.0
@@ -80,7 +80,7 @@ class SQLiteStore:
 
     def _failure(self, error: Exception) -> Exception:
         """What is raised for an error that says nothing of a document."""
-        text = f"{self.name}: {error}"
+        text = f"{self.name}: {error}{hint(self._path)}"
         match verdict(error):
             case Verdict.NOT_AT_ALL:
                 return StoreRefuses(

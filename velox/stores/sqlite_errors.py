@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from pathlib import Path
 
 from velox.base.sink_errors import Table, Verdict, known_as, verdict_of
 
@@ -59,3 +61,11 @@ def verdict(error: Exception) -> Verdict | None:
     if code is None:
         return None
     return verdict_of(SQLITE, code) or verdict_of(SQLITE, code & PRIMARY_CODE)
+
+
+def hint(path: Path) -> str:
+    """Which right to write a file is missing, if one is: SQLite does not say."""
+    for place, mode in ((path.parent, os.W_OK | os.X_OK), (path, os.R_OK | os.W_OK)):
+        if place.exists() and not os.access(place, mode, effective_ids=True):
+            return f" (user {os.geteuid()} may not write to {place})"
+    return ""

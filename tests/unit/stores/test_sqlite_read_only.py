@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.fakes import detection
-from velox.base.errors import StoreUnavailable
+from velox.base.errors import StoreRefuses, StoreUnavailable
 from velox.stores.sqlite import SQLiteReader, SQLiteStore
 
 NOBODY = 65534
@@ -93,3 +93,23 @@ def test_a_folder_that_nobody_may_look_into_is_named(folder: Path) -> None:
     folder.chmod(0o000)
     with nobody(), pytest.raises(StoreUnavailable, match=r"detections\.db: .*Permission denied"):
         SQLiteReader(path)
+
+
+@pytest.mark.parametrize("denied", ["the folder", "the file"])
+def test_who_may_not_write_is_told_who_he_is_and_where(folder: Path, denied: str) -> None:
+    path = folder / "detections.db"
+    if denied == "the file":
+        path = written(folder)
+        path.chmod(0o444)
+        folder.chmod(0o777)
+    place = path if denied == "the file" else folder
+    reason = rf"detections\.db: .* \(user {NOBODY} may not write to {place}\)"
+
+    def open_and_write() -> None:
+        store = SQLiteStore(path)
+        with closing(store):
+            store.open()
+            store.write([detection(9)])
+
+    with nobody(), pytest.raises((StoreUnavailable, StoreRefuses), match=reason):
+        open_and_write()
