@@ -207,8 +207,8 @@ def read_folder(
         if count < LEAST_PER_LABEL:
             raise _refused(
                 folder,
-                f"{folder / label} has {count} usable images; "
-                f"each label needs at least {LEAST_PER_LABEL}",
+                f"{folder / label} has {count or 'no'} usable images; each label needs at least "
+                f"{LEAST_PER_LABEL}: add some, or move the folder elsewhere",
             )
     return data, skipped
 

@@ -51,6 +51,7 @@ def layout_of(folder: str) -> Layout:
         if part is not None:
             parts[part] = name
     if TRAINING not in parts or len(parts) < 2:
+        _require_no_labels_again(folder, names, parts)
         return Layout({})
     if len(parts) < len(names):
         beside = next(name for name in names if name not in parts.values())
@@ -63,6 +64,17 @@ def layout_of(folder: str) -> Layout:
         return Layout({})
     labelled = {part: name for part, name in parts.items() if inner[part]}
     return Layout(labelled, [name for part, name in parts.items() if not inner[part]])
+
+
+def _require_no_labels_again(folder: str, names: Sequence[str], parts: Mapping[int, str]) -> None:
+    """A label may be called train; a folder of that name with the labels' folders is a part."""
+    for name in parts.values():
+        again = set(folders(os.path.join(folder, name))) & set(names)
+        if again:
+            raise ValueError(
+                f"{name} looks like a part of a split, because {min(again)!r} lies in it and "
+                "beside it; move one or the other elsewhere"
+            )
 
 
 def folders(folder: str) -> list[str]:

@@ -124,6 +124,7 @@ def test_labels_may_have_such_names(tmp_path: Path, names: tuple[str, ...]) -> N
     [
         (("train/a/1.jpg", "test/a/1.jpg", "extra/1.jpg"), "train and test look like .* 'extra'"),
         (("train/a/1.jpg", "val/a/1.jpg", "valid/a/1.jpg"), "val and valid both name the same"),
+        (("train/a/1.jpg", "a/1.jpg", "b/1.jpg"), "train looks like .* 'a' lies in it and beside"),
         (("train/a/1.jpg", "val/b/1.jpg"), "val/b belongs to a label that .*train does not have"),
     ],
 )
