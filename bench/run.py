@@ -19,6 +19,7 @@ from bench import (
     growth_case,
     latency_case,
     pipeline_case,
+    size_case,
     start_case,
     training_case,
 )
@@ -36,6 +37,8 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "growth": growth_case.run,
 }
 CASES = ("decode", "engine", "training", *WITH_SERVERS)
+# Half an hour and some 10 GB of disk at ten million documents: only when it is named.
+NAMED_ONLY = "size"
 
 
 def main() -> None:
@@ -44,7 +47,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, help="cases to run")
+    parser.add_argument(
+        "--only", nargs="+", choices=(*CASES, NAMED_ONLY), default=CASES, help="cases to run"
+    )
+    parser.add_argument("--documents", type=int, default=10_000_000, help="of the case size")
+    parser.add_argument("--files", type=int, default=1_000_000, help="of the case size")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of results.json")
     parser.add_argument("--models", type=Path, help="folder in which the checkpoints stay")
     chosen = parser.parse_args()
@@ -61,6 +68,9 @@ def main() -> None:
             results.write(path)
         if "training" in chosen.only:
             training_case.run(results, folder / "training")
+            results.write(path)
+        if NAMED_ONLY in chosen.only:
+            size_case.run(results, folder, documents=chosen.documents, files=chosen.files)
             results.write(path)
         if wanted := [name for name in WITH_SERVERS if name in chosen.only]:
             with stack(folder) as servers:

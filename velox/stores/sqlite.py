@@ -180,6 +180,7 @@ CREATE TABLE IF NOT EXISTS {DETECTIONS} (
     model TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS latest_by_label ON {DETECTIONS} (predicted_label, timestamp DESC);
+CREATE INDEX IF NOT EXISTS latest ON {DETECTIONS} (timestamp DESC, _id DESC);
 """
 COLUMNS = len(Detection.__dataclass_fields__)
 # Not INSERT OR REPLACE: that would delete another detection that is in the way of a unique index.

@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,14 +63,25 @@ def test_opening_again_keeps_what_there_is(file: Path) -> None:
     assert len(rows(file)) == 2
 
 
-def test_the_usual_queries_have_an_index(store: SQLiteStore, file: Path) -> None:
-    connection = sqlite3.connect(file)
-    plan = connection.execute(
-        "EXPLAIN QUERY PLAN SELECT * FROM shapes_found WHERE predicted_label = 'x' "
-        "ORDER BY timestamp DESC LIMIT 1"
-    ).fetchall()
-    connection.close()
-    assert any("latest_by_label" in str(step) for step in plan), plan
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (
+            "SELECT * FROM shapes_found WHERE predicted_label = 'x' "
+            "ORDER BY timestamp DESC LIMIT 1",
+            "latest_by_label",
+        ),
+        ("SELECT * FROM shapes_found ORDER BY timestamp DESC, _id DESC LIMIT 48", "latest"),
+    ],
+)
+def test_the_usual_queries_have_an_index(
+    store: SQLiteStore, file: Path, query: str, index: str
+) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+    steps = [step for *_, step in plan]
+    assert any(f" INDEX {index} " in f"{step} " for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
 
 
 def test_each_write_is_synced_to_the_disk(store: SQLiteStore) -> None:
