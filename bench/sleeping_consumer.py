@@ -35,6 +35,7 @@ class SleepingEngine:
     architecture = "sleeping"
     device = "cpu"
     precision = "none"
+    thresholds = (0.9,) * 4
     top = 1
     digest = "0123456789ab"
 
@@ -58,7 +59,7 @@ class SleepingEngine:
 
 def main() -> int:
     """Run the consumer."""
-    stand_in_for_the_engine(SleepingEngine, SleepingEngine)
+    stand_in_for_the_engine(SleepingEngine)
 
     import consumer
     from velox.stores.mongo import MongoStore

@@ -51,6 +51,7 @@ class ColourEngine:
     architecture = "colour"
     device = "cpu"
     precision = "exact"
+    thresholds = (0.9,) * len(COLOURS)
     top = 1
     digest = "0123456789ab"
 

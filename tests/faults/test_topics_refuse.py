@@ -30,7 +30,7 @@ from tests.rig.pictures import encoded
 from tests.rig.processes import Child
 from tests.rig.waiting import eventually
 from velox.base.errors import BrokerUnavailable
-from velox.base.records import Prediction, Record
+from velox.base.records import Outcome, Prediction, Record
 from velox.base.waiting import until_done
 from velox.consumer.stages.results import Result, Results
 from velox.kafka import acknowledged
@@ -236,7 +236,7 @@ def test_what_was_sent_to_a_broker_that_froze_is_there_once(
 
 def result(offset: int) -> Result:
     record = Record("images", 0, offset, 1000, b"key", b"value", (), 1)
-    return Result(record, Prediction("red", 0.9), True, "0123456789ab")
+    return Result(record, Prediction("red", 0.9, Outcome.MATCH), "0123456789ab")
 
 
 def test_sigterm_while_results_wait_for_a_frozen_broker_ends_in_time(scenario: Scenario) -> None:

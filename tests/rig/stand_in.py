@@ -14,13 +14,13 @@ def stand_in(name: str, **contents: object) -> None:
     sys.modules[name] = module
 
 
-def stand_in_for_the_engine(engine: type, model: Callable[[], object] = object) -> None:
+def stand_in_for_the_engine(engine: Callable[..., object]) -> None:
     """Let a consumer that is imported from now on run without a model, and without torch.
 
     Args:
-        engine: made instead of the real one, with its arguments.
-        model: makes what stands for a checkpoint.
+        engine: made instead of the real one, with its arguments, and, without any, for what
+            stands for a checkpoint.
     """
     stand_in("velox.models.device", select_device=lambda _device: None)
     stand_in("velox.models.engine.torch_engine", TorchEngine=engine)
-    stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: model())
+    stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: engine())

@@ -49,6 +49,7 @@ class FakeEngine:
     architecture = "fake"
     device = "cpu"
     precision = "fp32"
+    thresholds: tuple[float, ...] = (0.9, 0.9)
     top = 1
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 Headers = tuple[tuple[str, bytes | None], ...]
 # Of text that comes in a header this much goes on: into documents, results and letters.
@@ -80,12 +81,26 @@ class Record:
         return None
 
 
+class Outcome(StrEnum):
+    """What a prediction comes to."""
+
+    MATCH = "match"
+    NO_MATCH = "no_match"
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The most likely label of one image and its softmax probability, in [0, 1]."""
+    """What the model makes of one image.
+
+    Attributes:
+        label: the most likely one.
+        confidence: its softmax probability, in [0, 1].
+        outcome: what that comes to.
+    """
 
     label: str
     confidence: float
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

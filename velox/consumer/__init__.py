@@ -1,6 +1,7 @@
 """The consumer: from the topic to the stores, committed when it is durable.
 
 assembly.py     What the settings of `consumer.py` ask for, made and joined
+engines.py      Engines: made of checkpoints, warm, and known to be fit to decide
 monitoring.py   What tells the world how the consumer is: metrics, probes, the live page
 pipeline.py     The pipeline: one direction, in order
 polling/        Polling: records in, offsets out, through rebalances

@@ -6,16 +6,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import partial
 
+from velox.consumer.engines import Engines
 from velox.consumer.monitoring import Monitoring
 from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
-from velox.consumer.stages.acceptance import accept
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
+from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.consumer.stages.recorder import Recorder
@@ -25,10 +25,9 @@ from velox.consumer.vital_signs import show, vital_signs
 from velox.images.pixels import decode
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.topics import Topics
-from velox.models.checkpoint import Checkpoint, load
+from velox.models.checkpoint import load
 from velox.models.device import select_device
 from velox.models.engine.interface import Engine
-from velox.models.engine.torch_engine import TorchEngine
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
@@ -73,7 +72,7 @@ def open_parts(
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
     engine = waiting.for_model(
-        settings.model_path, settings.classes_path, partial(engine_of, settings)
+        settings.model_path, settings.classes_path, engines_of(settings).first
     )
     waiting.for_store(store)
     waiting.for_topic(
@@ -90,23 +89,17 @@ def open_parts(
     return Parts(engine, store, files, topics)
 
 
-def engine_of(settings: ConsumerSettings, checkpoint: Checkpoint) -> Engine:
-    """A warm engine of a checkpoint that is fit to decide."""
-    engine = TorchEngine(
-        checkpoint,
-        device=select_device(settings.device),
+def engines_of(settings: ConsumerSettings) -> Engines:
+    """What makes engines of checkpoints."""
+    return Engines(
+        model_path=settings.model_path,
+        device=settings.device,
         precision=settings.precision,
         compiled=settings.torch_compile,
         memory_fraction=settings.gpu_memory_fraction,
         batch_size=settings.batch_size,
-        threshold=settings.confidence_threshold,
+        thresholds=settings.confidence_threshold,
     )
-    try:
-        accept(engine, checkpoint, settings.model_path)
-    except BaseException:
-        engine.close()
-        raise
-    return engine
 
 
 def own_topics(settings: ConsumerSettings) -> Iterator[tuple[str, int, dict[str, str]]]:
@@ -161,6 +154,7 @@ def join_stages(
         batch_timeout=settings.batch_timeout_ms / 1000,
         abort=abort,
         breaker=breaker,
+        decide=Decider(settings.target_labels),
     )
 
 
@@ -186,8 +180,6 @@ def _recorder(
         files=parts.files,
         dead_letters=dead_letters,
         metrics=monitoring.metrics,
-        threshold=settings.confidence_threshold,
-        targets=settings.target_labels,
         abort=abort,
         results=results,
         latest=monitoring.latest,
@@ -198,14 +190,20 @@ def _recorder(
 def _models(
     settings: ConsumerSettings, metrics: Metrics, engine: Engine, opened: ExitStack
 ) -> ModelSlot:
-    models = opened.enter_context(closing(ModelSlot(engine, metrics, settings.target_labels)))
+    models = opened.enter_context(
+        closing(
+            ModelSlot(
+                engine, metrics, settings.target_labels, settings.confidence_threshold.of_label
+            )
+        )
+    )
     if settings.model_reload > 0:
         watch = ModelWatch(
             models,
             model_path=settings.model_path,
             classes_path=settings.classes_path,
             load=lambda: load(settings.model_path, settings.classes_path),
-            engine_of=partial(engine_of, settings),
+            engine_of=engines_of(settings).later,
             metrics=metrics,
             interval=settings.model_reload,
         )

@@ -26,6 +26,7 @@ from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.stages.batch import END, FREE, Batch, End, Free, all_waiting, collect
 from velox.consumer.stages.breaker import NEVER, Breaker
+from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.inference import Inference
 from velox.consumer.stages.model_slot import ModelSlot
@@ -61,6 +62,7 @@ class Pipeline:
             earlier when the model has nothing to do and no further image is there.
         abort: set by the pipeline to end the recorder's retries.
         breaker: asked before what a stage refuses becomes dead letters; by default nothing is.
+        decide: tells what a prediction comes to; by default any label may match.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Pipeline:
         batch_timeout: float,
         abort: threading.Event,
         breaker: Breaker | None = None,
+        decide: Decider | None = None,
     ) -> None:
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._poller = poller
@@ -93,7 +96,7 @@ class Pipeline:
         self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_store: SimpleQueue[Batch | End] = SimpleQueue()
-        self._infer = Inference(models, decoder, self._breaker)
+        self._infer = Inference(models, decoder, self._breaker, decide or Decider())
         self._in_order = threading.Lock()
         self._ended: dict[str, float] = {}
 

@@ -6,5 +6,6 @@ kafka_properties.py  Properties of KAFKA_CONFIG that Velox's guarantees rest on:
 parsers.py           Parsers of settings: what a variable's text must look like
 programs.py          What each program reads; the consumer's settings have a module of their own
 shared.py            Settings that several programs read, and what their values may be
+thresholds.py        How thresholds are written in a setting
 unknown.py           Variables that nothing reads and that look like settings
 """

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from velox.base.errors import SettingError
 from velox.base.records import DEAD_LETTERS
+from velox.base.thresholds import Thresholds
 from velox.settings.declare import setting
 from velox.settings.parsers import SWITCH, Parser, choice, integer, number, parts, text
 from velox.settings.shared import GroupSettings, KafkaSettings, ModelSettings, StorageSettings
+from velox.settings.thresholds import THRESHOLDS
 
 
 def _labels(value: str) -> frozenset[str]:
@@ -93,8 +95,11 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         integer(0, 256),
         "Threads that decode images; 0 for one a core, at most 12",
     )
-    confidence_threshold: float = setting(
-        "CONFIDENCE_THRESHOLD", "0.90", number(0, 1), "Lowest confidence that counts as a match"
+    confidence_threshold: Thresholds = setting(
+        "CONFIDENCE_THRESHOLD",
+        "0.90",
+        THRESHOLDS,
+        "Lowest confidence that counts as a match, e.g. 0.9,defect=0.55",
     )
     target_labels: frozenset[str] = setting(
         "TARGET_LABELS", "", LABELS, "Labels that count as a match"

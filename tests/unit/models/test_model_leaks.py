@@ -53,7 +53,10 @@ from velox.monitoring.metrics import Metrics
 from velox.consumer.stages.model_slot import ModelSlot
 checkpoint = with_samples(checkpoint, 200)
 def engine():
-    return TorchEngine(checkpoint, device=torch.device("cpu"), batch_size=4, threshold=0.5)
+    thresholds = [0.5] * len(checkpoint.labels)
+    return TorchEngine(
+        checkpoint, device=torch.device("cpu"), batch_size=4, thresholds=thresholds
+    )
 slot = ModelSlot(engine(), Metrics())
 for _ in range({swaps}):
     batch = slot.take()

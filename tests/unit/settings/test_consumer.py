@@ -23,7 +23,7 @@ def test_the_defaults_are_those_of_the_reference() -> None:
     assert settings.storage_path == Path("discoveries")
     assert settings.model_path == Path("model.pth")
     assert settings.classes_path == Path("classes.json")
-    assert settings.confidence_threshold == 0.90
+    assert settings.confidence_threshold.of(["a", "b"]) == (0.90, 0.90)
     assert settings.max_stored_files == 100
     assert settings.target_labels == frozenset()
     assert settings.kafka_partitions == 8

@@ -5,6 +5,7 @@ batch.py         A batch: when it closes, what it carries, and which are stored 
 breaker.py       The breaker: a stage that refuses everything is not the records' fault
 counts.py        What a batch came to, counted once it is durable
 dead_letters.py  Dead letters: records that cannot be classified, stored or told of
+decider.py       What a prediction comes to: a match or not
 decoder.py       The decode stage: a batch of records to an array of images, on several cores
 inference.py     The infer stage: a batch's images through the model, and what becomes of each
 model_slot.py    The model in use, and its replacement by a newer one between two batches

@@ -6,6 +6,7 @@ from velox.base.errors import InferenceFailed
 from velox.base.records import DeadLetter, Prediction
 from velox.consumer.stages.batch import NO_IMAGES, Batch
 from velox.consumer.stages.breaker import Breaker
+from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.images import known_good
@@ -23,12 +24,16 @@ class Inference:
         models: the model in use.
         decoder: for images that another model is to see.
         breaker: asked before what the model refuses becomes dead letters.
+        decide: tells what a prediction comes to.
     """
 
-    def __init__(self, models: ModelSlot, decoder: Decoder, breaker: Breaker) -> None:
+    def __init__(
+        self, models: ModelSlot, decoder: Decoder, breaker: Breaker, decide: Decider
+    ) -> None:
         self._models = models
         self._decoder = decoder
         self._breaker = breaker
+        self._decide = decide
 
     def __call__(self, batch: Batch) -> None:
         """Classify what was decoded; several threads may come at the same time."""
@@ -44,9 +49,11 @@ class Inference:
         for row, record in enumerate(batch.classifiable):
             if (failure := failures.get(row)) is not None:
                 batch.dead.append(DeadLetter(record, STAGE, failure))
-            else:
-                label = batch.labels[int(indices[row])]
-                batch.predictions.append((record, Prediction(label, float(confidences[row]))))
+                continue
+            index, confidence = int(indices[row]), float(confidences[row])
+            label = batch.labels[index]
+            outcome = self._decide(label, confidence, batch.predictor.engine.thresholds[index])
+            batch.predictions.append((record, Prediction(label, confidence, outcome)))
         # As many batches as the ledger allows may wait for the store: not with their pixels.
         batch.images = NO_IMAGES
 

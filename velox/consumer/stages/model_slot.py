@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from velox.base.errors import CheckpointError
 from velox.base.waiting import Periodic
 from velox.consumer.stages.predictor import BisectingPredictor
-from velox.consumer.stages.targets import unknown_targets
+from velox.consumer.stages.targets import unknown_labels, unknown_targets
 from velox.models.engine.interface import Engine
 from velox.models.files import ModelFiles
 from velox.monitoring.metrics import Metrics
@@ -33,16 +33,22 @@ class ModelSlot:
         engine: the first one.
         metrics: shows which model is in use.
         targets: labels that count as a match; those that a model does not have are logged.
+        with_threshold: labels that have a threshold of their own; the same.
 
     Attributes:
         current: what the next batch is to use.
     """
 
     def __init__(
-        self, engine: Engine, metrics: Metrics, targets: frozenset[str] = frozenset()
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        targets: frozenset[str] = frozenset(),
+        with_threshold: Collection[str] = (),
     ) -> None:
         self._metrics = metrics
         self._targets = targets
+        self._with_threshold = with_threshold
         self._lock = threading.Lock()
         self._users: Counter[BisectingPredictor] = Counter()
         self._closed = False
@@ -98,9 +104,12 @@ class ModelSlot:
         ).set(1)
         for label in engine.labels:
             self._metrics.matches.labels(label)
-        unknown = unknown_targets(self._targets, engine.labels)
-        if unknown is not None:
-            log.warning("TARGET_LABELS: %s model=%s", unknown, engine.digest)
+        for setting, unknown in (
+            ("TARGET_LABELS", unknown_targets(self._targets, engine.labels)),
+            ("CONFIDENCE_THRESHOLD", unknown_labels(self._with_threshold, engine.labels)),
+        ):
+            if unknown is not None:
+                log.warning("%s: %s model=%s", setting, unknown, engine.digest)
 
 
 def _close(engine: Engine) -> None:

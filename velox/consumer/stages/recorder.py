@@ -16,7 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from velox.base.logs import ThinnedLog
-from velox.base.records import DeadLetter, Detection, Prediction, Record, usable_timestamp, utc_text
+from velox.base.records import (
+    DeadLetter,
+    Detection,
+    Outcome,
+    Prediction,
+    Record,
+    usable_timestamp,
+    utc_text,
+)
 from velox.base.sink_errors import Verdict, verdict_of
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import NEVER, Breaker
@@ -46,8 +54,6 @@ class Recorder:
         files: where matched images go.
         dead_letters: where records go that cannot be classified or stored.
         metrics: updated once it is durable.
-        threshold: least confidence of a match, in [0, 1].
-        targets: labels that count as a match; empty for all.
         abort: ends retries; what was not durable by then is not committed either.
         results: where every prediction goes, if anywhere.
         latest: shown what was matched, if anybody looks.
@@ -66,8 +72,6 @@ class Recorder:
         files: ImageFiles,
         dead_letters: Receiver[DeadLetter],
         metrics: Metrics,
-        threshold: float,
-        targets: frozenset[str],
         abort: threading.Event,
         results: Receiver[Result] | None = None,
         latest: LatestMatches | None = None,
@@ -78,8 +82,6 @@ class Recorder:
         self._files = files
         self._dead_letters = dead_letters
         self._metrics = metrics
-        self._threshold = threshold
-        self._targets = targets
         self._abort = abort
         self._results = results
         self._latest = latest
@@ -95,7 +97,7 @@ class Recorder:
         batch.matches = [
             (record, prediction, self._write_file(record))
             for record, prediction in batch.predictions
-            if self._is_match(prediction)
+            if prediction.outcome is Outcome.MATCH
         ]
 
     def record(self, batches: Sequence[Batch]) -> None:
@@ -127,13 +129,10 @@ class Recorder:
         if self._latest is not None:
             self._latest.add([(each, records[each.id]) for each in kept])
 
-    def _is_match(self, prediction: Prediction) -> bool:
-        wanted = not self._targets or prediction.label in self._targets
-        return wanted and prediction.confidence >= self._threshold
-
-    def _as_results(self, batches: Sequence[Batch]) -> list[Result]:
+    @staticmethod
+    def _as_results(batches: Sequence[Batch]) -> list[Result]:
         return [
-            Result(record, prediction, self._is_match(prediction), batch.model)
+            Result(record, prediction, batch.model)
             for batch in batches
             for record, prediction in batch.predictions
         ]

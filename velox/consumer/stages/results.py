@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from velox.base.records import Prediction, Record, usable_timestamp, utc_text
+from velox.base.records import Outcome, Prediction, Record, usable_timestamp, utc_text
 from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.messages import Outgoing
 from velox.kafka.outbox import Outbox
@@ -21,14 +21,12 @@ class Result:
 
     Attributes:
         record: the image's record.
-        prediction: its label and confidence.
-        match: whether it counts as a detection.
+        prediction: of its image.
         model: the checkpoint's digest.
     """
 
     record: Record
     prediction: Prediction
-    match: bool
     model: str
 
     def document(self) -> dict[str, object]:
@@ -45,7 +43,7 @@ class Result:
             "source": record.header("source"),
             "predicted_label": self.prediction.label,
             "confidence": self.prediction.confidence,
-            "match": self.match,
+            "match": self.prediction.outcome is Outcome.MATCH,
             "ground_truth": record.header("label"),
             "model": self.model,
         }

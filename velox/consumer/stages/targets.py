@@ -1,4 +1,4 @@
-"""Targets that are no labels of the model: they never match, which is said in one line."""
+"""Labels of settings that are no labels of the model: they decide nothing, which is said."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from collections.abc import Collection, Sequence
 _MOST_NAMED = 5
 
 
-def unknown_targets(targets: Collection[str], labels: Sequence[str]) -> str | None:
-    """What to say of the targets that no image can ever have, None where there are none.
+def unknown_labels(asked: Collection[str], labels: Sequence[str]) -> str | None:
+    """What to say of the labels that no image can ever have, None where there are none.
 
     Args:
-        targets: the labels of TARGET_LABELS.
+        asked: the labels of a setting.
         labels: those of the model.
     """
-    unknown = sorted(set(targets) - set(labels))
+    unknown = sorted(set(asked) - set(labels))
     if not unknown:
         return None
     named = ", ".join(_with_nearest(each, labels) for each in unknown[:_MOST_NAMED])
     more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
-    none = "; so nothing will match" if len(unknown) == len(set(targets)) else ""
-    return f"the model has no label {named}{more}{none}"
+    return f"the model has no label {named}{more}"
+
+
+def unknown_targets(targets: Collection[str], labels: Sequence[str]) -> str | None:
+    """The same of TARGET_LABELS, without any of which nothing matches."""
+    said = unknown_labels(targets, labels)
+    return f"{said}; so nothing will match" if said and not set(targets) & set(labels) else said
 
 
 def _with_nearest(target: str, labels: Sequence[str]) -> str:

@@ -114,7 +114,6 @@ def answers(
         precision="fp32",
         memory_fraction=1.0,
         batch_size=min(_BATCH, len(images)),
-        threshold=0.5,
     )
     found = []
     with closing(engine):

@@ -6,6 +6,9 @@ be as right as before, and an image whose confidence moves across the threshold 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 from velox.models.engine.classifier import Answer
@@ -38,7 +41,7 @@ def require_enough(samples: int) -> None:
 
 
 def require_same_decisions(
-    found: Answer, expected: Answer, targets: Tensor, *, threshold: float
+    found: Answer, expected: Answer, targets: Tensor, *, thresholds: Sequence[float]
 ) -> None:
     """Compare what a form makes of the samples with what float32 makes of them.
 
@@ -46,7 +49,7 @@ def require_same_decisions(
         found: the answer of the form for N samples.
         expected: that of float32.
         targets: the samples' labels, int64 [N].
-        threshold: the confidence at which an image is a match.
+        thresholds: of each label, the confidence at which an image is a match.
 
     Raises:
         Refused: where accuracy, labels or matches differ by more than is allowed.
@@ -60,14 +63,20 @@ def require_same_decisions(
     other = _share(index != full_index)
     if other > LARGEST_DIFFERENCE + _ROUNDING:
         raise Refused(f"a share of {other:.4f} of {count} samples gets other labels than in fp32")
-    match, full_match = confidence >= threshold, full_confidence >= threshold
+    least = torch.tensor(thresholds)
+    match, full_match = confidence >= least[index], full_confidence >= least[full_index]
     differ = (match != full_match) | (match & (index != full_index))
     matches = int((match | full_match).sum())
     if differ.sum() > LARGEST_DIFFERENCE * matches:
         raise Refused(
             f"{int(differ.sum())} of {matches} matches differ from those in fp32 "
-            f"(threshold {threshold:g}, {count} samples)"
+            f"({_shown(thresholds)}, {count} samples)"
         )
+
+
+def _shown(thresholds: Sequence[float]) -> str:
+    least, most = min(thresholds), max(thresholds)
+    return f"threshold {least:g}" if least == most else f"thresholds {least:g} to {most:g}"
 
 
 def _share(chosen: Tensor) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from velox.base.machine import release_free_memory, usable_cores
 from velox.models.checkpoint import Checkpoint
-from velox.models.engine.check import THRESHOLD
 from velox.models.engine.classifier import Answer
 from velox.models.engine.forms import Choice, trial_pixels
 from velox.models.engine.workers import Workers
@@ -24,7 +24,7 @@ class CpuBackend:
     Args:
         checkpoint: what to run.
         precision: fp32, bf16, int8, or auto for the fastest of them that is right enough.
-        threshold: the confidence at which an image is a match.
+        thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
 
     Attributes:
@@ -35,14 +35,14 @@ class CpuBackend:
         self,
         checkpoint: Checkpoint,
         precision: str,
-        threshold: float = THRESHOLD,
         *,
+        thresholds: Sequence[float],
         top: int = 1,
     ) -> None:
         self._workers = Workers(min(usable_cores(), torch.get_num_threads()))
         size = checkpoint.input_size
         with torch.inference_mode():
-            choice = Choice(checkpoint, self._workers, threshold=threshold, top=top)
+            choice = Choice(checkpoint, self._workers, thresholds=thresholds, top=top)
             form = choice.best(precision)
         single = self._workers.settle_single(form.run, trial_pixels(size)[:1])
         log.info("CPU cores used batch=%d single_image=%d", self._workers.cores, single)

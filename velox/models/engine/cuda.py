@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from queue import SimpleQueue
 
 import torch
@@ -19,7 +20,6 @@ from torch import Tensor
 
 from velox.base.errors import SettingError
 from velox.models.checkpoint import Checkpoint
-from velox.models.engine.check import THRESHOLD
 from velox.models.engine.classifier import Answer
 from velox.models.engine.lanes import Lane, answer_shapes, ladder, pieces
 from velox.models.engine.trial import DTYPES, NAMES, Trial
@@ -46,7 +46,7 @@ class CudaBackend:
         compiled: whether to compile the model, see `velox.models.engine.compiled`.
         memory_fraction: share of the device's memory that this process may take.
         batch_size: the largest batch that runs as one; larger ones run in pieces.
-        threshold: the confidence at which an image is a match.
+        thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
 
     Attributes:
@@ -66,7 +66,7 @@ class CudaBackend:
         memory_fraction: float,
         batch_size: int,
         compiled: bool = False,
-        threshold: float = THRESHOLD,
+        thresholds: Sequence[float],
         top: int = 1,
     ) -> None:
         if precision not in DTYPES:
@@ -81,7 +81,7 @@ class CudaBackend:
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            trial = Trial(checkpoint, device, batch_size, threshold, top=top, compiled=compiled)
+            trial = Trial(checkpoint, device, batch_size, thresholds, top=top, compiled=compiled)
             self._classifier, dtype = trial.best(precision)
             size = checkpoint.input_size
             self._buffers = _Buffers(batch_size, size, top, device)

@@ -62,16 +62,16 @@ class Choice:
     Args:
         checkpoint: whose forms.
         workers: on which they run.
-        threshold: the confidence at which an image is a match.
+        thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, workers: Workers, *, threshold: float, top: int
+        self, checkpoint: Checkpoint, workers: Workers, *, thresholds: Sequence[float], top: int
     ) -> None:
         self._checkpoint = checkpoint
         self._workers = workers
-        self._threshold = threshold
+        self._thresholds = thresholds
         self._top = top
         self._network = restore(checkpoint)
         self._pixels = trial_pixels(checkpoint.input_size)
@@ -162,7 +162,7 @@ class Choice:
             log.debug("the model cannot be put into this form", exc_info=True)
             raise Refused(f"the model cannot be put into it: {type(error).__name__}") from error
         require_same_decisions(
-            found, self._expected, torch.tensor(samples.targets), threshold=self._threshold
+            found, self._expected, torch.tensor(samples.targets), thresholds=self._thresholds
         )
         return form
 

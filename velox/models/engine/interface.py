@@ -59,6 +59,7 @@ class Engine(Protocol):
         architecture: a name of `torchvision.models`.
         device: `cpu` or `cuda:N`.
         precision: in which it computes.
+        thresholds: of each label, the confidence at which an image is a match.
         top: labels K that each image is given.
     """
 
@@ -69,6 +70,7 @@ class Engine(Protocol):
     architecture: str
     device: str
     precision: str
+    thresholds: tuple[float, ...]
     top: int
 
     def predict(self, batch: Images) -> Predictions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -49,7 +49,8 @@ class TorchEngine:
         memory_fraction: share of a CUDA device's memory that this process may take; processes
             that share a GPU by time slices are not kept apart by the driver.
         batch_size: the largest batch that is to be fast; larger ones work too.
-        threshold: the confidence at which an image is a match: fewer bits must decide as many do.
+        thresholds: of each label, the confidence at which an image is a match, 0.9 without: fewer
+            bits must decide as many do.
         top: labels that each image is given, if the model has so many.
 
     Raises:
@@ -65,10 +66,11 @@ class TorchEngine:
         compiled: bool = False,
         memory_fraction: float = 1.0,
         batch_size: int = 8,
-        threshold: float = THRESHOLD,
+        thresholds: Sequence[float] = (),
         top: int = 1,
     ) -> None:
         self.labels = checkpoint.labels
+        self.thresholds = tuple(thresholds) or (THRESHOLD,) * len(self.labels)
         self.top = min(top, len(self.labels))
         self.input_size = checkpoint.input_size
         self.preprocessing = checkpoint.preprocessing
@@ -86,11 +88,13 @@ class TorchEngine:
                     compiled=compiled,
                     memory_fraction=memory_fraction,
                     batch_size=batch_size,
-                    threshold=threshold,
+                    thresholds=self.thresholds,
                     top=self.top,
                 )
             else:
-                self._backend = CpuBackend(checkpoint, precision, threshold, top=self.top)
+                self._backend = CpuBackend(
+                    checkpoint, precision, thresholds=self.thresholds, top=self.top
+                )
         self.precision = self._backend.precision
         blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
         for count in (1, batch_size):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -32,7 +33,7 @@ class Trial:
         checkpoint: what to run.
         device: where.
         batch_size: images that are tried at once.
-        threshold: the confidence at which an image is a match.
+        thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
         compiled: whether to compile what is taken.
     """
@@ -42,7 +43,7 @@ class Trial:
         checkpoint: Checkpoint,
         device: torch.device,
         batch_size: int,
-        threshold: float,
+        thresholds: Sequence[float],
         *,
         top: int = 1,
         compiled: bool = False,
@@ -51,7 +52,7 @@ class Trial:
         self._top = top
         self._device = device
         self._batch_size = batch_size
-        self._threshold = threshold
+        self._thresholds = thresholds
         self._compile = compiled
 
     def best(self, precision: str) -> tuple[nn.Module, torch.dtype]:
@@ -94,7 +95,7 @@ class Trial:
         if len(self._checkpoint.samples):
             targets = torch.tensor(self._checkpoint.samples.targets)
             found, expected = self._on_samples(made), self._on_samples(plain)
-            require_same_decisions(found, expected, targets, threshold=self._threshold)
+            require_same_decisions(found, expected, targets, thresholds=self._thresholds)
             return
         pixels = trial_pixels(self._checkpoint.input_size).to(self._device)
         difference = (made(pixels)[1] - plain(pixels)[1]).abs().max().item()
@@ -111,7 +112,7 @@ class Trial:
         if not torch.isfinite(found[1]).all():
             raise Refused("the model's answers in it are not finite")
         targets = torch.tensor(self._checkpoint.samples.targets)
-        require_same_decisions(found, expected, targets, threshold=self._threshold)
+        require_same_decisions(found, expected, targets, thresholds=self._thresholds)
 
     def _on_samples(self, classifier: nn.Module) -> Answer:
         """What a classifier makes of the samples, on the CPU."""

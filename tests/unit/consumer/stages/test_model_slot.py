@@ -18,6 +18,7 @@ from velox.monitoring.metrics import Metrics
 class FakeEngine:
     architecture, input_size, device, labels = "fake", 8, "cpu", ("a",)
     precision = "fp32"
+    thresholds = (0.9,)
     top = 1
 
     def __init__(self, digest: str) -> None:
@@ -115,6 +116,15 @@ def test_targets_that_the_model_lacks_are_said_at_the_start_and_at_each_swap(
     said = [each.getMessage() for each in caplog.records if "TARGET_LABELS" in each.getMessage()]
     words = "TARGET_LABELS: the model has no label 'A' (the nearest is 'a') model="
     assert said == [f"{words}old", f"{words}new"]
+
+
+def test_thresholds_for_labels_that_a_new_model_lacks_are_said_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    models = ModelSlot(FakeEngine("old"), Metrics(), with_threshold=["a", "b"])  # type: ignore[arg-type]
+    models.swap(FakeEngine("new"))  # type: ignore[arg-type]
+    said = [each.getMessage() for each in caplog.records if "THRESHOLD" in each.getMessage()]
+    assert said[-1] == "CONFIDENCE_THRESHOLD: the model has no label 'b' model=new"
 
 
 def test_an_unchanged_file_is_not_read_again(parts: Parts) -> None:

@@ -16,11 +16,12 @@ from velox.base.errors import (
     StoreUnavailable,
     UndecodableImage,
 )
-from velox.base.records import DeadLetter, Detection, Prediction, Record
+from velox.base.records import DeadLetter, Detection, Outcome, Prediction, Record
 from velox.base.waiting import Stopped
 from velox.consumer.stages import breaker
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import Breaker
+from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.predictor import BisectingPredictor
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Result
@@ -145,8 +146,6 @@ class Parts:
         self.dead = FakeTopic("image_data-dlt", self.journal)
         self.results = FakeTopic("results", self.journal)
         usual: dict[str, Any] = {
-            "threshold": 0.9,
-            "targets": frozenset(),
             "results": None,
             "wall_clock": lambda: NOW,
         }
@@ -193,9 +192,10 @@ def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 def predicted(
     *confidences: float, label: str = "red", of: Sequence[Record] = ()
 ) -> list[tuple[Record, Prediction]]:
+    decide = Decider()
     records = of or [record(number) for number in range(len(confidences))]
     return [
-        (one, Prediction(label, confidence))
+        (one, Prediction(label, confidence, decide(label, confidence, 0.9)))
         for one, confidence in zip(records, confidences, strict=True)
     ]
 
@@ -244,13 +244,6 @@ def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts
     assert parts.outcomes() == (1, 1, 0)
 
 
-def test_only_target_labels_are_a_match_where_there_are_some(tmp_path: Path) -> None:
-    parts = Parts(tmp_path, targets=frozenset({"green"}))
-    both = predicted(1.0, of=[record(0)]) + predicted(1.0, of=[record(1)], label="green")
-    parts.record(batch_of(both))
-    assert list(parts.store.documents) == [record(1).id]
-
-
 def test_without_matches_nothing_is_written(parts: Parts) -> None:
     parts.record(batch_of(predicted(0.1, 0.2)))
     parts.record(batch_of([]))
@@ -292,9 +285,9 @@ def test_files_come_before_documents_before_results_before_dead_letters(tmp_path
         ("results", ids[:2]),
         ("image_data-dlt", ids[2:]),
     ]
-    assert [(each.match, each.model) for each in parts.results.sent] == [
-        (True, "0123456789ab"),
-        (False, "0123456789ab"),
+    assert [(each.prediction.outcome, each.model) for each in parts.results.sent] == [
+        ("match", "0123456789ab"),
+        ("no_match", "0123456789ab"),
     ]
 
 
@@ -566,7 +559,7 @@ def test_a_label_named_as_unknown_truths_are_is_not_right_by_that(parts: Parts) 
     """Ten elephants that the model calls `other`: none is right, whatever its label is called."""
     elephants = [record(number, headers=(("label", b"elephant"),)) for number in range(10)]
     others = [record(10, headers=(("label", b"other"),))]
-    called = [(each, Prediction("other", 0.9)) for each in elephants + others]
+    called = [(each, Prediction("other", 0.9, Outcome.MATCH)) for each in elephants + others]
     parts.record(batch_of(called, labels=("cat", "other")))
     figures = snapshot.of(parts.metrics.registry.collect())
     assert (figures.correct, figures.labelled) == (1, 11)

@@ -5,7 +5,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from velox.base.errors import BrokerUnavailable
-from velox.base.records import Prediction, Record
+from velox.base.records import Outcome, Prediction, Record
 from velox.consumer.stages import results
 from velox.consumer.stages.results import Result, Results
 from velox.kafka.messages import Outgoing
@@ -14,9 +14,10 @@ FAILED = KafkaError(KafkaError._TRANSPORT)
 
 
 def result(offset: int, *, timestamp_ms: int = 1_700_000_000_123, match: bool = True) -> Result:
+    outcome = Outcome.MATCH if match else Outcome.NO_MATCH
     headers = (("source", b"camera-1"), ("label", b"red_square"))
     record = Record("image_data", 3, offset, timestamp_ms, b"camera-1", b"jpeg", headers, 1)
-    return Result(record, Prediction("red_circle", 0.75), match, "0123456789ab")
+    return Result(record, Prediction("red_circle", 0.75, outcome), "0123456789ab")
 
 
 class FakeProducer:
@@ -89,7 +90,9 @@ def test_one_that_is_refused_for_good_is_told_of(topic: Results) -> None:
 def test_text_of_headers_is_clipped() -> None:
     headers = (("source", b"\x01" * 200_000), ("label", b"x" * 200_000))
     record = Record("image_data", 3, 1, 1, b"camera-1", b"jpeg", headers, 1)
-    document = Result(record, Prediction("red_circle", 0.75), True, "0123456789ab").document()
+    document = Result(
+        record, Prediction("red_circle", 0.75, Outcome.MATCH), "0123456789ab"
+    ).document()
     assert document["source"] == "\x01" * 1000
     assert document["ground_truth"] == "x" * 1000
     assert len(json.dumps(document)) < 10_000

@@ -1,6 +1,6 @@
 import pytest
 
-from velox.consumer.stages.targets import unknown_targets
+from velox.consumer.stages.targets import unknown_labels, unknown_targets
 
 LABELS = ("green", "red", "caf\u00e9", "tench, Tinca tinca")
 
@@ -25,6 +25,11 @@ def test_nothing_is_said_where_the_model_has_them_all(targets: set[str]) -> None
 )
 def test_what_the_model_lacks_is_named_with_what_is_near(targets: set[str], said: str) -> None:
     assert unknown_targets(targets, LABELS) == f"the model has no label {said}"
+
+
+def test_of_other_settings_nothing_is_said_about_matches() -> None:
+    said = unknown_labels({"gren"}, LABELS)
+    assert said == "the model has no label 'gren' (the nearest is 'green')"
 
 
 def test_a_long_list_stays_one_line() -> None:

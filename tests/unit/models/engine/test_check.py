@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -24,8 +26,8 @@ def changed(values: Tensor, count: int, to: float) -> Tensor:
     return result
 
 
-def check(found: Answer, expected: Answer, threshold: float = 0.9) -> None:
-    require_same_decisions(found, expected, TARGETS, threshold=threshold)
+def check(found: Answer, expected: Answer, *thresholds: float) -> None:
+    require_same_decisions(found, expected, TARGETS, thresholds=thresholds or (0.9, 0.9, 0.9))
 
 
 def test_the_same_is_the_same() -> None:
@@ -63,11 +65,21 @@ def test_matches_are_what_counts_at_the_threshold() -> None:
     two = changed(full[1][:, 0], 2, 0.89)
     with pytest.raises(Refused, match=r"2 of 200 matches differ .*threshold 0\.9, 1000 samples"):
         check(answer(confidences=two), full)
-    check(answer(confidences=two), full, threshold=0.8)
+    check(answer(confidences=two), full, 0.8, 0.8, 0.8)
     more = full[1][:, 0].clone()
     more[-2:] = 0.91
     with pytest.raises(Refused, match=r"2 of 202 matches differ"):
         check(answer(confidences=more), full)
+
+
+def test_each_label_has_its_own_threshold() -> None:
+    labels = changed(TARGETS, 500, 1)
+    full = answer(labels, changed(torch.full((COUNT,), 0.95), 500, 0.56))
+    lower = answer(labels, changed(full[1][:, 0], 500, 0.54))
+    check(lower, full, 0.9, 0.5)
+    check(lower, full, 0.9, math.inf)
+    with pytest.raises(Refused, match=r"500 of 1000 matches differ .*thresholds 0\.55 to 0\.9, "):
+        check(lower, full, 0.9, 0.55)
 
 
 def test_what_is_no_number_is_no_match() -> None:

@@ -41,6 +41,10 @@ def checkpoint() -> Checkpoint:
     return with_samples(telling("resnet18", passes=1))
 
 
+def opened(checkpoint: Checkpoint, precision: str, threshold: float = 0.9) -> CpuBackend:
+    return CpuBackend(checkpoint, precision, thresholds=[threshold] * len(checkpoint.labels))
+
+
 def classify(backend: CpuBackend, count: int) -> tuple[list[int], list[float]]:
     index, confidence = backend(torch.from_numpy(images(count)))
     return index[:, 0].tolist(), confidence[:, 0].tolist()
@@ -65,7 +69,7 @@ def test_each_precision_is_within_its_tolerance(
 @pytest.fixture(scope="module")
 def backends(checkpoint: Checkpoint) -> Iterator[dict[str, CpuBackend]]:
     # The network is surer than that of all its samples, in whatever precision.
-    made = {precision: CpuBackend(checkpoint, precision, 0.5) for precision in TOLERANCES}
+    made = {precision: opened(checkpoint, precision, 0.5) for precision in TOLERANCES}
     yield made
     for backend in made.values():
         backend.close()
@@ -77,7 +81,7 @@ def test_the_integers_are_not_float32_by_another_name(backends: dict[str, CpuBac
 
 
 def test_auto_takes_one_of_them_and_stays_right(checkpoint: Checkpoint) -> None:
-    backend = CpuBackend(checkpoint, "auto")
+    backend = opened(checkpoint, "auto")
     assert backend.precision in TOLERANCES
     index, _ = backend(torch.from_numpy(checkpoint.samples.pixels()))
     assert (index[:, 0] == torch.tensor(checkpoint.samples.targets)).double().mean() >= 0.99
@@ -104,7 +108,7 @@ def test_a_form_that_is_less_right_is_refused(
 ) -> None:
     monkeypatch.setattr(engine_int8, "int8", Negated)
     with caplog.at_level(logging.INFO):
-        backend = CpuBackend(checkpoint, precision)
+        backend = opened(checkpoint, precision)
     assert backend.precision != "int8"
     assert "precision=int8 is not used: its accuracy on 200 samples is" in caplog.text
     backend.close()
@@ -134,7 +138,7 @@ def test_a_form_that_decides_otherwise_at_the_threshold_is_refused(
     pixels = checkpoint.samples.pixels()
     threshold = reference(checkpoint, pixels).amax(dim=1).median().item()
     with caplog.at_level(logging.INFO):
-        backend = CpuBackend(checkpoint, precision, threshold)
+        backend = opened(checkpoint, precision, threshold)
     assert backend.precision != "int8"
     assert f"(threshold {threshold:g}, 200 samples)" in caplog.text
     backend.close()
@@ -146,7 +150,7 @@ def test_with_few_samples_there_is_only_float32(
 ) -> None:
     few = Samples(checkpoint.samples.images[:199], checkpoint.samples.targets[:199])
     with caplog.at_level(logging.INFO):
-        backend = CpuBackend(replace(checkpoint, samples=few), precision)
+        backend = opened(replace(checkpoint, samples=few), precision)
     assert backend.precision == "fp32"
     assert "the checkpoint has only 199 samples to check it with, but 200 are needed" in caplog.text
     backend.close()
@@ -157,7 +161,7 @@ def test_without_samples_there_is_only_float32(
     checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture, precision: str
 ) -> None:
     with caplog.at_level(logging.INFO):
-        backend = CpuBackend(replace(checkpoint, samples=Samples((), ())), precision)
+        backend = opened(replace(checkpoint, samples=Samples((), ())), precision)
     assert backend.precision == "fp32"
     assert "the checkpoint has no samples to check it with" in caplog.text
     levels = {record.levelno for record in caplog.records if "not used" in record.message}
@@ -203,7 +207,7 @@ def test_a_network_that_cannot_be_traced_runs_as_it_is(
         std=(1.0, 1.0, 1.0),
         state_dict={},
     )
-    backend = CpuBackend(plain, "fp32")
+    backend = opened(plain, "fp32")
     pixels = torch.zeros((5, 8, 8, 3), dtype=torch.uint8)
     pixels[..., 1] = 255
     index, confidence = backend(pixels)

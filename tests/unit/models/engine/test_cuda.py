@@ -57,6 +57,7 @@ def test_integers_are_a_bad_setting_on_cuda() -> None:
             precision="int8",
             memory_fraction=1.0,
             batch_size=8,
+            thresholds=(),
         )
 
 

@@ -51,6 +51,7 @@ def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open
                 precision=precision,
                 memory_fraction=0.5,
                 batch_size=BATCH,
+                thresholds=[0.9] * len(checkpoint.labels),
                 compiled=compiled,
                 top=top,
             )

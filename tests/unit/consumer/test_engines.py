@@ -1,0 +1,37 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.unit.models.engine.networks import telling
+from velox.base.errors import SettingError
+from velox.base.thresholds import Thresholds
+from velox.consumer.engines import Engines
+
+
+def engines(thresholds: Thresholds) -> Engines:
+    return Engines(
+        model_path=Path("model.pth"),
+        device="cpu",
+        precision="fp32",
+        compiled=False,
+        memory_fraction=1.0,
+        batch_size=2,
+        thresholds=thresholds,
+    )
+
+
+def test_a_threshold_for_a_label_that_the_model_lacks_stops_the_start() -> None:
+    model: Any = SimpleNamespace(labels=("good", "defect"))
+    words = r"^CONFIDENCE_THRESHOLD: the model has no label 'defct' \(the nearest is 'defect'\)$"
+    with pytest.raises(SettingError, match=words):
+        engines(Thresholds(0.9, {"defct": 0.5})).first(model)
+
+
+def test_an_engine_has_the_threshold_of_each_of_its_labels() -> None:
+    checkpoint = telling()
+    thresholds = Thresholds(0.9, {checkpoint.labels[1]: 0.5, "of another model": 0.1})
+    engine = engines(thresholds).later(checkpoint)
+    assert engine.thresholds == (0.9, 0.5, *[0.9] * (len(checkpoint.labels) - 2))
+    engine.close()
