@@ -20,7 +20,7 @@ from tests.faults.tail import ANSWER_TIMEOUT_S, Place, Tail, place
 from tests.rig.waiting import eventually
 
 READ_LIMIT_S = 60.0
-COORDINATOR_LIMIT_S = 30.0
+COORDINATOR_LIMIT_S = 60.0
 
 
 def headers(message: Message) -> dict[str, bytes]:

@@ -29,9 +29,9 @@ from tests.rig.waiting import eventually
 from velox.stores.sqlite import SQLITE_FILE
 
 HOOKED = Path("tests/faults/hooked_consumer.py")
-START_LIMIT_S = 60.0
-STOP_LIMIT_S = 10.0
-ADMIN_LIMIT_S = 30.0
+START_LIMIT_S = 120.0
+STOP_LIMIT_S = 60.0
+ADMIN_LIMIT_S = 60.0
 SESSION_TIMEOUT_MS = 3000
 
 

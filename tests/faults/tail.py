@@ -18,7 +18,7 @@ from confluent_kafka import (
 from tests.rig.waiting import eventually
 
 ANSWER_TIMEOUT_S = 5.0
-ENDS_LIMIT_S = 30.0
+ENDS_LIMIT_S = 60.0
 # The client has not heard of the partition, or the broker, frozen for a while, leads it again soon.
 NOT_YET = (KafkaError._UNKNOWN_PARTITION, KafkaError.NOT_LEADER_FOR_PARTITION)
 

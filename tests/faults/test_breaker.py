@@ -18,7 +18,7 @@ from tests.rig.processes import Child
 from tests.rig.waiting import eventually
 
 CATCH_UP_LIMIT_S = 90.0
-PAUSE_LIMIT_S = 30.0
+PAUSE_LIMIT_S = 60.0
 MAX_POLL_INTERVAL_S = 6
 RECORDS = 600
 # As many records may be refused before anybody is suspected.

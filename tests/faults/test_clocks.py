@@ -35,7 +35,7 @@ def test_latencies_are_never_negative_and_ids_are_stable(make_scenario: MakeScen
     scenario = watched(make_scenario)
     ahead = scenario.joined_consumer({"clock_offset": HOUR_S})
     behind = scenario.joined_consumer({"clock_offset": -HOUR_S})
-    eventually(lambda: "partitions revoked" in ahead.log, 30, "both take part")
+    eventually(lambda: "partitions revoked" in ahead.log, 60, "both take part")
     scenario.send(odd_records())
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()

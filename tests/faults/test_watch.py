@@ -23,7 +23,7 @@ from tests.rig.waiting import eventually
 
 PARTITIONS = 3
 LIMIT_S = 60.0
-STOP_LIMIT_S = 15.0
+STOP_LIMIT_S = 60.0
 FOLDERS = ("cat", "dog/puppies", "")
 
 

@@ -28,7 +28,7 @@ def test_a_consumer_that_hangs_ends_and_the_next_one_does_its_work(
     hooks = {"seconds_a_batch": 3600, "watchdog_s": 0.5}
     consumer = scenario.joined_consumer(hooks, STALL_TIMEOUT_S=2)
     scenario.send([picture(0)])
-    assert consumer.wait(30) == 1
+    assert consumer.wait(60) == 1
     assert "ending the process so that it is started again reason='no progress for " in consumer.log
     assert "predict" in consumer.log, "where each thread stood"
     scenario.consumer()

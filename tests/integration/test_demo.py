@@ -21,7 +21,7 @@ from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
 
 START_LIMIT_S = 120
-END_LIMIT_S = 40
+END_LIMIT_S = 60
 IMAGES = 200
 
 

@@ -25,7 +25,7 @@ IMAGES = 300
 UNDECODABLE = 10
 ACCURACY = 0.99
 LIMIT_S = 120
-STOP_LIMIT_S = 10
+STOP_LIMIT_S = 60
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tests.rig.kafka import Kafka
 from tests.rig.processes import script
 from tests.rig.waiting import eventually
 
-LIMIT_S = 30
+LIMIT_S = 60
 GROUP = "group"
 
 

@@ -22,7 +22,7 @@ from velox.stores.mongo import MongoStore
 DATABASE = "rights"
 PASSWORD = "of-a-test"  # noqa: S105 - of a server that lives for a test
 # mongod may keep a user's rights for a moment.
-LIMIT_S = 40
+LIMIT_S = 60
 
 
 class GuardedMongod(Server):

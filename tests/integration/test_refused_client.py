@@ -83,7 +83,7 @@ def test_of_two_static_members_of_one_name_the_fenced_one_ends(
     eventually(lambda: not (first.running and second.running), LIMIT_S, lambda: f"{first} {second}")
     fenced, other = (second, first) if first.running else (first, second)
     assert "group.instance.id of KAFKA_CONFIG" in last_line(fenced)
-    assert other.terminate(10) == 0
+    assert other.terminate(LIMIT_S) == 0
 
 
 def test_a_broker_without_the_groups_protocol(

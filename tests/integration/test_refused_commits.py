@@ -54,4 +54,4 @@ def test_commits_that_are_refused_for_good_turn_the_probe_red(kafka: Kafka, tmp_
     reason = eventually(told, LIMIT_S, lambda: f"the probe turns red: {consumer}")
     assert reason.startswith("commits refused for ")
     assert "offset.metadata.max.bytes" in reason
-    assert consumer.terminate(10) == 0, str(consumer)
+    assert consumer.terminate(LIMIT_S) == 0, str(consumer)

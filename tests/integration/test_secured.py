@@ -87,7 +87,7 @@ def test_images_go_through(
         )
     address = consuming.wait_for_line(r"metrics address=(\S+)", LIMIT_S)[1]
     answered = [get(f"{address}/{path}")[1] for path in ("metrics", "healthz", "readyz")]
-    assert consuming.terminate(10) == 0, str(consuming)
+    assert consuming.terminate(LIMIT_S) == 0, str(consuming)
     for text in (consuming.log, producing.log, *answered):
         assert SECRET not in text
 

@@ -26,7 +26,7 @@ from velox.demo import broker as embedded_broker
 from velox.kafka.client import MAX_IMAGE_BYTES
 
 LIMIT_S = 60
-STOP_LIMIT_S = 10
+STOP_LIMIT_S = 60
 INCOMPLETE = 3
 
 

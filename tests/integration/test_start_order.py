@@ -62,7 +62,7 @@ def test_it_waits_for_model_database_broker_and_topic(
     eventually(
         lambda: get(f"{address}/readyz") == (200, "ok\n"), LIMIT_S, lambda: f"ready: {consumer}"
     )
-    assert consumer.terminate(10) == 0, str(consumer)
+    assert consumer.terminate(LIMIT_S) == 0, str(consumer)
 
 
 @pytest.mark.parametrize("missing", ["model", "store", "broker", "topic"])
@@ -102,4 +102,4 @@ def test_a_signal_ends_the_wait(name: str, kafka: Kafka, anything: Model, tmp_pa
     env = settings.consumer(kafka.bootstrap, "any", tmp_path / "images", **anything.settings())
     waiting = script(name, env=env, log=tmp_path / "log")
     waiting.wait_for_line("waiting for='topic any'", LIMIT_S)
-    assert waiting.terminate(10) == 0, str(waiting)
+    assert waiting.terminate(LIMIT_S) == 0, str(waiting)

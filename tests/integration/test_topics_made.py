@@ -24,7 +24,7 @@ from velox.kafka.group_lag import GroupLag
 from velox.kafka.messages import Outgoing
 from velox.kafka.topics import Topics
 
-LIMIT_S = 30
+LIMIT_S = 60
 BROKERS_LIMIT = 1_048_588
 LIMIT = "max.message.bytes"
 
