@@ -19,6 +19,7 @@ from velox.training.judgement import judge
 from velox.training.judgement_report import as_png, figures
 from velox.training.look import look
 from velox.training.page import look_page, report_page
+from velox.training.thresholds import Promise, Threshold
 
 LABELS = ("small_animal", "thing", "a-label-with-a-very-long-name-and-no-space-in-it-at-all")
 BROKEN_CELLS = """
@@ -54,7 +55,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     seen = look(splits, data.images, skipped)
     targets = torch.from_numpy(splits.test.targets)
     logits = 3.0 * torch.nn.functional.one_hot(torch.zeros_like(targets), 3)
-    found = judge(logits, targets, labels=data.labels, temperature=1.0)
+    never = Threshold(at=None, images=3, right=2, missing=470)
+    promise = Promise(0.99, (Threshold(at=0.75, images=400, right=400), never, never))
+    found = judge(logits, targets, labels=data.labels, temperature=1.0, promise=promise)
     doubts = doubts_of(found.wrong, splits.test, seen)
     report = report_page(
         found,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,13 +12,26 @@ class Thresholds:
     """What is asked for.
 
     Attributes:
-        general: of labels without one of their own.
+        general: of labels without one of their own; None for what training has measured.
         of_label: by label.
     """
 
-    general: float
+    general: float | None
     of_label: Mapping[str, float] = field(default_factory=dict)
 
-    def of(self, labels: Sequence[str]) -> tuple[float, ...]:
-        """Those of a model with these labels."""
-        return tuple(self.of_label.get(label, self.general) for label in labels)
+    def of(self, labels: Sequence[str], measured: Sequence[float | None] = ()) -> tuple[float, ...]:
+        """Those of a model.
+
+        Args:
+            labels: the model's.
+            measured: of each of them, by training, None for never; asked for without a general one.
+
+        Returns:
+            One for each label, infinity for never.
+        """
+        if self.general is not None:
+            measured = [self.general] * len(labels)
+        found = [
+            self.of_label.get(label, usual) for label, usual in zip(labels, measured, strict=True)
+        ]
+        return tuple(math.inf if each is None else each for each in found)

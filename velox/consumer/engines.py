@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from velox.models.checkpoint import Checkpoint
 from velox.models.device import select_device
 from velox.models.engine.interface import Engine
 from velox.models.engine.torch_engine import TorchEngine
+
+MOST_NAMED = 5
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,7 @@ class Engines:
 
         Raises:
             CheckpointError: when it is not fit to decide.
+            SettingError: when it brings no thresholds, and they are asked for.
         """
         engine = TorchEngine(
             checkpoint,
@@ -58,7 +65,7 @@ class Engines:
             compiled=self.compiled,
             memory_fraction=self.memory_fraction,
             batch_size=self.batch_size,
-            thresholds=self.thresholds.of(checkpoint.labels),
+            thresholds=self._thresholds(checkpoint),
         )
         try:
             accept(engine, checkpoint, self.model_path)
@@ -66,3 +73,29 @@ class Engines:
             engine.close()
             raise
         return engine
+
+    def _thresholds(self, checkpoint: Checkpoint) -> tuple[float, ...]:
+        if self.thresholds.general is not None:
+            return self.thresholds.of(checkpoint.labels)
+        if (measured := checkpoint.thresholds) is None:
+            raise SettingError(
+                f"CONFIDENCE_THRESHOLD=auto: {self.model_path} has no thresholds of its own; train "
+                "it once more, or give a number, as CONFIDENCE_THRESHOLD=0.9"
+            )
+        found = self.thresholds.of(checkpoint.labels, measured.of_labels)
+        never = [each for each, at in zip(checkpoint.labels, found, strict=True) if at > 1]
+        log.info(
+            "thresholds of the model precision=%g labels=%d from=%g to=%g",
+            measured.precision,
+            len(found) - len(never),
+            min(found),
+            max((at for at in found if at <= 1), default=math.inf),
+        )
+        if never:
+            more = f" and {len(never) - MOST_NAMED} more" if len(never) > MOST_NAMED else ""
+            log.warning(
+                "CONFIDENCE_THRESHOLD=auto: never matched: %s%s; the model's report says why",
+                ", ".join(map(repr, never[:MOST_NAMED])),
+                more,
+            )
+        return found

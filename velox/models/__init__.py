@@ -8,7 +8,9 @@ engine/               The engine: a model at work, in the form that is fastest a
 files.py              The files of a model: when there is reason to read them
 labels.py             The list of labels beside a model, in the order of its outputs
 sample_tensors.py     Samples as a checkpoint's file holds them: tensors of bytes
+measured_thresholds.py  Thresholds that training has measured, as they travel with a checkpoint
 samples.py            Images that travel with a checkpoint
+soundness.py          Whether the parts of a checkpoint make a model
 torch_file.py         What `torch.save` wrote, read without executing anything; all else refused
 torchvision_names.py  The tensors of torchvision's files by the names that the network has
 wrappings.py          What other programs wrap weights in: a dict around them, a prefix before names

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,8 +25,10 @@ from velox.base.files import write_whole
 from velox.images.preprocessing import Preprocessing
 from velox.models import labels, torch_file
 from velox.models.architectures import build
+from velox.models.measured_thresholds import MeasuredThresholds
 from velox.models.sample_tensors import samples_of, tensors_of
 from velox.models.samples import NO_SAMPLES, Samples
+from velox.models.soundness import require_sound
 from velox.models.torch_file import CONVERT
 from velox.models.wrappings import is_state_dict, prefix_of, wrapper_of
 
@@ -62,6 +63,7 @@ class Checkpoint:
         metrics: what training measured, as `accuracy` on its test images and `sample_accuracy` on
             the samples.
         temperature: divides the outputs before the softmax, so that confidences are honest.
+        thresholds: that training measured, where it did.
         samples: to accept the model by, and to calibrate and check a reduced precision; may be
             none.
         digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
@@ -76,6 +78,7 @@ class Checkpoint:
     state_dict: Mapping[str, Tensor] = field(repr=False)
     metrics: Mapping[str, float] = field(default_factory=dict)
     temperature: float = 1.0
+    thresholds: MeasuredThresholds | None = None
     samples: Samples = field(default=NO_SAMPLES, repr=False)
     digest: str = ""
 
@@ -109,6 +112,8 @@ def save(checkpoint: Checkpoint, model_path: Path, classes_path: Path) -> Checkp
         "samples": tensors_of(checkpoint.samples),
         "state_dict": {name: value.cpu() for name, value in checkpoint.state_dict.items()},
     }
+    if checkpoint.thresholds is not None:
+        content["thresholds"] = checkpoint.thresholds.as_dict()
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
@@ -135,7 +140,7 @@ def load(model_path: Path, classes_path: Path) -> Checkpoint:
     named = labels.read(_read(classes_path), classes_path)
     try:
         checkpoint = _parse(content, named)
-        _check(checkpoint)
+        require_sound(checkpoint)
     except (KeyError, TypeError, ValueError, SettingError) as error:
         raise CheckpointError(f"{model_path} is not a usable checkpoint: {error}") from error
     if checkpoint.labels != named:
@@ -163,6 +168,7 @@ def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
     missing = {"architecture", "labels", "input_size", "mean", "std", "state_dict"} - content.keys()
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    thresholds = content.get("thresholds")
     return Checkpoint(
         architecture=str(content["architecture"]),
         labels=tuple(map(str, content["labels"])),
@@ -173,6 +179,7 @@ def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
         state_dict=dict(content["state_dict"]),
         metrics=dict(content.get("metrics", {})),
         temperature=float(content.get("temperature", 1.0)),
+        thresholds=thresholds and MeasuredThresholds.of(thresholds),
         samples=samples_of(content.get("samples", {})),
     )
 
@@ -209,42 +216,3 @@ def _bare(weights: Mapping[str, Tensor], named: tuple[str, ...]) -> Checkpoint:
 def _three(values: Any) -> RGB:
     red, green, blue = map(float, values)
     return red, green, blue
-
-
-def require_usable_input(size: int, mean: RGB, std: RGB, preprocessing: Preprocessing) -> None:
-    """Raise ValueError where no input can be made so; see `Checkpoint` for what these are."""
-    if not all(math.isfinite(each) and each > 0 for each in std):
-        raise ValueError("std must be above 0")
-    if not all(map(math.isfinite, mean)) or size < 1:
-        raise ValueError("mean must be finite and the input size at least 1")
-    if 0 < (side := preprocessing.resize_size) < size:
-        raise ValueError(f"preprocessing has resize_size={side}, less than the input size {size}")
-
-
-def _check(checkpoint: Checkpoint) -> None:
-    """Raise ValueError where the parts do not make a model, SettingError for its architecture."""
-    samples = checkpoint.samples
-    if len(samples.images) != len(samples.targets):
-        raise ValueError("its samples do not have one label each")
-    if not (math.isfinite(checkpoint.temperature) and checkpoint.temperature > 0):
-        raise ValueError("temperature must be above 0")
-    require_usable_input(
-        checkpoint.input_size, checkpoint.mean, checkpoint.std, checkpoint.preprocessing
-    )
-    if not is_state_dict(checkpoint.state_dict):
-        raise ValueError("its state_dict is no dict of plain tensors")
-    expected = build(checkpoint.architecture, len(checkpoint.labels)).state_dict()
-    wrong = sorted(expected.keys() ^ checkpoint.state_dict.keys())
-    if wrong:
-        raise ValueError(
-            f"its weights do not fit {checkpoint.architecture}: {len(wrong)} are missing or "
-            f"unknown, the first is {wrong[0]}"
-        )
-    for name, weight in checkpoint.state_dict.items():
-        if weight.shape != expected[name].shape:
-            raise ValueError(
-                f"{name} has the shape {list(weight.shape)}, but {checkpoint.architecture} with "
-                f"{len(checkpoint.labels)} labels needs {list(expected[name].shape)}"
-            )
-        if not torch.isfinite(weight).all():
-            raise ValueError(f"{name} holds values that are not finite")

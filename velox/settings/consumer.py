@@ -99,7 +99,8 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         "CONFIDENCE_THRESHOLD",
         "0.90",
         THRESHOLDS,
-        "Lowest confidence that counts as a match, e.g. 0.9,defect=0.55",
+        "Lowest confidence that counts as a match, e.g. 0.9,defect=0.55; auto: what training found "
+        "for each label (TARGET_PRECISION)",
     )
     target_labels: frozenset[str] = setting(
         "TARGET_LABELS", "", LABELS, "Labels that count as a match"

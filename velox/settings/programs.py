@@ -172,6 +172,13 @@ class TrainSettings(ShapeSettings, ModelSettings):
         auto_or(number(1e-8, 10)),
         "Peak learning rate; auto takes 0.005, or less from known weights",
     )
+    target_precision: float = setting(
+        "TARGET_PRECISION",
+        "0.99",
+        number(0.5, 0.9999),
+        "Share of a label's matches that must be right at the threshold that training finds for it "
+        "(for CONFIDENCE_THRESHOLD=auto)",
+    )
     min_accuracy: float | None = setting(
         "MIN_ACCURACY",
         "auto",

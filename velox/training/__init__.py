@@ -8,6 +8,7 @@ crossed.py           Cross-validation of the last layer: what few images can tea
 data/                The images that are trained on
 doubt.py             Images that others' experience calls something else than their label
 evaluation.py        What a network makes of images that it does not learn from
+exact.py             What a share found on a few images leaves at least, by the binomial law
 features.py          What the last layer of a network is given for an image
 fit.py               The epochs of a training: each judged by the validation images
 heads.py             Small classifiers on a network's inner maps
@@ -28,6 +29,7 @@ run.py               One training, from its settings to a checkpoint
 samples.py           The images that travel with a checkpoint, for its readers to try it by
 start.py             Where a training starts: from weights that know images, or from nothing
 start_weights.py     Weights to start from, and the input that they were trained with
+thresholds.py        Thresholds with a promise: of what is matched, a given share is right
 time_left.py         How long a training goes on, by how long it has taken so far
 trainer.py           Training: passes over a data set that fit a network to it
 verdict.py           Whether a model is good enough to be used, and why not

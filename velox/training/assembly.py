@@ -212,6 +212,7 @@ def save(
             "sample_accuracy": accuracy(network, samples, inputs=inputs),
         },
         temperature=found.temperature,
+        thresholds=found.promise.measured() if found.promise else None,
         samples=samples,
     )
     saved = checkpoint.save(written, model_path, classes_path)

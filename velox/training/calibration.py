@@ -6,13 +6,30 @@ C. Guo et al., "On Calibration of Modern Neural Networks", 2017 (arXiv:1706.0459
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 BINS = 15
 _LEAST, _MOST = 0.05, 20.0
 _ROUNDS = 60
+
+
+class Unseen(NamedTuple):
+    """What is made of images that nothing was learned from.
+
+    Attributes:
+        logits: float32 [N, C].
+        targets: the images' labels, int64 [N].
+        groups: int64 [N], the same number for images that are nearly the same.
+    """
+
+    logits: Tensor
+    targets: NDArray[np.int64]
+    groups: NDArray[np.int64]
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:

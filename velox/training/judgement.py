@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from velox.training.calibration import expected_calibration_error, fit_temperature
+from velox.training.calibration import Unseen, expected_calibration_error, fit_temperature
 from velox.training.data.dataset import Splits
 from velox.training.evaluation import Inputs, outputs
 from velox.training.interval import Interval, wilson
+from velox.training.thresholds import Promise, promise_of
 
 SURE = 0.90
 MOST_WRONG = 200
@@ -50,6 +52,9 @@ class Judgement:
         sure: share of the images with a confidence of at least 0.90.
         sure_right: share of those that are right; NaN where there are none.
         wrong: the images that are not right, the surest first, `MOST_WRONG` at most.
+        promise: thresholds that unseen images gave, not these.
+        matched: int64 [C, 2], of each label the images that are called so at or above its
+            threshold, and how many of them are right; all 0 without a promise.
     """
 
     labels: tuple[str, ...]
@@ -59,6 +64,8 @@ class Judgement:
     sure: float
     sure_right: float
     wrong: tuple[Wrong, ...] = ()
+    promise: Promise | None = None
+    matched: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     @property
     def images(self) -> int:
@@ -108,7 +115,12 @@ def _shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def judge(
-    logits: Tensor, targets: Tensor, *, labels: tuple[str, ...], temperature: float
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    labels: tuple[str, ...],
+    temperature: float,
+    promise: Promise | None = None,
 ) -> Judgement:
     """Judge a network by its logits, float32 [N, C], for images of known targets, int64 [N]."""
     confidence, predicted = torch.softmax(logits.double() / temperature, dim=1).max(dim=1)
@@ -127,7 +139,24 @@ def judge(
         sure=sure.double().mean().item(),
         sure_right=right.mean().item(),
         wrong=_wrong(confidence, predicted, targets),
+        promise=promise,
+        matched=_matched(logits / temperature, targets, promise),
     )
+
+
+def _matched(scaled: Tensor, targets: Tensor, promise: Promise | None) -> NDArray[np.int64]:
+    classes = scaled.shape[1]
+    if promise is None:
+        return np.zeros((classes, 2), np.int64)
+    # In float32, as an engine compares them.
+    confidence, called = torch.softmax(scaled, dim=1).max(dim=1)
+    least = torch.tensor([math.inf if each.at is None else each.at for each in promise.thresholds])
+    match = confidence >= least[called]
+    counts = [
+        torch.bincount(called[which], minlength=classes)
+        for which in (match, match & (called == targets))
+    ]
+    return torch.stack(counts, dim=1).numpy()
 
 
 def _wrong(confidence: Tensor, predicted: Tensor, targets: Tensor) -> tuple[Wrong, ...]:
@@ -144,17 +173,34 @@ def judged(
     splits: Splits,
     inputs: Inputs,
     stop: threading.Event,
-    temperature: float | None = None,
+    unseen: Unseen | None = None,
+    *,
+    precision: float,
 ) -> Judgement:
-    """Judge by the test images; without a temperature, fit it on the validation images."""
-    if temperature is None:
-        validation = outputs(network, splits.validation, inputs=inputs, stop=stop)
-        temperature = fit_temperature(validation, torch.from_numpy(splits.validation.targets))
+    """Judge by the test images.
+
+    Args:
+        network: to judge.
+        splits: its images.
+        inputs: how images are given to the network.
+        stop: ends it early.
+        unseen: what temperature and thresholds are found on; the validation images without.
+        precision: that the thresholds are to promise.
+
+    Raises:
+        Stopped: when told to stop.
+    """
+    if unseen is None:
+        validation = splits.validation
+        logits = outputs(network, validation, inputs=inputs, stop=stop)
+        unseen = Unseen(logits, validation.targets, validation.groups)
+    temperature = fit_temperature(unseen.logits, torch.from_numpy(unseen.targets))
     return judge(
         outputs(network, splits.test, inputs=inputs, stop=stop),
         torch.from_numpy(splits.test.targets),
         labels=splits.test.labels,
         temperature=temperature,
+        promise=promise_of(unseen, temperature, precision),
     )
 
 
@@ -172,3 +218,17 @@ def log_judgement(found: Judgement) -> None:
         after,
         before,
     )
+    if found.promise is None:
+        return
+    images, right = found.matched.sum(axis=0).tolist()
+    log.info(
+        "thresholds precision=%g labels=%d of=%d test_matches=%d right=%d",
+        found.promise.precision,
+        sum(each.at is not None for each in found.promise.thresholds),
+        len(found.labels),
+        images,
+        right,
+    )
+    for label, each in zip(found.labels, found.promise.thresholds, strict=True):
+        if each.at is None:
+            log.warning("CONFIDENCE_THRESHOLD=auto: label=%r is %s", label, each.words())

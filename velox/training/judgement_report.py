@@ -13,6 +13,7 @@ from velox.base.names import on_one_line, shown
 from velox.training.doubt import Doubt
 from velox.training.judgement import SURE, Judgement
 from velox.training.look import Look
+from velox.training.thresholds import Promise, Threshold
 
 # Labels that may be wrong, of which a text names no more: who has many looks at their pictures.
 MOST_DOUBTS = 20
@@ -44,6 +45,8 @@ def as_text(
     lines += ["", *_by_label(found)]
     if across:
         lines += ["", f"Cross-validation: {crossing(across)}", *_by_label(across)]
+    if found.promise:
+        lines += ["", *_promised(found, found.promise)]
     cell = max(len(str(found.confusion.max())), len(str(len(found.labels)))) + 1
     lines += ["", "Confusion matrix: true label in rows, predicted label in columns"]
     lines += ["     " + "".join(f"{index:>{cell}}" for index in range(len(found.labels)))]
@@ -77,6 +80,39 @@ def figures(found: Judgement) -> dict[str, str]:
             f"{found.sure:.4f} of the images, of which {found.sure_right:.4f} are right"
         ),
     }
+
+
+def promised(promise: Promise) -> str:
+    """What thresholds are for, in words."""
+    return (
+        f"from this confidence on, at least {promise.precision:g} of a label's matches are right, "
+        "with 95 % certainty (TARGET_PRECISION); CONFIDENCE_THRESHOLD=auto uses it"
+    )
+
+
+def matched(found: Judgement, label: int) -> str:
+    """What of the test images is matched, in words."""
+    images, right = found.matched[label].tolist()
+    called = int(found.confusion[:, label].sum())
+    return f"{images} of {called}, {right} right" if images else f"none of {called}"
+
+
+def at(threshold: Threshold) -> str:
+    """A threshold, or a dash."""
+    return "-" if threshold.at is None else f"{threshold.at:.4f}"
+
+
+def _promised(found: Judgement, promise: Promise) -> list[str]:
+    labels = [on_one_line(each) for each in found.labels]
+    wide = max(len("label"), *map(len, labels))
+    lines = [f"Thresholds: {promised(promise)}"]
+    lines += [f"{'':>4} {'label':<{wide}} {'threshold':>10}   test images matched"]
+    rows = enumerate(zip(labels, promise.thresholds, strict=True))
+    lines += [
+        f"{index:>4} {label:<{wide}} {at(each):>10}   {matched(found, index)}; {each.words()}"
+        for index, (label, each) in rows
+    ]
+    return lines
 
 
 def _without(found: Judgement) -> str:

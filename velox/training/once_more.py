@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from velox.base.terminal import Progress
-from velox.training.calibration import fit_temperature
+from velox.training.calibration import Unseen
 from velox.training.crossed import answers
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.evaluation import Inputs
@@ -33,7 +33,7 @@ def teach_once_more(
     seed: int,
     progress: Progress,
     stop: threading.Event,
-) -> float:
+) -> Unseen:
     """Give a network the last layer that training and validation images together ask for.
 
     Args:
@@ -46,7 +46,7 @@ def teach_once_more(
         stop: ends it early.
 
     Returns:
-        The temperature, fitted on answers for each image of layers that had not learned from it.
+        Answers for each of these images, of layers that had not learned from it.
 
     Raises:
         Stopped: when told to stop.
@@ -70,5 +70,4 @@ def teach_once_more(
         taught.last.weight.copy_(weight)
         taught.last.bias.copy_(bias)
     log.info("last layer learned once more, with the validation images: images=%d", len(data))
-    unseen = answers(features, data, taught.penalty, seed)
-    return fit_temperature(unseen, torch.from_numpy(data.targets))
+    return Unseen(answers(features, data, taught.penalty, seed), data.targets, data.groups)

@@ -10,7 +10,7 @@ from velox.base.names import shown
 from velox.training.data.dataset import Images
 from velox.training.doubt import Doubt, remarks_of
 from velox.training.judgement import Judgement
-from velox.training.judgement_report import crossing, share
+from velox.training.judgement_report import at, crossing, matched, promised, share
 from velox.training.look import Look
 from velox.training.pieces import grouped, how_many, lines, named, pictures, section, table, whole
 
@@ -76,6 +76,7 @@ def report_page(
         section("Figures", "", named(facts)),
         section("Labels", "of the test images", _by_label(found)),
         _crossed(across),
+        _promised(found),
         section(
             "Test images that the model got wrong",
             f"{how_many(len(mistakes), MOST_PICTURES)}, the surest first",
@@ -96,6 +97,23 @@ def _crossed(across: Judgement | None) -> Html:
     words = crossing(across)
     text = element("p", words[0].upper() + words[1:])
     return section("Cross-validation", "of all images", join(text, _by_label(across)))
+
+
+def _promised(found: Judgement) -> Html:
+    if found.promise is None:
+        return Html("")
+    rows = enumerate(zip(found.labels, found.promise.thresholds, strict=True))
+    return section(
+        "Thresholds",
+        promised(found.promise),
+        table(
+            ("label", "threshold", "test images matched", "found on"),
+            [
+                (label, at(each), matched(found, index), each.words())
+                for index, (label, each) in rows
+            ],
+        ),
+    )
 
 
 def _by_label(found: Judgement) -> Html:

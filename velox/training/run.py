@@ -138,9 +138,9 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         stop=stop,
         knows=start.weights is not None,
     )
-    temperature = None
+    unseen = None
     if taught is not None and best_epoch == 0:
-        temperature = teach_once_more(
+        unseen = teach_once_more(
             network,
             splits,
             taught,
@@ -149,7 +149,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
             progress=progress,
             stop=stop,
         )
-    found = judged(network, splits, inputs, stop, temperature)
+    found = judged(network, splits, inputs, stop, unseen, precision=settings.target_precision)
     log_judgement(found)
     across = crossed.judgement if crossed else None
     against = objection(

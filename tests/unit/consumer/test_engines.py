@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +10,7 @@ from tests.unit.models.engine.networks import telling
 from velox.base.errors import SettingError
 from velox.base.thresholds import Thresholds
 from velox.consumer.engines import Engines
+from velox.models.measured_thresholds import MeasuredThresholds
 
 
 def engines(thresholds: Thresholds) -> Engines:
@@ -35,3 +38,23 @@ def test_an_engine_has_the_threshold_of_each_of_its_labels() -> None:
     engine = engines(thresholds).later(checkpoint)
     assert engine.thresholds == (0.9, 0.5, *[0.9] * (len(checkpoint.labels) - 2))
     engine.close()
+
+
+def test_auto_takes_what_training_measured(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    plain = telling()
+    _, *others = plain.labels
+    measured = MeasuredThresholds(0.99, (0.75, *[None] * len(others)))
+    engine = engines(Thresholds(None, {others[-1]: 0.5})).later(replace(plain, thresholds=measured))
+    assert engine.thresholds == (0.75, *[math.inf] * (len(others) - 1), 0.5)
+    engine.close()
+    assert "thresholds of the model precision=0.99 labels=2 from=0.5 to=0.75" in caplog.text
+    assert f"CONFIDENCE_THRESHOLD=auto: never matched: {others[0]!r}; " in caplog.text
+
+
+def test_auto_without_measured_thresholds_stops_the_start() -> None:
+    words = (
+        r"^CONFIDENCE_THRESHOLD=auto: model\.pth has no thresholds of its own; train it once more"
+    )
+    with pytest.raises(SettingError, match=words):
+        engines(Thresholds(None)).first(telling())

@@ -15,6 +15,7 @@ from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
+from velox.models.measured_thresholds import MeasuredThresholds
 from velox.models.samples import Samples
 
 LABELS = ("red_circle", "red_square", "green_circle")
@@ -34,6 +35,7 @@ def untrained(labels: tuple[str, ...] = LABELS, architecture: str = ARCHITECTURE
         state_dict=build(architecture, len(labels)).state_dict(),
         metrics={"accuracy": 0.5},
         temperature=1.25,
+        thresholds=MeasuredThresholds(0.99, (0.75, None, 1.0)),
         samples=Samples((b"one image", b"another"), (2, 0)),
     )
 
@@ -67,6 +69,20 @@ def test_what_is_saved_is_what_is_loaded(files: Files) -> None:
     assert all(
         torch.equal(loaded.state_dict[name], saved.state_dict[name]) for name in saved.state_dict
     )
+
+
+def test_a_checkpoint_without_thresholds_has_none(files: Files) -> None:
+    files.change(lambda content: content.pop("thresholds"))
+    assert files.load().thresholds is None
+
+
+@pytest.mark.parametrize(
+    "of_labels", [[0.5, 0.5], [0.5, 0.5, 1.5], [0.5, 0.5, math.nan], ["x"] * 3]
+)
+def test_thresholds_are_one_for_each_label(files: Files, of_labels: list[float]) -> None:
+    files.change(lambda content: content["thresholds"].update(of_labels=of_labels))
+    with pytest.raises(CheckpointError, match="is not a usable checkpoint: "):
+        files.load()
 
 
 def test_the_digest_is_that_of_the_file(files: Files) -> None:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from velox.base.errors import SettingError
@@ -17,9 +19,11 @@ def load(text: str) -> Thresholds:
         (" 1 , red circle = 0 ,b=1", 1.0, {"red circle": 0.0, "b": 1.0}),
         (r"0.5,tench\, Tinca tinca=0.7", 0.5, {"tench, Tinca tinca": 0.7}),
         ("0.5,a=b=0.7", 0.5, {"a=b": 0.7}),
+        ("auto", None, {}),
+        ("auto,defect=0.55", None, {"defect": 0.55}),
     ],
 )
-def test_a_number_and_exceptions(text: str, general: float, of_label: object) -> None:
+def test_a_number_and_exceptions(text: str, general: float | None, of_label: object) -> None:
     assert load(text) == Thresholds(general, of_label)  # type: ignore[arg-type]
 
 
@@ -27,7 +31,7 @@ def test_a_number_and_exceptions(text: str, general: float, of_label: object) ->
     "text",
     [
         *("", "defect=0.5", "0.9,", "0.9,defect", "0.9,=0.5", "0.9,a=1.1", "0.9,a=nan"),
-        *("0.9,a=auto", "0.9,a=0.5,a=0.6", "0.9,0.8", "a=0.5,0.9"),
+        *("0.9,a=auto", "0.9,a=0.5,a=0.6", "0.9,0.8", "AUTO", "a=0.5,0.9"),
     ],
 )
 def test_what_is_no_such_list_is_refused(text: str) -> None:
@@ -37,3 +41,6 @@ def test_what_is_no_such_list_is_refused(text: str) -> None:
 
 def test_each_label_of_a_model_has_its_own() -> None:
     assert load("0.9,b=0.5,c=0.1").of(["a", "b"]) == (0.9, 0.5)
+    measured = (0.7, 0.8, None)
+    assert load("auto,b=0.5").of(["a", "b", "c"], measured) == (0.7, 0.5, math.inf)
+    assert load("auto,c=0.5").of(["a", "b", "c"], measured) == (0.7, 0.8, 0.5)

@@ -9,7 +9,8 @@ import torch
 
 from velox.training.calibration import expected_calibration_error, fit_temperature
 from velox.training.data.augment import augmented
-from velox.training.judgement import judge
+from velox.training.judgement import judge, log_judgement
+from velox.training.thresholds import Promise, Threshold
 
 LABELS = ("cat", "dog", "owl")
 
@@ -103,3 +104,21 @@ def test_a_change_is_a_small_one() -> None:
     area = (changed[:, 0] > 0.5).float().mean(dim=(1, 2)) / (12 / 32) ** 2
     assert (area > 0.5).all()
     assert (area < 2.0).all()
+
+
+def test_what_thresholds_do_to_the_test_images_is_counted_by_label(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Each 0.9 sure of label 0 but the third, which is 0.6 sure; the second is a dog.
+    of_cat = torch.tensor([0.9, 0.9, 0.6])
+    logits = torch.stack([of_cat, (1 - of_cat) / 2, (1 - of_cat) / 2], dim=1).log()
+    never = Threshold(at=None, images=3, right=3, missing=296)
+    promise = Promise(0.99, (Threshold(at=0.8, images=400, right=400), never, never))
+    found = judge(logits, torch.tensor([0, 1, 0]), labels=LABELS, temperature=1.0, promise=promise)
+    assert found.matched.tolist() == [[2, 1], [0, 0], [0, 0]]
+    with caplog.at_level("INFO"):
+        log_judgement(found)
+    assert "thresholds precision=0.99 labels=1 of=3 test_matches=2 right=1" in caplog.text
+    assert (
+        "label='dog' is never matched: found on 3 unseen images, at least 296 more" in caplog.text
+    )

@@ -16,6 +16,7 @@ from velox.training.doubt import Doubt
 from velox.training.judgement import judge
 from velox.training.judgement_report import as_png, as_text
 from velox.training.look import Look
+from velox.training.thresholds import Promise, Threshold
 
 LABELS = ("cat", "dog", "owl")
 
@@ -23,7 +24,9 @@ LABELS = ("cat", "dog", "owl")
 def report() -> str:
     targets = torch.tensor([0, 1, 2, 2])
     logits = 9.0 * torch.nn.functional.one_hot(torch.tensor([0, 1, 2, 1]), 3)
-    found = judge(logits, targets, labels=LABELS, temperature=2.0)
+    never = Threshold(at=None, images=3, right=2, missing=470)
+    promise = Promise(0.99, (Threshold(at=0.75, images=400, right=400), never, never))
+    found = judge(logits, targets, labels=LABELS, temperature=2.0, promise=promise)
     none = Dataset(Held(np.zeros((0, 2, 2, 3), np.uint8)), np.arange(0), np.arange(0), LABELS)
     look = Look(
         splits=Splits(none, none, none),
@@ -55,6 +58,9 @@ def report() -> str:
         r"temperature +2\.000",
         r" +1 dog +1 +0\.5000 +1\.0000   0\.2065 to 1\.0000",
         r" +2 owl +2 +1\.0000 +0\.5000",
+        r"Thresholds: from this confidence on, at least 0\.99 of a label's matches are right",
+        r" +0 cat +0\.7500   1 of 1, 1 right; 400 of 400 unseen images at or above it are",
+        r" +1 dog +-   none of 2; never matched: found on 3 unseen images, of which 1 are",
         r" +2  0 1 1",
         r"Images",
         r"- 3 files left out, as unusable: a/b\.png, caf\\xe9\.png, \\x1b\[31m\\n\.png",

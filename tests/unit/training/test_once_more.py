@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from velox.base.terminal import Progress
-from velox.training.calibration import expected_calibration_error
+from velox.training.calibration import Unseen, expected_calibration_error, fit_temperature
 from velox.training.data.dataset import Dataset, Held, Indices, Pixels, Splits
 from velox.training.evaluation import Inputs, outputs
 from velox.training.judgement import judged
@@ -67,18 +67,18 @@ def splits(training: int, validation: int, test: int) -> tuple[Splits, Watched]:
     ), images
 
 
-def taught_twice(parts: Splits) -> tuple[Known, float, float]:
-    """The network, the penalty and the temperature."""
+def taught_twice(parts: Splits) -> tuple[Known, float, Unseen]:
+    """The network, the penalty, and what calibrates it."""
     torch.manual_seed(0)
     network, progress, stop = Known(), Progress(io.StringIO()), threading.Event()
     taught = teach_last_layer(
         network, parts.training, inputs=CPU, seed=0, progress=progress, stop=stop
     )
     assert taught is not None
-    temperature = teach_once_more(
+    unseen = teach_once_more(
         network, parts, taught, inputs=CPU, seed=0, progress=progress, stop=stop
     )
-    return network, taught.penalty, temperature
+    return network, taught.penalty, unseen
 
 
 def test_training_and_validation_images_teach_and_test_images_do_not() -> None:
@@ -94,14 +94,18 @@ def test_training_and_validation_images_teach_and_test_images_do_not() -> None:
 
 def test_the_temperature_is_of_images_that_a_layer_had_not_learned_from() -> None:
     parts, _ = splits(60, 30, 900)
-    network, _, temperature = taught_twice(parts)
+    network, _, unseen = taught_twice(parts)
+    temperature = fit_temperature(unseen.logits, torch.from_numpy(unseen.targets))
     stop = threading.Event()
     logits = outputs(network, parts.test, inputs=CPU, stop=stop)
     targets = torch.from_numpy(parts.test.targets)
     before = expected_calibration_error(logits, targets, 1.0)
     # Fitted on what the layer has learned from, it would make the answers surer still.
-    self_taught = judged(network, parts, CPU, stop).temperature
+    self_taught = judged(network, parts, CPU, stop, precision=0.9).temperature
     assert temperature > self_taught
     assert expected_calibration_error(logits, targets, temperature) < before
-    found = judged(network, parts, CPU, stop, temperature)
+    found = judged(network, parts, CPU, stop, unseen, precision=0.9)
     assert found.temperature == pytest.approx(temperature)
+    assert found.promise is not None
+    on = [each.images for each in found.promise.thresholds]
+    assert sum(on) > len(parts.validation), "training images count too: a layer has not seen them"

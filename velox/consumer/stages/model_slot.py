@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from velox.base.errors import CheckpointError
+from velox.base.errors import CheckpointError, SettingError
 from velox.base.waiting import Periodic
 from velox.consumer.stages.predictor import BisectingPredictor
 from velox.consumer.stages.targets import unknown_labels, unknown_targets
@@ -179,7 +179,9 @@ class ModelWatch:
             self._files.used()
 
     def _refuse(self, error: Exception) -> None:
-        first, again = self._files.failed(error, bad=isinstance(error, CheckpointError))
+        first, again = self._files.failed(
+            error, bad=isinstance(error, CheckpointError | SettingError)
+        )
         if first:
             self._metrics.model_refusals.inc()
         if again is None:

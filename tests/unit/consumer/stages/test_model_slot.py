@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from velox.base.errors import CheckpointError, EngineOutOfMemory
+from velox.base.errors import CheckpointError, EngineOutOfMemory, SettingError
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.models.checkpoint import load
 from velox.models.engine.interface import Predictions
@@ -125,6 +125,17 @@ def test_thresholds_for_labels_that_a_new_model_lacks_are_said_too(
     models.swap(FakeEngine("new"))  # type: ignore[arg-type]
     said = [each.getMessage() for each in caplog.records if "THRESHOLD" in each.getMessage()]
     assert said[-1] == "CONFIDENCE_THRESHOLD: the model has no label 'b' model=new"
+
+
+def test_a_model_that_settings_do_not_go_with_is_not_tried_again_and_again(parts: Parts) -> None:
+    files, models, metrics = parts
+    files.troubles = [SettingError("CONFIDENCE_THRESHOLD=auto: it has no thresholds")] * 9
+    files.replace("new")
+    for _ in range(9):
+        files.watch.look()
+    assert files.loads == 1
+    assert models.current.engine.digest == "old"
+    assert value(metrics, "velox_model_refusals_total") == 1
 
 
 def test_an_unchanged_file_is_not_read_again(parts: Parts) -> None:
