@@ -17,8 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from tests.faults.scenario import HOOKED
 from tests.rig import settings
-from tests.rig.model import Model
 from tests.rig.processes import Child, script
 from tests.rig.secured import ONLY_WHAT_IS_ALLOWED, USER, SecuredKafka
 from tests.rig.waiting import eventually
@@ -68,18 +68,19 @@ def last_line(child: Child) -> str:
     return child.log.splitlines()[-1]
 
 
-def consumer(bootstrap: str, topic: str, model: Model, folder: Path, **more: str) -> Child:
-    env = settings.consumer(bootstrap, topic, folder / "images", **model.settings(), **more)
-    return script("consumer.py", env=env, log=folder / "consumer.log")
+def consumer(bootstrap: str, topic: str, folder: Path, **more: str) -> Child:
+    """One that needs no model, as what is refused is its client."""
+    env = settings.consumer(bootstrap, topic, folder / "images", **more)
+    return script(HOOKED, env=env, log=folder / "consumer.log")
 
 
 def test_of_two_static_members_of_one_name_the_fenced_one_ends(
-    kafka: SecuredKafka, topic: str, anything: Model, tmp_path: Path
+    kafka: SecuredKafka, topic: str, tmp_path: Path
 ) -> None:
     same = {"KAFKA_CONFIG": "group.instance.id=velox"}
-    first = consumer(kafka.bootstrap, topic, anything, tmp_path / "1", **same)
+    first = consumer(kafka.bootstrap, topic, tmp_path / "1", **same)
     first.wait_for_line(r"partitions assigned=\[0, 1\]", LIMIT_S)
-    second = consumer(kafka.bootstrap, topic, anything, tmp_path / "2", **same)
+    second = consumer(kafka.bootstrap, topic, tmp_path / "2", **same)
     eventually(lambda: not (first.running and second.running), LIMIT_S, lambda: f"{first} {second}")
     fenced, other = (second, first) if first.running else (first, second)
     assert "group.instance.id of KAFKA_CONFIG" in last_line(fenced)
@@ -87,24 +88,20 @@ def test_of_two_static_members_of_one_name_the_fenced_one_ends(
 
 
 def test_a_broker_without_the_groups_protocol(
-    kafka: SecuredKafka, topic: str, anything: Model, tmp_path: Path
+    kafka: SecuredKafka, topic: str, tmp_path: Path
 ) -> None:
     asked = {"KAFKA_GROUP_PROTOCOL": "consumer"}
-    refused = consumer(kafka.bootstrap, topic, anything, tmp_path, **asked)
+    refused = consumer(kafka.bootstrap, topic, tmp_path, **asked)
     assert "KAFKA_GROUP_PROTOCOL=classic" in last_line(refused)
 
 
-def test_a_group_that_may_not_be_read(
-    kafka: SecuredKafka, topic: str, anything: Model, tmp_path: Path
-) -> None:
+def test_a_group_that_may_not_be_read(kafka: SecuredKafka, topic: str, tmp_path: Path) -> None:
     user = {"KAFKA_CONFIG": kafka.kafka_config(PASSWORD)}
-    refused = consumer(kafka.secured_bootstrap, topic, anything, tmp_path, **user)
+    refused = consumer(kafka.secured_bootstrap, topic, tmp_path, **user)
     assert "KAFKA_CONSUMER_GROUP" in last_line(refused)
 
 
-def test_results_that_may_not_be_written(
-    kafka: SecuredKafka, topic: str, anything: Model, tmp_path: Path
-) -> None:
+def test_results_that_may_not_be_written(kafka: SecuredKafka, topic: str, tmp_path: Path) -> None:
     allow(kafka, ResourceType.TOPIC, topic, AclOperation.READ)
     allow(kafka, ResourceType.GROUP, f"group-of-{topic}", AclOperation.READ)
     results = f"{topic}-results"
@@ -112,7 +109,7 @@ def test_results_that_may_not_be_written(
     admin.create_topics([NewTopic(results, 2, 1)])[results].result(30)
     allow(kafka, ResourceType.TOPIC, results, AclOperation.DESCRIBE)
     access = {"KAFKA_CONFIG": kafka.kafka_config(PASSWORD), "KAFKA_RESULTS_TOPIC": results}
-    refused = consumer(kafka.secured_bootstrap, topic, anything, tmp_path, **access)
+    refused = consumer(kafka.secured_bootstrap, topic, tmp_path, **access)
     env = settings.producer(kafka.bootstrap, topic, PRODUCER_IMAGES=3)
     assert script("producer.py", env=env, log=tmp_path / "producer.log").wait(LIMIT_S) == 0
     line = last_line(refused)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from tests.faults.scenario import HOOKED
 from tests.rig import settings
 from tests.rig.http import get
 from tests.rig.kafka import Kafka
 from tests.rig.processes import script
-from tests.rig.untrained import untrained
 from tests.rig.waiting import eventually
 
 LIMIT_S = 120
@@ -33,10 +33,8 @@ def test_commits_that_are_refused_for_good_turn_the_probe_red(kafka: Kafka, tmp_
     topic = f"refused-{uuid.uuid4().hex[:8]}"
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
-    env = settings.consumer(
-        kafka.bootstrap, topic, tmp_path / "images", **untrained(tmp_path).settings()
-    )
-    consumer = script("consumer.py", env=env, log=tmp_path / "consumer.log")
+    env = settings.consumer(kafka.bootstrap, topic, tmp_path / "images")
+    consumer = script(HOOKED, env=env, log=tmp_path / "consumer.log")
     address = consumer.wait_for_line(r"metrics address=(\S+)", LIMIT_S)[1]
     consumer.wait_for_line(r"partitions assigned=\[0, 1\]", LIMIT_S)
     assert get(f"{address}/healthz") == (200, "ok\n")
