@@ -96,11 +96,14 @@ class Prediction:
         label: the most likely one.
         confidence: its softmax probability, in [0, 1].
         outcome: what that comes to.
+        top: the likeliest labels with their probabilities, the likeliest first, where more than
+            one is asked for.
     """
 
     label: str
     confidence: float
     outcome: Outcome
+    top: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ def engines_of(settings: ConsumerSettings) -> Engines:
         compiled=settings.torch_compile,
         memory_fraction=settings.gpu_memory_fraction,
         batch_size=settings.batch_size,
+        # Nothing else looks at more than the likeliest label.
+        top=settings.results_top if settings.kafka_results_topic else 1,
         thresholds=settings.confidence_threshold,
     )
 

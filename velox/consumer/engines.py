@@ -28,6 +28,7 @@ class Engines:
     Attributes:
         model_path: the checkpoint's file, for messages.
         device, precision, compiled, memory_fraction, batch_size: see `TorchEngine`.
+        top: labels that each image is given.
         thresholds: from which confidence on an image is a match.
     """
 
@@ -37,6 +38,7 @@ class Engines:
     compiled: bool
     memory_fraction: float
     batch_size: int
+    top: int
     thresholds: Thresholds
 
     def first(self, checkpoint: Checkpoint) -> Engine:
@@ -66,6 +68,7 @@ class Engines:
             memory_fraction=self.memory_fraction,
             batch_size=self.batch_size,
             thresholds=self._thresholds(checkpoint),
+            top=self.top,
         )
         try:
             accept(engine, checkpoint, self.model_path)

@@ -57,6 +57,12 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         OPTIONAL_TOPIC,
         "Topic to which every prediction goes as JSON; empty for none",
     )
+    results_top: int = setting(
+        "RESULTS_TOP",
+        "1",
+        integer(1, 100),
+        "Likeliest labels of each image that its result names; from 2 on it has the field `top`",
+    )
     max_poll_interval: float = setting(
         "MAX_POLL_INTERVAL_S",
         "300",

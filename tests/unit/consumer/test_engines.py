@@ -21,6 +21,7 @@ def engines(thresholds: Thresholds) -> Engines:
         compiled=False,
         memory_fraction=1.0,
         batch_size=2,
+        top=2,
         thresholds=thresholds,
     )
 
@@ -37,6 +38,7 @@ def test_an_engine_has_the_threshold_of_each_of_its_labels() -> None:
     thresholds = Thresholds(0.9, {checkpoint.labels[1]: 0.5, "of another model": 0.1})
     engine = engines(thresholds).later(checkpoint)
     assert engine.thresholds == (0.9, 0.5, *[0.9] * (len(checkpoint.labels) - 2))
+    assert engine.top == 2
     engine.close()
 
 

@@ -1,3 +1,4 @@
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.images.preprocessing import PAD, Preprocessing
+from velox.models.engine.interface import Predictions
 from velox.monitoring.metrics import Metrics
 
 LIMIT_S = 20.0
@@ -167,6 +169,24 @@ def test_records_pass_all_stages_in_order_and_may_then_be_committed(parts: Parts
     assert parts.poller.drained
     labels = [each.label for batch in parts.recorder.batches for _, each in batch.predictions]
     assert labels == ["red_circle", "green_square"] * 15
+
+
+def test_each_label_is_decided_by_its_own_threshold_and_the_likeliest_are_kept(
+    parts: Parts,
+) -> None:
+    parts.engine.top, parts.engine.thresholds = 2, (0.1, math.inf)
+
+    def predict(batch: NDArray[np.uint8]) -> Predictions:
+        first = batch[:, 0, 0, 0].astype(np.int64) % 2
+        confidences = np.tile(np.array([0.75, 0.25], np.float32), (len(batch), 1))
+        return Predictions(np.stack([first, 1 - first], axis=1), confidences)
+
+    parts.engine.predict = predict  # type: ignore[method-assign]
+    parts.run(0, 1)
+    found = [each for batch in parts.recorder.batches for _, each in batch.predictions]
+    assert [each.outcome for each in found] == ["match", "no_match"]
+    assert found[0].top == (("red_circle", 0.75), ("green_square", 0.25))
+    assert found[1].top == (("green_square", 0.75), ("red_circle", 0.25))
 
 
 def test_batches_are_no_larger_than_asked_for(parts: Parts) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from velox.base.errors import InferenceFailed
 from velox.base.records import DeadLetter, Prediction
 from velox.consumer.stages.batch import NO_IMAGES, Batch
@@ -53,7 +55,8 @@ class Inference:
             index, confidence = int(indices[row]), float(confidences[row])
             label = batch.labels[index]
             outcome = self._decide(label, confidence, batch.predictor.engine.thresholds[index])
-            batch.predictions.append((record, Prediction(label, confidence, outcome)))
+            top = _named(found, row, batch.labels)
+            batch.predictions.append((record, Prediction(label, confidence, outcome, top)))
         # As many batches as the ledger allows may wait for the store: not with their pixels.
         batch.images = NO_IMAGES
 
@@ -73,3 +76,11 @@ class Inference:
     def _model_fails(self, batch: Batch) -> InferenceFailed | None:
         size = batch.predictor.engine.input_size
         return batch.predictor.predict(known_good.pixels(size))[1].get(0)
+
+
+def _named(found: Predictions, row: int, labels: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """The likeliest labels of an image with their probabilities; none where there is only one."""
+    if found.indices.shape[1] == 1:
+        return ()
+    pairs = zip(found.indices[row].tolist(), found.confidences[row].tolist(), strict=True)
+    return tuple((labels[index], confidence) for index, confidence in pairs)

@@ -33,7 +33,7 @@ class Result:
         """The fields of schema 1. A field is added under the same number, never changed."""
         record = self.record
         captured = usable_timestamp(record.timestamp_ms)
-        return {
+        document: dict[str, object] = {
             "schema": SCHEMA,
             "id": record.id,
             "topic": record.topic,
@@ -47,6 +47,9 @@ class Result:
             "ground_truth": record.header("label"),
             "model": self.model,
         }
+        if top := self.prediction.top:
+            document["top"] = [{"label": label, "confidence": each} for label, each in top]
+        return document
 
 
 class Results(Outbox[Result]):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,17 @@ def test_a_result_is_json_of_schema_1_keyed_like_its_image(topic: Results) -> No
         "ground_truth": "red_square",
         "model": "0123456789ab",
     }
+
+
+def test_the_likeliest_labels_are_added_where_they_are_asked_for() -> None:
+    top = (("red_circle", 0.75), ("red_square", 0.2))
+    asked = Prediction("red_circle", 0.75, Outcome.MATCH, top)
+    document = replace(result(7), prediction=asked).document()
+    assert document.pop("top") == [
+        {"label": "red_circle", "confidence": 0.75},
+        {"label": "red_square", "confidence": 0.2},
+    ]
+    assert document == result(7).document(), "all else stays as it is"
 
 
 def test_a_record_without_a_time_has_no_timestamp() -> None:
