@@ -91,7 +91,7 @@ class Reader(Protocol):
     def by_hour(self, hours: int, limit: int) -> list[tuple[str, str, int]]:
         """Hour (`2026-01-31T23`), label and count over the latest hours that have any, sorted.
 
-        Labels beyond the `limit` most frequent are left out.
+        Labels beyond the `limit` most frequent of these hours are left out.
         """
 
     def by_confidence(self, low: float, bins: int) -> list[int]:

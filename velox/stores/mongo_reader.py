@@ -56,30 +56,41 @@ class MongoReader:
 
     def by_label(self, limit: int) -> list[tuple[str, int]]:
         """See Reader."""
-        rows = self._aggregate(
-            {"$group": {"_id": _LABEL, "found": {"$sum": 1}}},
-            {"$sort": {"found": -1, "_id": 1}},
-            {"$limit": limit},
-        )
+        rows = self._aggregate(*_frequent(_LABEL, limit))
         return [(row["_id"], row["found"]) for row in rows]
 
     def by_hour(self, hours: int, limit: int) -> list[tuple[str, str, int]]:
         """See Reader."""
-        found = self._aggregate(
-            {"$group": {"_id": _HOUR}}, {"$sort": {"_id": -1}}, {"$limit": hours}
-        )
-        labels = [label for label, _ in self.by_label(limit)]
+        recent = self._since(hours)
+        labels = [row["_id"] for row in self._aggregate(*recent, *_frequent(_LABEL, limit))]
         rows = self._aggregate(
+            *recent,
             {"$group": {"_id": {"hour": _HOUR, "label": _LABEL}, "found": {"$sum": 1}}},
-            {
-                "$match": {
-                    "_id.hour": {"$in": [row["_id"] for row in found]},
-                    "_id.label": {"$in": labels},
-                }
-            },
-            {"$sort": {"_id.hour": 1, "_id.label": 1}},
+            {"$match": {"_id.label": {"$in": labels}}},
         )
-        return [(row["_id"]["hour"], row["_id"]["label"], row["found"]) for row in rows]
+        kept = sorted({row["_id"]["hour"] for row in rows})[-hours:]
+        found = [(row["_id"]["hour"], row["_id"]["label"], row["found"]) for row in rows]
+        return sorted(each for each in found if each[0] in kept)
+
+    def _since(self, hours: int) -> list[Mapping[str, Any]]:
+        """What leaves the documents of the latest hours that have any, as far as the index tells.
+
+        Each look finds one hour. Dates, which are no text, come before it in the index.
+        """
+        before: dict[str, Any] = {}
+        first = ""
+        for _ in range(hours):
+            latest = self._aggregate(
+                {"$match": before}, {"$sort": {"timestamp": -1}}, {"$limit": 1}, _ONLY_TIMESTAMP
+            )
+            if not latest:
+                break
+            moment = latest[0].get("timestamp")
+            if not isinstance(moment, str):
+                return []
+            first = moment[:HOUR_CHARACTERS]
+            before = {"timestamp": {"$lt": first}}
+        return [{"$match": {"timestamp": {"$gte": first}}}]
 
     def by_confidence(self, low: float, bins: int) -> list[int]:
         """See Reader."""
@@ -152,6 +163,14 @@ class MongoReader:
             raise StoreUnavailable(f"{self.name}: {error}") from error
 
 
+def _frequent(what: Mapping[str, Any], limit: int) -> list[Mapping[str, Any]]:
+    return [
+        {"$group": {"_id": what, "found": {"$sum": 1}}},
+        {"$sort": {"found": -1, "_id": 1}},
+        {"$limit": limit},
+    ]
+
+
 def _text(field: str, missing: str | None = "") -> dict[str, Any]:
     """A field as text, whatever it holds."""
     return {"$convert": {"input": field, "to": "string", "onError": missing, "onNull": missing}}
@@ -162,6 +181,7 @@ def _number(field: str) -> dict[str, Any]:
     return {"$convert": {"input": field, "to": "double", "onError": 0.0, "onNull": 0.0}}
 
 
+_ONLY_TIMESTAMP = {"$project": {"_id": 0, "timestamp": 1}}
 _TIME = _text("$timestamp")
 _LABEL = _text("$predicted_label")
 _HOUR = {"$substrCP": [_TIME, 0, HOUR_CHARACTERS]}

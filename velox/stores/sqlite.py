@@ -206,13 +206,21 @@ _BY_LABEL = f"""
 SELECT predicted_label, COUNT(*) AS found FROM {DETECTIONS}
 GROUP BY predicted_label ORDER BY found DESC, predicted_label LIMIT ?
 """  # noqa: S608
+# Each step finds one hour by the index.
 _BY_HOUR = f"""
-WITH hours AS (SELECT DISTINCT {_HOUR} AS hour FROM {DETECTIONS} ORDER BY hour DESC LIMIT ?),
-     labels AS (SELECT predicted_label AS label FROM {DETECTIONS}
-                GROUP BY label ORDER BY COUNT(*) DESC, label LIMIT ?)
-SELECT {_HOUR} AS hour, predicted_label, COUNT(*) FROM {DETECTIONS}
-WHERE hour >= (SELECT MIN(hour) FROM hours) AND predicted_label IN labels
-GROUP BY hour, predicted_label ORDER BY hour, predicted_label
+WITH RECURSIVE hours(hour) AS (
+    SELECT substr(MAX(timestamp), 1, {HOUR_CHARACTERS}) FROM {DETECTIONS}
+    UNION ALL
+    SELECT (SELECT substr(MAX(timestamp), 1, {HOUR_CHARACTERS}) FROM {DETECTIONS}
+            WHERE timestamp < hour)
+    FROM hours WHERE hour IS NOT NULL LIMIT ?
+), recent AS (
+    SELECT {_HOUR} AS hour, predicted_label AS label, COUNT(*) AS found FROM {DETECTIONS}
+    WHERE timestamp >= (SELECT MIN(hour) FROM hours) GROUP BY 1, 2
+)
+SELECT hour, label, found FROM recent
+WHERE label IN (SELECT label FROM recent GROUP BY label ORDER BY SUM(found) DESC, label LIMIT ?)
+ORDER BY hour, label
 """  # noqa: S608
 _BY_CONFIDENCE = f"""
 SELECT MAX(0, MIN(?, CAST((confidence - ?) * ? AS INTEGER))) AS bin, COUNT(*)

@@ -66,7 +66,7 @@ def test_counts_by_hour(reader: SQLiteReader) -> None:
         ("2026-01-31T22", "b", 1),
         ("2026-01-31T22", "c", 1),
     ]
-    assert reader.by_hour(2, 1) == [("2026-01-31T21", "a", 2)]
+    assert reader.by_hour(2, 1) == [("2026-01-31T21", "b", 2), ("2026-01-31T22", "b", 1)]
 
 
 def test_counts_by_confidence(reader: SQLiteReader) -> None:
