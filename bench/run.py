@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    decisions_case,
     decode_case,
     engine_case,
     growth_case,
@@ -36,7 +37,7 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "latency": latency_case.run,
     "growth": growth_case.run,
 }
-CASES = ("decode", "engine", "training", *WITH_SERVERS)
+CASES = ("decode", "engine", "training", "decisions", *WITH_SERVERS)
 # Half an hour and some 10 GB of disk at ten million documents: only when it is named.
 NAMED_ONLY = "size"
 
@@ -68,6 +69,9 @@ def main() -> None:
             results.write(path)
         if "training" in chosen.only:
             training_case.run(results, folder / "training")
+            results.write(path)
+        if "decisions" in chosen.only:
+            decisions_case.run(results, folder / "decisions")
             results.write(path)
         if NAMED_ONLY in chosen.only:
             size_case.run(results, folder, documents=chosen.documents, files=chosen.files)

@@ -42,7 +42,7 @@ def run(results: Results, folder: Path) -> None:
         results.bar("training", f"{name}, seconds", seconds, most, at_least=False)
 
 
-def trained(model: Path, images: Path, weights: Path) -> float:
+def trained(model: Path, images: Path, weights: Path, **more: str) -> float:
     """Train as a user does; CPU seconds by the number of cores."""
     settings = {
         "DATASET_PATH": str(images),
@@ -52,6 +52,7 @@ def trained(model: Path, images: Path, weights: Path) -> float:
         "MIN_ACCURACY": "0",
         "RESUME": "0",
         "DEVICE": "cpu",
+        **more,
     }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     child = script("train.py", env=settings, log=model.parent / "log")

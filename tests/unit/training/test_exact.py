@@ -44,7 +44,10 @@ def test_chances_at_the_ends() -> None:
 @pytest.mark.parametrize(
     ("wrong", "precision", "images"),
     # ln 0.05 / ln 0.99 = 298.07, and so on: without a wrong one the power is all there is.
-    [(0, 0.99, 299), (0, 0.95, 59), (0, 0.9, 29), (1, 0.99, 473), (0, 0.5, 5)],
+    [
+        *((0, 0.99, 299), (1, 0.99, 473), (2, 0.99, 628)),
+        *((0, 0.95, 59), (1, 0.95, 93), (0, 0.9, 29), (1, 0.9, 46), (0, 0.5, 5)),
+    ],
 )
 def test_so_many_images_are_enough_and_one_fewer_is_not(
     wrong: int, precision: float, images: int

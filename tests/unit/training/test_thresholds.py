@@ -1,3 +1,4 @@
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -69,6 +70,14 @@ def test_higher_demands_give_higher_thresholds() -> None:
     assert all(one <= other for one, other in pairwise(found))
     assert found[0] < found[2]
     assert found[-1] == 2.0, "nothing is that precise"
+
+
+def test_many_images_of_a_low_demand_take_no_time() -> None:
+    started = time.process_time()
+    found = threshold(*sure(wrong=tuple(range(3_000, 4_000)), images=6_000), 0.5)
+    assert found.at is not None
+    assert found.images == 6_000
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("images", [100, 600])

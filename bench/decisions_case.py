@@ -1,0 +1,65 @@
+"""(i) Thresholds that promise a precision: what of unseen images is matched, and how precisely."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench import brought
+from bench.measure import figure
+from bench.results import Results
+from bench.training_case import BATCH, PIXELS, trained
+from velox.base.thresholds import Thresholds
+from velox.images.pixels import decode
+from velox.models.checkpoint import load
+from velox.models.engine.torch_engine import TorchEngine
+
+AUTO = Thresholds(None)
+
+
+def run(results: Results, folder: Path) -> None:
+    """Measure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = brought.mobilenet(folder)
+    for name, (learned, unseen), precision in (
+        ("photographs", brought.photographs(folder), 0.9),
+        ("digits", brought.digits(folder), 0.95),
+    ):
+        model = folder / name / "model.pth"
+        trained(model, learned, weights, TARGET_PRECISION=str(precision))
+        images, matches, right = matched(model, unseen)
+        share, precise = matches / images, right / max(1, matches)
+        results.add("decisions", {f"{name}, share of unseen images matched": figure([share], "")})
+        results.bar("decisions", f"{name}, share of the matches right", precise, precision)
+        results.bar("decisions", f"{name}, matches", matches, 1)
+
+
+def matched(model: Path, unseen: Path) -> tuple[int, int, int]:
+    """Of images, one folder a label: how many, how many match at `auto`, how many are right."""
+    checkpoint = load(model, model.with_name("classes.json"))
+    assert checkpoint.thresholds is not None
+    thresholds = np.array(AUTO.of(checkpoint.labels, checkpoint.thresholds.of_labels))
+    engine = TorchEngine(checkpoint, device=torch.device("cpu"), precision="fp32", batch_size=BATCH)
+    paths = sorted(unseen.glob("*/*"))
+    matches = right = 0
+    for first in range(0, len(paths), BATCH):
+        batch = paths[first : first + BATCH]
+        pixels = [
+            decode(
+                path.read_bytes(),
+                size=checkpoint.input_size,
+                max_pixels=PIXELS,
+                preprocessing=checkpoint.preprocessing,
+            )
+            for path in batch
+        ]
+        indices, confidences = engine.predict(np.stack(pixels)).best
+        match = confidences >= thresholds[indices]
+        names = np.array(checkpoint.labels)[indices]
+        truths = np.array([path.parent.name for path in batch])
+        matches += int(match.sum())
+        right += int((match & (names == truths)).sum())
+    engine.close()
+    return len(paths), matches, right
