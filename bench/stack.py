@@ -52,14 +52,30 @@ class Stack:
         made[name].result(timeout=ANSWER_LIMIT_S)
         return name
 
-    def fill(self, topic: str, images: Sequence[bytes], count: int, *, partitions: int) -> None:
-        """Put so many images on a topic, evenly."""
+    def fill(
+        self,
+        topic: str,
+        images: Sequence[bytes],
+        count: int,
+        *,
+        partitions: int,
+        sources: int = 0,
+    ) -> None:
+        """Put so many images on a topic, evenly, and say of which source each is if any is."""
         producer = self._producer()
         for number in range(count):
             value = images[number % len(images)]
+            source = f"camera-{number % sources}" if sources else None
+            headers: dict[str, str | bytes | None] = {"source": source} if source else {}
             while True:
                 with suppress(BufferError):
-                    producer.produce(topic, value, partition=number % partitions)
+                    producer.produce(
+                        topic,
+                        value,
+                        key=source,
+                        headers=headers,
+                        partition=number % partitions,
+                    )
                     break
                 producer.poll(0.1)
         producer.flush(ANSWER_LIMIT_S)
