@@ -53,10 +53,10 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
         for name, rate in turn.items():
             found.setdefault(name, []).append(rate)
     results.add("pipeline", {name: figure(each, "images/s") for name, each in found.items()})
-    compare(results, "velox fp32, 224", YARDSTICK, 0.8)
+    compare(results, "velox fp32, 224", YARDSTICK, 0.88)
     compare(results, "velox fp32, 224", "straightforward, 224", 6)
     compare(results, "velox int8, 224", YARDSTICK, 1.5)
-    compare(results, "velox auto, 224", YARDSTICK, 1.5)
+    compare(results, "velox auto, 224", YARDSTICK, 1.9)
     for precision in ("fp32", "auto"):
         compare(results, f"velox {precision}, {DEFAULT_SIZE}", f"velox {precision}, 224", 3)
     sleeping(results, stack)

@@ -59,6 +59,14 @@ def test_every_package_has_a_lowest_and_a_highest_version() -> None:
         assert {one.operator for one in each.specifier} == {">=", "<"}, each
 
 
+def test_the_extra_for_onnx_has_ranges_that_hold_what_is_tested() -> None:
+    tested = requirements("requirements-dev.txt")
+    for name, each in requirements("requirements-onnx.txt").items():
+        assert {one.operator for one in each.specifier} == {">=", "<"}, each
+        assert each.specifier.contains(str(tested[name].specifier).removeprefix("==")), each
+        assert name not in RUN_TIME
+
+
 def test_development_packages_are_pinned() -> None:
     for each in requirements("requirements-dev.txt").values():
         assert [one.operator for one in each.specifier] == ["=="], each

@@ -136,7 +136,7 @@ def test_the_lock_is_looked_at_through_its_command_and_no_other_way() -> None:
     (rule,) = [
         each
         for each in CONFIG["packageRules"]
-        if each.get("matchFileNames") == ["requirements.txt"]
+        if each.get("matchFileNames") == ["requirements.txt", "requirements-onnx.txt"]
     ]
     assert rule["matchManagers"] == ["pip_requirements"]
     assert rule["enabled"] is False

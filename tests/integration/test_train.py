@@ -60,8 +60,9 @@ def trained(folder: Path, *arguments: str, log: str = "log", **settings: str) ->
 
 
 def files(folder: Path) -> set[str]:
-    """What lies there beside the pictures and the logs."""
-    return {path.name for path in folder.iterdir() if "log" not in path.name} - {"pictures"}
+    """What lies there beside the pictures, the logs, and what can be made again."""
+    found = {path.name for path in folder.iterdir() if "log" not in path.name}
+    return found - {"pictures", ".model.pth.made"}
 
 
 LOOK = "model.dataset.html"

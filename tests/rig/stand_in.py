@@ -22,5 +22,6 @@ def stand_in_for_the_engine(engine: Callable[..., object]) -> None:
             stands for a checkpoint.
     """
     stand_in("velox.models.device", select_device=lambda _device: None)
+    stand_in("velox.models.engine.graphs", Graphs=type(None), PRECISIONS=())
     stand_in("velox.models.engine.torch_engine", TorchEngine=engine)
     stand_in("velox.models.checkpoint", Checkpoint=object, load=lambda *_: engine())

@@ -60,6 +60,8 @@ READERS = SCRIPTS | {
 # Each package and where it may be known.
 PACKAGES = {
     "torch": ("velox/models/", "velox/training/"),
+    "onnxruntime": ("velox/models/engine/session.py", "velox/models/engine/export.py"),
+    "onnx": ("velox/models/engine/export.py",),
     "torchvision": ("velox/models/architectures.py",),
     "confluent_kafka": ("velox/kafka/", "velox/consumer/polling/", "velox/demo/broker.py"),
     "pymongo": ("velox/stores/mongo",),
@@ -72,7 +74,18 @@ PACKAGES = {
     ),
     "dotenv": ("velox/settings/declare.py",),
 }
-WITHOUT_TORCH = {"velox/models/engine/interface.py", "velox/models/samples.py"}
+WITHOUT_TORCH = {
+    "velox/models/cards.py",
+    "velox/models/description.py",
+    "velox/models/samples.py",
+    *(
+        f"velox/models/engine/{name}.py"
+        for name in (
+            *("check", "graphs", "interface", "kept", "parts", "session", "trial_images"),
+            *("onnx_choice", "onnx_engine", "onnx_form"),
+        )
+    ),
+}
 
 
 @cache

@@ -10,6 +10,12 @@ from pathlib import Path
 
 # https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_PROCESSOR = Path("/proc/cpuinfo")
+# What tells two kinds of processor apart, on x86 and on ARM.
+_KIND = (
+    *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
+    *("CPU implementer", "CPU variant", "CPU part", "Features"),
+)
 _KEPT_BYTES = 2**30
 _HEAP_BYTES = 2**26
 # Parameters of mallopt(3) in glibc's malloc.h, by the variable that sets them from outside.
@@ -35,6 +41,21 @@ def usable_cores(quota: Path = _QUOTA) -> int:
     except (OSError, ValueError):
         return cores or 1
     return max(1, min(cores or 1, allowed))
+
+
+def processor(description: Path = _PROCESSOR) -> dict[str, str]:
+    """What kind the first core is, in the kernel's words: its maker, model and `flags`.
+
+    Args:
+        description: `/proc/cpuinfo`; it need not exist.
+    """
+    try:
+        first = description.read_text().strip().partition("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    found = {name.strip(): value.strip() for name, _, value in pairs}
+    return {name: value for name, value in found.items() if name in _KIND}
 
 
 def share_cores() -> None:

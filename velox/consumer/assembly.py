@@ -25,8 +25,6 @@ from velox.consumer.vital_signs import show, vital_signs
 from velox.images.pixels import decode
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.topics import Topics
-from velox.models.checkpoint import load
-from velox.models.device import select_device
 from velox.models.engine.interface import Engine
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
@@ -56,7 +54,8 @@ def open_parts(
     Raises:
         Stopped: when told to stop before all are there.
     """
-    select_device(settings.device)
+    engines = engines_of(settings)
+    engines.require_device()
     files = opened.enter_context(
         closing(open_image_files(settings.storage_path, keep=settings.max_stored_files))
     )
@@ -72,7 +71,7 @@ def open_parts(
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
     engine = waiting.for_model(
-        settings.model_path, settings.classes_path, engines_of(settings).first
+        settings.model_path, settings.classes_path, lambda: engines.first(engines.load())
     )
     waiting.for_store(store)
     waiting.for_topic(
@@ -93,6 +92,7 @@ def engines_of(settings: ConsumerSettings) -> Engines:
     """What makes engines of checkpoints."""
     return Engines(
         model_path=settings.model_path,
+        classes_path=settings.classes_path,
         device=settings.device,
         precision=settings.precision,
         compiled=settings.torch_compile,
@@ -200,12 +200,13 @@ def _models(
         )
     )
     if settings.model_reload > 0:
+        engines = engines_of(settings)
         watch = ModelWatch(
             models,
             model_path=settings.model_path,
             classes_path=settings.classes_path,
-            load=lambda: load(settings.model_path, settings.classes_path),
-            engine_of=engines_of(settings).later,
+            load=engines.load,
+            engine_of=engines.later,
             metrics=metrics,
             interval=settings.model_reload,
         )

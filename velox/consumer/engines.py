@@ -6,15 +6,23 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from velox.base.errors import SettingError
+from velox.base.errors import EngineOutOfMemory, SettingError
 from velox.base.thresholds import Thresholds
 from velox.consumer.stages.acceptance import accept
 from velox.consumer.stages.targets import unknown_labels
-from velox.models.checkpoint import Checkpoint
-from velox.models.device import select_device
+from velox.models import cards
+from velox.models.description import Description
+from velox.models.engine import graphs
+from velox.models.engine.graphs import Graphs
 from velox.models.engine.interface import Engine
-from velox.models.engine.torch_engine import TorchEngine
+from velox.models.engine.kept import Kept
+
+if TYPE_CHECKING:
+    import torch
+
+    from velox.models.checkpoint import Checkpoint
 
 MOST_NAMED = 5
 
@@ -23,16 +31,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Engines:
-    """Makes engines.
+    """Makes engines; PyTorch is imported where one cannot be made without.
 
     Attributes:
-        model_path: the checkpoint's file, for messages.
+        model_path: the checkpoint.
+        classes_path: its labels.
         device, precision, compiled, memory_fraction, batch_size: see `TorchEngine`.
         top: labels that each image is given.
         thresholds: from which confidence on an image is a match.
     """
 
     model_path: Path
+    classes_path: Path
     device: str
     precision: str
     compiled: bool
@@ -41,7 +51,26 @@ class Engines:
     top: int
     thresholds: Thresholds
 
-    def first(self, checkpoint: Checkpoint) -> Engine:
+    def require_device(self) -> None:
+        """Refuse a device that cannot be used.
+
+        Raises:
+            SettingError: when there is no such device.
+        """
+        if not cards.surely_none(self.device):
+            self._device()
+
+    def load(self) -> Description:
+        """The checkpoint, or, where its graphs are kept and will do, those.
+
+        Raises:
+            CheckpointError: when it cannot be used.
+        """
+        if self._onnx and (kept := graphs.found(self.model_path, self.classes_path)) is not None:
+            return kept
+        return self._checkpoint()
+
+    def first(self, checkpoint: Description) -> Engine:
         """The engine of the start, which settings that do not go with the model stop.
 
         Raises:
@@ -53,23 +82,17 @@ class Engines:
             raise SettingError(f"CONFIDENCE_THRESHOLD: {unknown}")
         return self.later(checkpoint)
 
-    def later(self, checkpoint: Checkpoint) -> Engine:
+    def later(self, checkpoint: Description) -> Engine:
         """An engine that takes the place of another.
 
         Raises:
             CheckpointError: when it is not fit to decide.
             SettingError: when it brings no thresholds, and they are asked for.
         """
-        engine = TorchEngine(
-            checkpoint,
-            device=select_device(self.device),
-            precision=self.precision,
-            compiled=self.compiled,
-            memory_fraction=self.memory_fraction,
-            batch_size=self.batch_size,
-            thresholds=self._thresholds(checkpoint),
-            top=self.top,
-        )
+        thresholds = self._thresholds(checkpoint)
+        engine = self._with_onnx(checkpoint, thresholds) if self._onnx else None
+        if engine is None:
+            engine = self._with_torch(checkpoint, thresholds)
         try:
             accept(engine, checkpoint, self.model_path)
         except BaseException:
@@ -77,7 +100,7 @@ class Engines:
             raise
         return engine
 
-    def _thresholds(self, checkpoint: Checkpoint) -> tuple[float, ...]:
+    def _thresholds(self, checkpoint: Description) -> tuple[float, ...]:
         if self.thresholds.general is not None:
             return self.thresholds.of(checkpoint.labels)
         if (measured := checkpoint.thresholds) is None:
@@ -102,3 +125,66 @@ class Engines:
                 more,
             )
         return found
+
+    @property
+    def _onnx(self) -> bool:
+        """Whether ONNX Runtime will do."""
+        if self.precision not in graphs.PRECISIONS or not graphs.can_run():
+            return False
+        return cards.surely_none(self.device) or self._device().type == "cpu"
+
+    def _device(self) -> torch.device:
+        from velox.models.device import select_device
+
+        return select_device(self.device)
+
+    def _checkpoint(self) -> Checkpoint:
+        from velox.models.checkpoint import load
+
+        return load(self.model_path, self.classes_path)
+
+    def _with_onnx(self, model: Description, thresholds: tuple[float, ...]) -> Engine | None:
+        """An engine of a model's graphs, None where it cannot be."""
+        kept = Kept(self.model_path)
+        if isinstance(model, Graphs):
+            found: Graphs | None = model
+        else:
+            from velox.models.engine.export import made
+
+            found = made(cast("Checkpoint", model), kept)
+        if found is None:
+            return None
+        # It takes a while to import.
+        from velox.models.engine.onnx_engine import OnnxEngine
+
+        try:
+            return OnnxEngine(
+                found,
+                precision=self.precision,
+                batch_size=self.batch_size,
+                thresholds=thresholds,
+                top=self.top,
+                kept=kept,
+            )
+        except EngineOutOfMemory:
+            raise
+        except Exception as error:
+            # ONNX Runtime has no exceptions that are documented.
+            log.warning("ONNX Runtime is not used: %s", (str(error) or repr(error)).splitlines()[0])
+            return None
+
+    def _with_torch(self, model: Description, thresholds: tuple[float, ...]) -> Engine:
+        from velox.models.engine.torch_engine import TorchEngine
+
+        checkpoint = self._checkpoint() if isinstance(model, Graphs) else cast("Checkpoint", model)
+        return TorchEngine(
+            checkpoint,
+            device=self._device(),
+            precision=self.precision,
+            compiled=self.compiled,
+            memory_fraction=self.memory_fraction,
+            batch_size=self.batch_size,
+            thresholds=thresholds,
+            top=self.top,
+            kept=Kept(self.model_path),
+        )

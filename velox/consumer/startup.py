@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from velox.base.aside import aside
 from velox.base.errors import CheckpointError, SettingError, StoreRefuses, VeloxError
@@ -15,18 +15,12 @@ from velox.base.waiting import Stopped, until_there
 from velox.consumer.stages.breaker import NEVER
 from velox.images import known_good
 from velox.kafka.topics import Topics
-from velox.models.checkpoint import Checkpoint, load
 from velox.models.files import Signatures, may_pass, signatures
 from velox.monitoring.health import Health
 from velox.stores.interface import Store
 
 T = TypeVar("T")
-M = TypeVar("M")
 log = logging.getLogger(__name__)
-
-
-def _itself(checkpoint: Any) -> Any:
-    return checkpoint
 
 
 class Waiting:
@@ -49,23 +43,23 @@ class Waiting:
         self,
         model_path: Path,
         classes_path: Path,
-        use: Callable[[Checkpoint], M] = _itself,
-    ) -> M:
+        make: Callable[[], T],
+    ) -> T:
         """What is made of the checkpoint, once a usable one lies there.
 
         Args:
             model_path: the checkpoint.
             classes_path: its labels.
-            use: makes something of it; raises CheckpointError if it cannot be used.
+            make: makes something of it; raises CheckpointError if it cannot be used.
         """
         refused: dict[Signatures, CheckpointError] = {}
 
-        def look() -> M:
+        def look() -> T:
             found = signatures((model_path, classes_path))
             if found in refused:
                 raise refused[found]
             try:
-                return use(load(model_path, classes_path))
+                return make()
             except CheckpointError as error:
                 if None not in found and not may_pass(error):
                     # To try a model takes seconds: once, as long as its files stay what they are.

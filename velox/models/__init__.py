@@ -1,8 +1,10 @@
 """Models: the file, the network, the device.
 
 architectures.py      The networks that can be trained and run: the classifiers of torchvision
+cards.py              Whether there can be a graphics card, told without PyTorch
 checkpoint.py         The checkpoint: one file that carries all that rebuilds the model
 convert/              A checkpoint of other people's weights
+description.py        What a checkpoint says of its model beside the weights; it needs no PyTorch
 device.py             The device that a model runs on, and why a card that is there cannot be used
 engine/               The engine: a model at work, in the form that is fastest and decides the same
 files.py              The files of a model: when there is reason to read them

@@ -9,10 +9,9 @@ version of Velox trained it.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,13 @@ from torch import Tensor, nn
 
 from velox.base.errors import CANNOT_BE_READ, CheckpointError, SettingError
 from velox.base.files import write_whole
-from velox.images.preprocessing import Preprocessing
 from velox.models import labels, torch_file
 from velox.models.architectures import build
-from velox.models.measured_thresholds import MeasuredThresholds
+from velox.models.description import Description, digest, of_plain
 from velox.models.sample_tensors import samples_of, tensors_of
-from velox.models.samples import NO_SAMPLES, Samples
 from velox.models.soundness import require_sound
 from velox.models.torch_file import CONVERT
 from velox.models.wrappings import is_state_dict, prefix_of, wrapper_of
-
-# Of the pixels in [0, 1], red, green and blue, over ImageNet's training images (torchvision docs).
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 BARE_ARCHITECTURE = "mobilenet_v2"
 BARE_INPUT_SIZE = 224
@@ -42,45 +35,18 @@ BARE_INPUT_SIZE = 224
 NO_MEAN = (0.0, 0.0, 0.0)
 NO_STD = (1.0, 1.0, 1.0)
 
-_DIGEST_CHARACTERS = 12
-
-RGB = tuple[float, float, float]
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(Description):
     """A trained classifier.
 
     Attributes:
-        architecture: name of a classifier in `torchvision.models`.
-        labels: in the order of the model's outputs.
-        input_size: height and width of the input in pixels.
-        preprocessing: how an image becomes that input.
-        mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
         state_dict: the weights, on the CPU.
-        metrics: what training measured, as `accuracy` on its test images and `sample_accuracy` on
-            the samples.
-        temperature: divides the outputs before the softmax, so that confidences are honest.
-        thresholds: that training measured, where it did.
-        samples: to accept the model by, and to calibrate and check a reduced precision; may be
-            none.
-        digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
     """
 
-    architecture: str
-    labels: tuple[str, ...]
-    input_size: int
-    preprocessing: Preprocessing = Preprocessing()
-    mean: RGB = IMAGENET_MEAN
-    std: RGB = IMAGENET_STD
     state_dict: Mapping[str, Tensor] = field(repr=False)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    temperature: float = 1.0
-    thresholds: MeasuredThresholds | None = None
-    samples: Samples = field(default=NO_SAMPLES, repr=False)
-    digest: str = ""
 
 
 def restore(checkpoint: Checkpoint) -> nn.Module:
@@ -90,41 +56,40 @@ def restore(checkpoint: Checkpoint) -> nn.Module:
     return model.eval()
 
 
-def save(checkpoint: Checkpoint, model_path: Path, classes_path: Path) -> Checkpoint:
+def save(
+    checkpoint: Checkpoint,
+    model_path: Path,
+    classes_path: Path,
+    *,
+    before: Callable[[Checkpoint], object] = lambda _: None,
+) -> Checkpoint:
     """Write a checkpoint and its list of labels; returns it with its digest.
 
     The labels are in place before the model is, and `load` reads the model before the labels. So
     who finds the new model finds its labels too. Who still finds the old model may find the new
     labels; if they differ the pair is refused, and a moment later the new model is there.
 
+    Args:
+        checkpoint: what to write.
+        model_path: where.
+        classes_path: where its labels go.
+        before: called with what will be returned, before anybody can find it.
+
     Raises:
         OSError: when a file cannot be written.
     """
-    content = {
-        "architecture": checkpoint.architecture,
-        "labels": list(checkpoint.labels),
-        "input_size": checkpoint.input_size,
-        "preprocessing": checkpoint.preprocessing.as_dict(),
-        "mean": list(checkpoint.mean),
-        "std": list(checkpoint.std),
-        "temperature": checkpoint.temperature,
-        "metrics": dict(checkpoint.metrics),
+    content = checkpoint.plain() | {
         "samples": tensors_of(checkpoint.samples),
         "state_dict": {name: value.cpu() for name, value in checkpoint.state_dict.items()},
     }
-    if checkpoint.thresholds is not None:
-        content["thresholds"] = checkpoint.thresholds.as_dict()
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
+    saved = replace(checkpoint, digest=digest(data))
+    before(saved)
     write_whole(classes_path, labels.written(checkpoint.labels))
     write_whole(model_path, data)
-    return replace(checkpoint, digest=digest(data))
-
-
-def digest(data: bytes) -> str:
-    """The short digest of a checkpoint file's content."""
-    return hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
+    return saved
 
 
 def load(model_path: Path, classes_path: Path) -> Checkpoint:
@@ -168,18 +133,9 @@ def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
     missing = {"architecture", "labels", "input_size", "mean", "std", "state_dict"} - content.keys()
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-    thresholds = content.get("thresholds")
     return Checkpoint(
-        architecture=str(content["architecture"]),
-        labels=tuple(map(str, content["labels"])),
-        input_size=int(content["input_size"]),
-        preprocessing=Preprocessing.of(content.get("preprocessing", {})),
-        mean=_three(content["mean"]),
-        std=_three(content["std"]),
+        **of_plain(content),
         state_dict=dict(content["state_dict"]),
-        metrics=dict(content.get("metrics", {})),
-        temperature=float(content.get("temperature", 1.0)),
-        thresholds=thresholds and MeasuredThresholds.of(thresholds),
         samples=samples_of(content.get("samples", {})),
     )
 
@@ -211,8 +167,3 @@ def _bare(weights: Mapping[str, Tensor], named: tuple[str, ...]) -> Checkpoint:
         std=NO_STD,
         state_dict=weights,
     )
-
-
-def _three(values: Any) -> RGB:
-    red, green, blue = map(float, values)
-    return red, green, blue

@@ -12,7 +12,8 @@ from velox.models.architectures import build
 from velox.models.wrappings import is_state_dict
 
 if TYPE_CHECKING:
-    from velox.models.checkpoint import RGB, Checkpoint
+    from velox.models.checkpoint import Checkpoint
+    from velox.models.description import RGB
 
 
 def require_usable_input(size: int, mean: RGB, std: RGB, preprocessing: Preprocessing) -> None:

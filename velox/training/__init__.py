@@ -18,6 +18,7 @@ judgement.py         What a trained network is worth, in figures
 judgement_report.py  A judgement for people: a report as text, and the confusion matrix as a PNG
 last_layer.py        A last layer on frozen features: all that a few images can teach
 look.py              What a data set is worth, looked over before it is trained on
+made_ready.py        What a consumer needs to start without PyTorch
 model_files.py       What lies beside MODEL_PATH: the lock of who trains, reports, models not in use
 once_more.py         The last layer once more, where fine-tuning betters nothing
 page.py              Pages about a training: what was found in the images, and how the model does

@@ -27,6 +27,7 @@ from velox.training.doubt import Doubt
 from velox.training.evaluation import Inputs, accuracy
 from velox.training.judgement import Judgement
 from velox.training.look import Look, look
+from velox.training.made_ready import make_ready
 from velox.training.model_files import refused
 from velox.training.recipe import (
     MANY,
@@ -215,7 +216,9 @@ def save(
         thresholds=found.promise.measured() if found.promise else None,
         samples=samples,
     )
-    saved = checkpoint.save(written, model_path, classes_path)
+    # A consumer that finds the model finds this too.
+    before = partial(make_ready, model_path=model_path) if against is None else lambda _: None
+    saved = checkpoint.save(written, model_path, classes_path, before=before)
     head = {"model": f"{model_path} ({saved.digest})", **facts}
     if against is not None:
         head["refused"] = against

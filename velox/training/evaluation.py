@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from velox.base.waiting import Stopped
-from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, RGB
+from velox.models.description import IMAGENET_MEAN, IMAGENET_STD, RGB
 from velox.models.samples import Samples
 from velox.training.data.dataset import Dataset, Pixels
 

@@ -13,7 +13,7 @@ from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
 from velox.models import torch_file
 from velox.models.architectures import models, shapes_of
-from velox.models.checkpoint import RGB
+from velox.models.description import RGB
 from velox.models.soundness import require_usable_input
 from velox.models.torchvision_names import as_built
 from velox.models.wrappings import is_state_dict

@@ -16,6 +16,7 @@ from velox.models.measured_thresholds import MeasuredThresholds
 def engines(thresholds: Thresholds) -> Engines:
     return Engines(
         model_path=Path("model.pth"),
+        classes_path=Path("classes.json"),
         device="cpu",
         precision="fp32",
         compiled=False,

@@ -14,6 +14,7 @@ from velox.base.errors import (
 from velox.base.records import Detection
 from velox.base.waiting import Stopped
 from velox.consumer.startup import Waiting, say_what_the_breaker_cannot_judge
+from velox.models.checkpoint import load
 from velox.monitoring.health import Health
 from velox.stores.interface import Rejected
 from velox.stores.sqlite import SQLiteStore
@@ -113,16 +114,21 @@ def test_a_topic_that_comes_late_is_waited_for() -> None:
     assert health.starting == "waiting for topic image_data: not there yet"
 
 
+def wait_for_model(health: Health, folder: Path) -> None:
+    paths = (folder / "model.pth", folder / "classes.json")
+    waiting(health, limit=0).for_model(*paths, lambda: load(*paths))
+
+
 def test_a_model_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
     with pytest.raises(StartupTimeout, match=r"model\.pth"):
-        waiting(Health(), limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
+        wait_for_model(Health(), tmp_path)
 
 
 def test_a_broken_model_is_named_and_waited_for(tmp_path: Path) -> None:
     (tmp_path / "model.pth").write_bytes(b"half a mod")
     health = Health()
     with pytest.raises((StartupTimeout, CheckpointError), match=r"model\.pth"):
-        waiting(health, limit=0).for_model(tmp_path / "model.pth", tmp_path / "classes.json")
+        wait_for_model(health, tmp_path)
     assert "model.pth" in str(health.starting)
 
 

@@ -15,6 +15,7 @@ from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
+from velox.models.description import digest
 from velox.models.measured_thresholds import MeasuredThresholds
 from velox.models.samples import Samples
 
@@ -86,7 +87,7 @@ def test_thresholds_are_one_for_each_label(files: Files, of_labels: list[float])
 
 
 def test_the_digest_is_that_of_the_file(files: Files) -> None:
-    assert files.load().digest == files.saved.digest == model.digest(files.model.read_bytes())
+    assert files.load().digest == files.saved.digest == digest(files.model.read_bytes())
     assert len(files.saved.digest) == 12
 
 

@@ -22,7 +22,7 @@ import torch
 from velox.base.errors import SettingError
 from velox.base.waiting import Stopped
 from velox.models.architectures import build, models
-from velox.models.checkpoint import IMAGENET_MEAN
+from velox.models.description import IMAGENET_MEAN
 from velox.training import imagenet as module
 from velox.training.data.dataset import Dataset, Held
 from velox.training.imagenet import imagenet

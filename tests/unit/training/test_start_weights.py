@@ -10,7 +10,8 @@ import torch
 from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
 from velox.models.architectures import build
-from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, Checkpoint, save
+from velox.models.checkpoint import Checkpoint, save
+from velox.models.description import IMAGENET_MEAN, IMAGENET_STD
 from velox.training.start_weights import MadeFor, StartWeights, read, start_from
 
 ARCHITECTURE = "shufflenet_v2_x0_5"

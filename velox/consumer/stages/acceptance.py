@@ -11,18 +11,15 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from velox.base.errors import CheckpointError, EngineBroken, EngineOutOfMemory
 from velox.consumer.stages.predictor import BisectingPredictor
+from velox.models.description import Description
 from velox.models.engine.interface import Engine
 from velox.models.samples import NO_SAMPLES, Samples
-
-if TYPE_CHECKING:
-    from velox.models.checkpoint import Checkpoint
 
 # Points of accuracy that another device, other kernels and fewer bits may take.
 TOLERANCE = 0.02
@@ -40,7 +37,7 @@ Pixels = NDArray[np.uint8]
 log = logging.getLogger(__name__)
 
 
-def accept(engine: Engine, checkpoint: Checkpoint, path: Path) -> None:
+def accept(engine: Engine, checkpoint: Description, path: Path) -> None:
     """Try an engine on noise and on its checkpoint's samples.
 
     Args:
@@ -89,7 +86,7 @@ def _answers(predictor: BisectingPredictor, images: Pixels) -> NDArray[np.int64]
     return indices
 
 
-def _judge(predictor: BisectingPredictor, samples: Samples, checkpoint: Checkpoint) -> None:
+def _judge(predictor: BisectingPredictor, samples: Samples, checkpoint: Description) -> None:
     """ValueError when the samples cannot be classified, or fewer of them right than expected."""
     pixels, targets = samples.pixels(), np.asarray(samples.targets)
     expected_size = (predictor.engine.input_size,) * 2

@@ -7,18 +7,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from velox.base.errors import CheckpointError, SettingError
 from velox.base.waiting import Periodic
 from velox.consumer.stages.predictor import BisectingPredictor
 from velox.consumer.stages.targets import unknown_labels, unknown_targets
+from velox.models.description import Description
 from velox.models.engine.interface import Engine
 from velox.models.files import ModelFiles
 from velox.monitoring.metrics import Metrics
-
-if TYPE_CHECKING:
-    from velox.models.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -142,8 +139,8 @@ class ModelWatch:
         *,
         model_path: Path,
         classes_path: Path,
-        load: Callable[[], Checkpoint],
-        engine_of: Callable[[Checkpoint], Engine],
+        load: Callable[[], Description],
+        engine_of: Callable[[Description], Engine],
         metrics: Metrics,
         interval: float,
     ) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from velox.base.errors import CANNOT_BE_READ, CheckpointError, SettingError
 from velox.images.preprocessing import FITS, MULTI_PAGES, VALUE_RANGES, Color, Preprocessing
 from velox.models import labels
-from velox.models.checkpoint import IMAGENET_MEAN, IMAGENET_STD, NO_MEAN, NO_STD
+from velox.models.checkpoint import NO_MEAN, NO_STD
+from velox.models.description import IMAGENET_MEAN, IMAGENET_STD
 
 HALVES = (0.5, 0.5, 0.5)
 NORMALISATIONS = {

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from velox.models.engine.classifier import Answer
+# Of N images, the indices of their most likely labels, [N, K], and the probabilities, [N, K].
+Answer = Sequence[ArrayLike]
 
 # The default of CONFIDENCE_THRESHOLD.
 THRESHOLD = 0.9
@@ -29,6 +30,10 @@ class Refused(Exception):
     """Why a precision is not used, in words."""
 
 
+class NotNow(Refused):
+    """Why a precision is not used this time; another time it may be."""
+
+
 def require_enough(samples: int) -> None:
     """Refuse to judge by too few samples.
 
@@ -41,7 +46,7 @@ def require_enough(samples: int) -> None:
 
 
 def require_same_decisions(
-    found: Answer, expected: Answer, targets: Tensor, *, thresholds: Sequence[float]
+    found: Answer, expected: Answer, targets: ArrayLike, *, thresholds: Sequence[float]
 ) -> None:
     """Compare what a form makes of the samples with what float32 makes of them.
 
@@ -54,16 +59,16 @@ def require_same_decisions(
     Raises:
         Refused: where accuracy, labels or matches differ by more than is allowed.
     """
-    index, confidence = (each[:, 0] for each in found)
-    full_index, full_confidence = (each[:, 0] for each in expected)
-    count = len(targets)
-    right, before = (_share(each == targets) for each in (index, full_index))
+    index, confidence = (np.asarray(each)[:, 0] for each in found)
+    full_index, full_confidence = (np.asarray(each)[:, 0] for each in expected)
+    count = len(index)
+    right, before = (_share(each == np.asarray(targets)) for each in (index, full_index))
     if before - right > LARGEST_LOSS + _ROUNDING:
         raise Refused(f"its accuracy on {count} samples is {right:.4f}, but {before:.4f} in fp32")
     other = _share(index != full_index)
     if other > LARGEST_DIFFERENCE + _ROUNDING:
         raise Refused(f"a share of {other:.4f} of {count} samples gets other labels than in fp32")
-    least = torch.tensor(thresholds)
+    least = np.asarray(thresholds, np.float32)
     match, full_match = confidence >= least[index], full_confidence >= least[full_index]
     differ = (match != full_match) | (match & (index != full_index))
     matches = int((match | full_match).sum())
@@ -79,5 +84,5 @@ def _shown(thresholds: Sequence[float]) -> str:
     return f"threshold {least:g}" if least == most else f"thresholds {least:g} to {most:g}"
 
 
-def _share(chosen: Tensor) -> float:
-    return chosen.double().mean().item()
+def _share(chosen: NDArray[np.bool_]) -> float:
+    return float(chosen.mean())

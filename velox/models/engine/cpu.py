@@ -13,6 +13,7 @@ from velox.base.machine import release_free_memory, usable_cores
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine.classifier import Answer
 from velox.models.engine.forms import Choice, trial_pixels
+from velox.models.engine.kept import Kept
 from velox.models.engine.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class CpuBackend:
         precision: fp32, bf16, int8, or auto for the fastest of them that is right enough.
         thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
+        kept: where what was chosen is kept, and found again.
 
     Attributes:
         precision: that is used: fp32 where the one asked for is refused, which is logged.
@@ -38,13 +40,21 @@ class CpuBackend:
         *,
         thresholds: Sequence[float],
         top: int = 1,
+        kept: Kept | None = None,
     ) -> None:
         self._workers = Workers(min(usable_cores(), torch.get_num_threads()))
         size = checkpoint.input_size
+        asked = {"runtime": "torch", "precision": precision, "thresholds": tuple(thresholds)}
+        known = kept.choice(checkpoint.digest, asked) if kept is not None else {}
         with torch.inference_mode():
             choice = Choice(checkpoint, self._workers, thresholds=thresholds, top=top)
-            form = choice.best(precision)
-        single = self._workers.settle_single(form.run, trial_pixels(size)[:1])
+            form = choice.again(known) or choice.best(precision)
+        single = self._workers.settle_single(
+            form.run, trial_pixels(size)[:1], known=known.get("single")
+        )
+        if kept is not None and choice.settled and not known:
+            found = {"precision": form.precision, "form": form.name, "single": single}
+            kept.keep_choice(checkpoint.digest, asked, found)
         log.info("CPU cores used batch=%d single_image=%d", self._workers.cores, single)
         self.precision = form.precision
         self._run = form.run

@@ -1,4 +1,4 @@
-"""The one door to what PyTorch has deprecated: TorchScript and `torch.ao`.
+"""The one door to what PyTorch has deprecated: TorchScript, its export to ONNX, and `torch.ao`.
 
 Of what needs neither a compiler at run time nor another package, nothing replaces them. Each is
 looked for when it is needed: a PyTorch without one has one form of a model less.
@@ -6,16 +6,21 @@ looked for when it is needed: a PyTorch without one has one form of a model less
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 Classify = Callable[[Tensor], tuple[Tensor, ...]]
+
+# Of ONNX's operators; ONNX Runtime's tools for integers know it well.
+OPSET = 17
 
 
 class Missing(Exception):
@@ -41,6 +46,38 @@ def int8_module() -> Any:
     """
     with _part("torch.ao.quantization"):
         return import_module("velox.models.engine.int8")
+
+
+def exported(module: nn.Module, example: Tensor, name: str) -> bytes:
+    """A module as an ONNX graph that takes any number of images.
+
+    The exporter that is to replace this one takes several times as long and needs a package more.
+
+    Args:
+        module: in evaluation mode, takes one tensor and returns one.
+        example: of what it takes.
+        name: of the graph's input.
+
+    Raises:
+        Missing: without that exporter.
+        Exception: of any kind, when the module cannot be exported.
+    """
+    with _part("export of TorchScript to ONNX"):
+        export = torch.onnx.export
+    with tempfile.TemporaryDirectory(prefix="velox-onnx-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "model.onnx"
+        export(
+            module,
+            (example,),
+            path,
+            input_names=[name],
+            output_names=["outputs"],
+            dynamic_axes={name: {0: "n"}, "outputs": {0: "n"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return path.read_bytes()
 
 
 def frozen(module: nn.Module, pixels: Tensor, *, optimised: bool = False) -> Classify:

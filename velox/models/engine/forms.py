@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from velox.models.checkpoint import Checkpoint, restore
-from velox.models.engine.check import Refused, require_enough, require_same_decisions
+from velox.models.engine.check import NotNow, Refused, require_enough, require_same_decisions
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.deprecated import Missing, frozen, int8_module
 from velox.models.engine.onednn import onednn
+from velox.models.engine.parts import BFLOAT16, FLOAT32, INT8, part_size
+from velox.models.engine.trial_images import noise
 from velox.models.engine.workers import Classify, Workers, joined
 
-AUTO, FLOAT32, BFLOAT16, INT8 = "auto", "fp32", "bf16", "int8"
+AUTO, PLAIN = "auto", "plain"
 
 # Forms of float32 may add up in another order; what moves a probability by more is another model.
 TOLERANCE = 1e-3
-
-# A part's activations are a small multiple of its input, and should stay in the core's cache as far
-# as they can. Smaller parts lose more to the start of each operation than they gain by that.
-_PART_INPUT_BYTES = 5_000_000
-_ITEM_BYTES = {FLOAT32: 4, BFLOAT16: 2, INT8: 1}
 
 _TRIAL_BATCH = 16
 _TRIAL_ROUNDS = 5
@@ -53,7 +51,7 @@ class Form:
 
     def part(self, size: int) -> int:
         """How many images of this height and width it should be given at once at most."""
-        return max(1, _PART_INPUT_BYTES // (3 * size**2 * _ITEM_BYTES[self.precision]))
+        return part_size(size, self.precision)
 
 
 class Choice:
@@ -64,6 +62,9 @@ class Choice:
         workers: on which they run.
         thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
+
+    Attributes:
+        settled: whether the same would be chosen another time, as far as decisions go.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Choice:
         self._workers = workers
         self._thresholds = thresholds
         self._top = top
+        self.settled = True
         self._network = restore(checkpoint)
         self._pixels = trial_pixels(checkpoint.input_size)
         self._samples: Tensor | None = None
@@ -94,29 +96,60 @@ class Choice:
             except Refused as reason:
                 level = logging.INFO if precision == AUTO else logging.WARNING
                 log.log(level, "precision=%s is not used: %s", name, reason)
+                self.settled = self.settled and not isinstance(reason, NotNow)
             else:
                 return self._fastest([single, narrow]) if precision == AUTO else narrow
         return single
 
+    def again(self, known: Mapping[str, Any]) -> Form | None:
+        """A form that was chosen before, without trying; None where it cannot be made any more.
+
+        Args:
+            known: its `precision` and `form`, the name.
+        """
+        makers = {INT8: self._int8, BFLOAT16: self._bfloat16}
+        name, precision = known.get("form"), known.get("precision")
+        try:
+            if precision in makers:
+                form = makers[precision]()
+            elif name == PLAIN:
+                form = self._plain()
+            else:
+                form = self._float32_form(str(name), self._float32_makers()[str(name)])
+        except Exception as error:
+            log.debug("form=%s-%s cannot be made again: %r", precision, name, error)
+            return None
+        log.info("form chosen=%s-%s, as kept", form.precision, form.name)
+        return form
+
     def _float32_forms(self) -> list[Form]:
-        plain = Form("plain", FLOAT32, self._classifier(self._network))
-        forms = [plain]
-        makers: dict[str, Callable[[], Classify]] = {
-            "frozen": lambda: frozen(self._classifier(self._network), self._pixels, optimised=True),
-            "onednn": lambda: self._classifier(self._onednn(torch.float32)),
-        }
-        for name, make in makers.items():
+        forms = [self._plain()]
+        for name, make in self._float32_makers().items():
             try:
-                form = Form(name, FLOAT32, make())
-                # A trace may have kept the size of its batch as a constant: try another.
-                if _agree(form.run(self._pixels[:3]), plain.run(self._pixels[:3])):
-                    forms.append(form)
+                forms.append(self._float32_form(name, make))
             except Missing as error:
                 log.info("form=%s-%s is not used: %s", FLOAT32, name, error)
             except Exception as error:
                 # Tracing runs the model's own code on stand-ins, so anything may come out.
                 log.debug("form=%s does not work with this model: %s", name, error)
         return forms
+
+    def _float32_makers(self) -> dict[str, Callable[[], Classify]]:
+        return {
+            "frozen": lambda: frozen(self._classifier(self._network), self._pixels, optimised=True),
+            "onednn": lambda: self._classifier(self._onednn(torch.float32)),
+        }
+
+    def _plain(self) -> Form:
+        return Form(PLAIN, FLOAT32, self._classifier(self._network))
+
+    def _float32_form(self, name: str, make: Callable[[], Classify]) -> Form:
+        """A form that answers as the plain one does; Refused where it does not."""
+        form = Form(name, FLOAT32, make())
+        # A trace may have kept the size of its batch as a constant: try another.
+        if not _agree(form.run(self._pixels[:3]), self._plain().run(self._pixels[:3])):
+            raise Refused("it answers otherwise")
+        return form
 
     def _classifier(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> Classifier:
         return Classifier(network, self._checkpoint, dtype, top=self._top)
@@ -148,7 +181,7 @@ class Choice:
         require_enough(len(samples))
         seconds = len(samples) * self._seconds([single], rounds=1)[0] / _TRIAL_BATCH
         if not patient and seconds > _AUTO_CHECK_SECONDS:
-            raise Refused(f"checking it would take {seconds:.0f} s")
+            raise NotNow(f"checking it would take {seconds:.0f} s")
         try:
             form = make()
             if self._expected is None:
@@ -208,10 +241,7 @@ class Choice:
 
 def trial_pixels(size: int) -> Tensor:
     """Noise to measure with, the same each time: uint8 [N, 3, size, size], channels last."""
-    generator = torch.Generator().manual_seed(0)
-    shape = (_TRIAL_BATCH, size, size, 3)
-    pixels = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-    return pixels.permute(0, 3, 1, 2)
+    return torch.from_numpy(noise(size, _TRIAL_BATCH)).permute(0, 3, 1, 2)
 
 
 def _agree(one: Answer, other: Answer) -> bool:

@@ -19,6 +19,7 @@ from velox.models.engine.classifier import Answer
 from velox.models.engine.cpu import CpuBackend
 from velox.models.engine.cuda import CudaBackend
 from velox.models.engine.interface import Images, Predictions
+from velox.models.engine.kept import Kept
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class TorchEngine:
         thresholds: of each label, the confidence at which an image is a match, 0.9 without: fewer
             bits must decide as many do.
         top: labels that each image is given, if the model has so many.
+        kept: where the form for the CPU is kept, and found again.
 
     Raises:
         EngineOutOfMemory: when there is no memory for the model or for a batch of it.
@@ -68,6 +70,7 @@ class TorchEngine:
         batch_size: int = 8,
         thresholds: Sequence[float] = (),
         top: int = 1,
+        kept: Kept | None = None,
     ) -> None:
         self.labels = checkpoint.labels
         self.thresholds = tuple(thresholds) or (THRESHOLD,) * len(self.labels)
@@ -93,7 +96,7 @@ class TorchEngine:
                 )
             else:
                 self._backend = CpuBackend(
-                    checkpoint, precision, thresholds=self.thresholds, top=self.top
+                    checkpoint, precision, thresholds=self.thresholds, top=self.top, kept=kept
                 )
         self.precision = self._backend.precision
         blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from velox.models.engine.classifier import Answer
+from velox.models.engine.parts import parts_of
 
 Classify = Callable[[Tensor], Answer]
 
@@ -49,17 +50,20 @@ class Workers:
         answers = list(self._parts.map(partial(_inferring, classify), parts))
         return joined(answers)
 
-    def settle_single(self, classify: Classify, image: Tensor) -> int:
+    def settle_single(self, classify: Classify, image: Tensor, *, known: object = None) -> int:
         """Let single images have all cores from now on if that is faster; returns their number.
 
         Args:
             classify: what will run.
             image: uint8 [1, 3, S, S].
+            known: that number, from an earlier time.
         """
-        if self.cores == 1:
+        if self.cores == 1 or known == 1:
             return 1
         together = _pool(1, threads_each=self.cores)
-        if _seconds(together, classify, image) < _seconds(self._parts, classify, image):
+        if known == self.cores or _seconds(together, classify, image) < _seconds(
+            self._parts, classify, image
+        ):
             self._single = together
             return self.cores
         together.shutdown(wait=False)
@@ -74,18 +78,6 @@ class Workers:
 def joined(answers: Sequence[Answer]) -> Answer:
     """One answer of those for parts of a batch, in order."""
     return tuple(map(torch.cat, zip(*answers, strict=True)))
-
-
-def parts_of(count: int, cores: int, most: int) -> int:
-    """Into how many parts to cut a batch, so that no core waits for another's last part.
-
-    Args:
-        count: images in the batch.
-        cores: that work on it.
-        most: images in a part at most.
-    """
-    rounds = -(-count // (cores * most))
-    return min(count, cores * rounds)
 
 
 def _seconds(pool: ThreadPoolExecutor, classify: Classify, image: Tensor) -> float:

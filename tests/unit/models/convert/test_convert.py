@@ -18,6 +18,7 @@ from tests.rig.pictures import odd_png
 from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
+from velox.models import description
 from velox.models.architectures import build
 from velox.models.convert import proof
 from velox.models.convert.__main__ import main
@@ -60,7 +61,7 @@ def test_a_checkpoint_is_made_of_wrapped_weights(
     assert code == 0
     made = model.load(folder / "model.pth", folder / "classes.json")
     assert (made.architecture, made.labels, made.input_size) == (ARCHITECTURE, LABELS, 32)
-    assert (made.mean, made.std) == (model.IMAGENET_MEAN, model.IMAGENET_STD)
+    assert (made.mean, made.std) == (description.IMAGENET_MEAN, description.IMAGENET_STD)
     assert made.preprocessing == Preprocessing(fit="crop", resize_size=36)
     assert (len(made.samples), sorted(made.samples.targets)) == (6, [0, 0, 0, 2, 2, 2])
     assert 0 <= made.metrics["sample_accuracy"] <= 1
@@ -136,7 +137,7 @@ def test_weights_to_start_a_training_from(folder: Path) -> None:
     assert convert(folder, "--for-training", "--fit", "crop", "--resize-size", "36") == 0
     made = torch.load(folder / "model.pth", weights_only=True)
     assert Preprocessing.of(made["preprocessing"]) == Preprocessing(fit="crop", resize_size=36)
-    assert (made["input_size"], made["mean"]) == (32, model.IMAGENET_MEAN)
+    assert (made["input_size"], made["mean"]) == (32, description.IMAGENET_MEAN)
     found = made["state_dict"]
     paths = [str(folder / "w.pth"), str(folder / "bare.pth")]
     assert main([*paths, "--architecture", ARCHITECTURE, "--for-training"]) == 0

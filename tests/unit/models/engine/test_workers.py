@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from velox.models.engine.classifier import Answer
-from velox.models.engine.workers import Workers, parts_of
+from velox.models.engine.parts import parts_of
+from velox.models.engine.workers import Workers
 
 
 @pytest.fixture

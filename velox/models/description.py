@@ -1,0 +1,98 @@
+"""What a checkpoint says of its model beside the weights; it needs no PyTorch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from velox.images.preprocessing import Preprocessing
+from velox.models.measured_thresholds import MeasuredThresholds
+from velox.models.samples import NO_SAMPLES, Samples
+
+# Of the pixels in [0, 1], red, green and blue, over ImageNet's training images (torchvision docs).
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_DIGEST_CHARACTERS = 12
+
+RGB = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A trained classifier without its weights.
+
+    Attributes:
+        architecture: name of a classifier in `torchvision.models`.
+        labels: in the order of the model's outputs.
+        input_size: height and width of the input in pixels.
+        preprocessing: how an image becomes that input.
+        mean, std: of red, green and blue; the input is `(pixel / 255 - mean) / std`.
+        metrics: what training measured, as `accuracy` on its test images and `sample_accuracy` on
+            the samples.
+        temperature: divides the outputs before the softmax, so that confidences are honest.
+        thresholds: that training measured, where it did.
+        samples: to accept the model by, and to calibrate and check a reduced precision; may be
+            none.
+        digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
+    """
+
+    architecture: str
+    labels: tuple[str, ...]
+    input_size: int
+    preprocessing: Preprocessing = Preprocessing()
+    mean: RGB = IMAGENET_MEAN
+    std: RGB = IMAGENET_STD
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
+    thresholds: MeasuredThresholds | None = None
+    samples: Samples = field(default=NO_SAMPLES, repr=False)
+    digest: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """All but samples and digest in plain values, as a checkpoint's file holds them."""
+        content: dict[str, Any] = {
+            "architecture": self.architecture,
+            "labels": list(self.labels),
+            "input_size": self.input_size,
+            "preprocessing": self.preprocessing.as_dict(),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "temperature": self.temperature,
+            "metrics": dict(self.metrics),
+        }
+        if self.thresholds is not None:
+            content["thresholds"] = self.thresholds.as_dict()
+        return content
+
+
+def of_plain(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a description, of what `plain` has made.
+
+    Raises:
+        KeyError, TypeError, ValueError: when an entry is missing or has another form.
+    """
+    thresholds = content.get("thresholds")
+    return {
+        "architecture": str(content["architecture"]),
+        "labels": tuple(map(str, content["labels"])),
+        "input_size": int(content["input_size"]),
+        "preprocessing": Preprocessing.of(content.get("preprocessing", {})),
+        "mean": _three(content["mean"]),
+        "std": _three(content["std"]),
+        "metrics": dict(content.get("metrics", {})),
+        "temperature": float(content.get("temperature", 1.0)),
+        "thresholds": thresholds and MeasuredThresholds.of(thresholds),
+    }
+
+
+def _three(values: Any) -> RGB:
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
+def digest(data: bytes) -> str:
+    """The short digest of a checkpoint file's content."""
+    return hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
