@@ -27,6 +27,8 @@ YARDSTICK_SECONDS = 6.0
 STRAIGHTFORWARD_LIMIT_S = 600.0
 SMALL_IMAGE_BYTES = 10_000
 SLEEPING_COUNT = 20_000
+SLOW_COUNT = 8_000
+SLOW_WRITE_S = 0.02
 FAST = {"BATCH_SIZE": str(BATCH), "QUEUE_SIZE": "400"}
 
 
@@ -60,6 +62,7 @@ def run(results: Results, stack: Stack, checkpoints: Checkpoints) -> None:
     for precision in ("fp32", "auto"):
         compare(results, f"velox {precision}, {DEFAULT_SIZE}", f"velox {precision}, 224", 3)
     sleeping(results, stack)
+    slow_store(results, stack)
 
 
 def compare(results: Results, name: str, other: str, goal: float) -> None:
@@ -113,7 +116,8 @@ def sleeping(results: Results, stack: Stack) -> None:
     moved: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         for files, keep in (("documents", "0"), ("documents and files", "100")):
-            rate = moved_by_sleeping(stack, images, MAX_STORED_FILES=keep)
+            many = {"BATCH_SIZE": "64", "QUEUE_SIZE": "1000", "MAX_STORED_FILES": keep}
+            rate = moved_by_sleeping(stack, images, SLEEPING_COUNT, **many)
             moved.setdefault(f"{name}, {files}", []).append(rate)
     results.add("pipeline", {each: figure(rates, "images/s") for each, rates in moved.items()})
     for files in ("documents", "documents and files"):
@@ -121,10 +125,25 @@ def sleeping(results: Results, stack: Stack) -> None:
         results.bar("pipeline", f"sleeping engine, {files}, images/s", rate, 5000)
 
 
-def moved_by_sleeping(stack: Stack, images: Sequence[bytes], **settings: str) -> float:
+def slow_store(results: Results, stack: Stack) -> None:
+    """What is left of that, with the default batches, where each write takes longer."""
+    images = of_size(SMALL_IMAGE_BYTES)
+    name = "sleeping engine, default batches, "
+    moved: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):
+        for write, seconds in (("a fast store", 0.0), ("20 ms a write", SLOW_WRITE_S)):
+            settings = {"MAX_STORED_FILES": "0", "BENCH_WRITE_S": str(seconds)}
+            rate = moved_by_sleeping(stack, images, SLOW_COUNT, **settings)
+            moved.setdefault(name + write, []).append(rate)
+    results.add("pipeline", {each: figure(rates, "images/s") for each, rates in moved.items()})
+    compare(results, name + "20 ms a write", name + "a fast store", 0.9)
+
+
+def moved_by_sleeping(stack: Stack, images: Sequence[bytes], count: int, **settings: str) -> float:
     """Images a second from Kafka to the store, each of them a match."""
     topic = stack.topic(partitions=PARTITIONS)
-    stack.fill(topic, images, SLEEPING_COUNT, partitions=PARTITIONS)
-    environment = stack.environment(topic, BATCH_SIZE="64", QUEUE_SIZE="1000", **settings)
-    with stack.consumer(environment, "bench/sleeping_consumer.py") as running:
-        return drain_rate([running], SLEEPING_COUNT)
+    stack.fill(topic, images, count, partitions=PARTITIONS)
+    with stack.consumer(
+        stack.environment(topic, **settings), "bench/sleeping_consumer.py"
+    ) as running:
+        return drain_rate([running], count)
