@@ -20,6 +20,7 @@ from bench import (
     growth_case,
     latency_case,
     pipeline_case,
+    producer_case,
     size_case,
     start_case,
     training_case,
@@ -36,6 +37,7 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "pipeline": pipeline_case.run,
     "latency": latency_case.run,
     "growth": growth_case.run,
+    "producer": producer_case.run,
 }
 CASES = ("decode", "engine", "training", "decisions", *WITH_SERVERS)
 # Half an hour and some 10 GB of disk at ten million documents: only when it is named.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -36,8 +36,13 @@ class Camera:
 
 
 @contextmanager
-def camera(*, frames: int | None, fps: float = 50) -> Iterator[Camera]:
-    """A camera for as long as the context lasts."""
+def camera(
+    *,
+    frames: int | None,
+    fps: float = 50,
+    picture: Callable[[int], bytes] = pictures.encoded,
+) -> Iterator[Camera]:
+    """A camera for as long as the context lasts; it shows the pictures of 0, 1, 2, ..."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -51,7 +56,7 @@ def camera(*, frames: int | None, fps: float = 50) -> Iterator[Camera]:
             self.end_headers()
             number = 0
             while made.frames is None or number < made.frames:
-                data = pictures.encoded(number)
+                data = picture(number)
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}"
                 try:
                     self.wfile.write(f"{head}\r\n\r\n".encode() + data + b"\r\n")

@@ -15,10 +15,13 @@ from queue import Empty, SimpleQueue
 
 from velox.base.logs import ThinnedLog
 from velox.base.waiting import Pace
+from velox.producer.groups import TOGETHER, groups
 from velox.producer.sources.capture import Capture, Item, LeftOut, Source, Unreadable
+from velox.producer.sources.folder import Folder
+from velox.producer.sources.synthetic import Synthetic
 from velox.producer.sources.watch import Watch
 
-# Items of one source that wait to be taken: enough to read ahead, few enough for memory.
+# Groups of items of one source that wait to be taken: enough to read ahead, few enough for memory.
 SLOTS = 4
 TICK_S = 0.2
 END_TIMEOUT_S = 1.0
@@ -41,12 +44,13 @@ class Feed:
         unreadable: named so far.
         left_out: what was meant as no image, so far.
         dropped: images of a live source for which there was no room.
+        slots: the room for what was handed over and is not taken yet.
     """
 
     def __init__(
         self,
         source: Source,
-        out: SimpleQueue[tuple[Feed, Item | Exception | None]],
+        out: SimpleQueue[Handed],
         *,
         interval: float,
         loop: bool,
@@ -59,14 +63,16 @@ class Feed:
         self._stop = stop
         # Files of a watched folder come at their own time.
         self._pace = Pace(0 if isinstance(source, Watch) else interval, stop)
-        self._slots = threading.Semaphore(SLOTS)
+        ready = isinstance(source, Folder | Synthetic) and not interval
+        self._together = TOGETHER if ready else 1
+        self.slots = threading.Semaphore(SLOTS)
         self.thread = threading.Thread(target=self._run, name=source.id, daemon=True)
 
     def _run(self) -> None:
         ended: Exception | None = None
         try:
-            for item in self._items():
-                self._put(item)
+            for items in groups(self._items(), most=self._together):
+                self._put(items)
         except Exception as error:
             ended = error
         self._out.put((self, ended))
@@ -92,18 +98,17 @@ class Feed:
             if not (images and self._loop) or self.source.live or self._stop.is_set():
                 return
 
-    def _put(self, item: Item) -> None:
-        while not self._slots.acquire(timeout=0 if self.source.live else TICK_S):
+    def _put(self, items: list[Item]) -> None:
+        while not self.slots.acquire(timeout=0 if self.source.live else TICK_S):
             if self.source.live:
                 self.dropped += 1
                 return
             if self._stop.is_set():
                 return
-        self._out.put((self, item))
+        self._out.put((self, items))
 
     def took(self, item: Item) -> None:
-        """Count an item and make room for another."""
-        self._slots.release()
+        """Count an item."""
         match item:
             case Capture():
                 self.images += 1
@@ -119,6 +124,9 @@ class Feed:
             f"source={self.source.id} images={self.images} unreadable={self.unreadable} "
             f"dropped={self.dropped} left_out={self.left_out}{share}"
         )
+
+
+Handed = tuple[Feed, list[Item] | Exception | None]
 
 
 class Feeds:
@@ -144,7 +152,7 @@ class Feeds:
         self._stop = threading.Event()
         # Every image that is not sent is named; of a million files that are no images, the first.
         self._beside = ThinnedLog(log, per_second=1, burst=50)
-        self._queue: SimpleQueue[tuple[Feed, Item | Exception | None]] = SimpleQueue()
+        self._queue: SimpleQueue[Handed] = SimpleQueue()
         self._max_bytes = max_bytes
         self._limit = limit
         self.feeds = [
@@ -177,24 +185,18 @@ class Feeds:
         for feed in self.feeds:
             log.info("reading source=%s", feed.source.id)
             feed.thread.start()
-        while self._running and left != 0 and not stop.is_set():
-            try:
-                feed, item = self._queue.get(timeout=TICK_S)
-            except Empty:
+        for handed in self._handed_over(stop):
+            if stop.is_set() or handed is None:
                 yield None
                 continue
-            if item is None:
-                self._running.discard(feed)
-                log.info("ended %s", feed)
-                continue
-            if isinstance(item, Exception):
-                raise item
-            item = self._refused_if_large(item)
+            feed, item = handed[0], self._refused_if_large(handed[1])
             feed.took(item)
             match item:
                 case Capture():
-                    left = left and left - 1
                     yield item
+                    left = left and left - 1
+                    if left == 0:
+                        return
                 case Unreadable(name, reason):
                     log.warning(
                         "unreadable source=%s name=%r reason=%r", feed.source.id, name, reason
@@ -203,6 +205,23 @@ class Feeds:
                     self._beside.info(
                         "left out source=%s name=%r reason=%r", feed.source.id, name, reason
                     )
+
+    def _handed_over(self, stop: threading.Event) -> Iterator[tuple[Feed, Item] | None]:
+        """The items of all sources as they come, or None where none came for a while."""
+        while self._running and not stop.is_set():
+            try:
+                feed, items = self._queue.get(timeout=TICK_S)
+            except Empty:
+                yield None
+                continue
+            if isinstance(items, Exception):
+                raise items
+            if items is None:
+                self._running.discard(feed)
+                log.info("ended %s", feed)
+                continue
+            feed.slots.release()
+            yield from ((feed, each) for each in items)
 
     def _refused_if_large(self, item: Item) -> Item:
         """A frame may be too large as well, and only shows once it is encoded."""

@@ -4,11 +4,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
+from tests.rig.pictures import encoded
+from tests.rig.waiting import eventually
 from velox.producer.feeds import SLOTS, Feeds
+from velox.producer.groups import TOGETHER
 from velox.producer.sources.capture import Capture, Item, LeftOut, Unreadable
+from velox.producer.sources.folder import Folder
 
 LIMIT_S = 10
 MAX_BYTES = 100
@@ -205,6 +210,33 @@ def test_memory_is_bounded_by_the_slots_of_each_source() -> None:
     with closing(made):
         next(made.captures(threading.Event()))
         assert made._queue.qsize() <= 2 * SLOTS
+
+
+def folder_of(path: Path, count: int) -> Folder:
+    for number in range(count):
+        (path / f"{number:03}.jpg").write_bytes(encoded(number))
+    return Folder("photos", str(path), max_bytes=10**6)
+
+
+@pytest.mark.parametrize(("interval", "together"), [(0, TOGETHER), (0.001, 1)])
+def test_files_are_handed_over_together_unless_they_are_paced(
+    tmp_path: Path, interval: float, together: int
+) -> None:
+    made = Feeds([folder_of(tmp_path, 50)], interval=interval, loop=False, max_bytes=10**6, limit=0)
+    with closing(made):
+        captures = made.captures(threading.Event())
+        first = next(captures)
+        eventually(lambda: made._queue.qsize() == SLOTS, LIMIT_S, "all slots are full")
+        _, items = made._queue.get()
+        assert isinstance(items, list)
+        assert len(items) == together
+        assert first is not None
+        assert first.source == "photos/000.jpg"
+
+
+def test_files_keep_their_order_and_the_limit_holds_within_a_group(tmp_path: Path) -> None:
+    made = Feeds([folder_of(tmp_path, 50)], interval=0, loop=True, max_bytes=10**6, limit=70)
+    assert taken(made) == [f"photos/{number % 50:03}.jpg" for number in range(70)]
 
 
 def test_an_error_of_a_source_is_not_passed_over() -> None:

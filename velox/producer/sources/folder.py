@@ -30,6 +30,7 @@ class Folder:
     def __init__(self, source_id: str, root: str, *, max_bytes: int) -> None:
         self.id = source_id
         self._root = root
+        self._inside = os.path.join(root, "")
         self._max_bytes = max_bytes
         self._seen = 0
         self._total = 0
@@ -57,13 +58,22 @@ class Folder:
             with open(path, "rb") as file:
                 if found.st_size > self._max_bytes:
                     return too_large(name, found.st_size, self._max_bytes, file.read(BEGIN_BYTES))
-                data = file.read(self._max_bytes + 1)
+                # To ask for as much as may be would reserve that for each file.
+                data = file.read(found.st_size + 1)
+                if len(data) > found.st_size:
+                    data += file.read(self._max_bytes + 1 - len(data))
         except OSError as error:
             return Unreadable(shown(name), reason_of(error))
         if len(data) > self._max_bytes:
             return too_large(name, len(data), self._max_bytes, data)
-        return item_of(name, data, label_of(PurePosixPath(os.path.relpath(path, self._root))))
+        return item_of(name, data, label_of(PurePosixPath(self._below(path))))
 
     def name_of(self, path: str) -> str:
         """The name of a file or folder: that of the source, then the path in it."""
-        return os.path.normpath(os.path.join(self.id, os.path.relpath(path, self._root)))
+        return os.path.normpath(os.path.join(self.id, self._below(path)))
+
+    def _below(self, path: str) -> str:
+        """The path in the folder, without the questions to the system of `os.path.relpath`."""
+        if path.startswith(self._inside):
+            return path[len(self._inside) :]
+        return os.path.relpath(path, self._root)

@@ -208,6 +208,20 @@ def test_a_file_that_grows_while_it_is_read_is_bounded(
     ]
 
 
+def test_a_file_that_grew_before_it_was_read_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, image = tmp_path / "1.jpg", encoded(1)
+    put(path, image[:10])
+
+    def grown(name: str, mode: str) -> Any:
+        path.write_bytes(image)
+        return open(name, mode)
+
+    monkeypatch.setattr(source_folder, "open", grown, raising=False)
+    assert read(tmp_path) == [Capture(image, "photos/1.jpg", "image/jpeg")]
+
+
 def test_names_with_odd_bytes_can_be_sent_and_stay_distinct(tmp_path: Path) -> None:
     for name in (b"\xe9.jpg", b"\xe8.jpg"):
         folder = os.fsencode(tmp_path) + b"/c\xe2t"
