@@ -25,12 +25,13 @@ IMAGES, RUBBISH = 40, 3
 
 @dataclass
 class Running:
-    """A consumer on the embedded broker, and where its page and its documents are."""
+    """A consumer on the embedded broker, where its page and its documents are, and what it got."""
 
     bootstrap: str
     consumer: Child
     address: str
     storage: Path
+    records: int = 0
 
     def send(self) -> None:
         """Images with the headers of a stranger, and a few records that are no images."""
@@ -44,6 +45,7 @@ class Running:
         for _ in range(RUBBISH):
             producer.produce(TOPIC, b"no image")
         assert producer.flush(LIMIT_S) == 0
+        self.records += IMAGES + RUBBISH
 
     def documents(self) -> dict[str, int]:
         """Documents in the store by label."""
@@ -64,10 +66,11 @@ def start(bootstrap: str, folder: Path, **more: str | int) -> Running:
     return Running(bootstrap, consumer, address, storage)
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for all: the first test is the first to send it images, the last of them ends it."""
     with embedded_broker.running() as bootstrap:
-        running = start(bootstrap, tmp_path, LIVE_PAGE=1)
+        running = start(bootstrap, tmp_path_factory.mktemp("running"), LIVE_PAGE=1)
         yield running
         running.consumer.kill()
 
@@ -154,7 +157,7 @@ def test_it_fits_a_phone_and_can_be_paused_by_keyboard(running: Running, window:
     assert window.text("#pause") == "Go on"
     before = window.run("return document.querySelector('#wall li').dataset.key")
     running.send()
-    counted = f"of {2 * (IMAGES + RUBBISH)} images"
+    counted = f"of {running.records} images"
     eventually(lambda: window.text("#classified") == counted, LIMIT_S, "figures that go on")
     assert window.run("return document.querySelector('#wall li').dataset.key") == before
 
