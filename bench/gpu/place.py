@@ -60,11 +60,11 @@ FULL = Scale(
 )
 SMALL = Scale(
     size=32,
-    batches={"mobilenet_v2": (4,)},
+    batches={"mobilenet_v2": (16,)},
     compiled=(),
     at_once=2,
     seconds=0.0,
-    batch=4,
+    batch=16,
     image_side=64,
     streamed=400,
     partitions=4,

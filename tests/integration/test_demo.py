@@ -143,8 +143,10 @@ def test_ctrl_c_while_the_broker_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_end_while_it_trains(number: signal.Signals, tmp_path: Path) -> None:
-    # Few images make epochs short, and many epochs a training that is far from its end.
-    demo = Demo(tmp_path, SAMPLES_PER_CLASS=10, EPOCHS=10_000, PATIENCE=0)
+    # Few images and a small network make epochs short, and many epochs a training that is far from
+    # its end.
+    small: dict[str, str | int] = {"MODEL_ARCH": "shufflenet_v2_x0_5", "INPUT_SIZE": 32}
+    demo = Demo(tmp_path, SAMPLES_PER_CLASS=10, EPOCHS=10_000, PATIENCE=0, **small)
     demo.wait_for_process("train.py")
     demo.child.wait_for_line("epoch", START_LIMIT_S)
     assert "stopped" in demo.end_with(number)

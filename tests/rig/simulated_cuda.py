@@ -246,6 +246,12 @@ def _placed(value: Any) -> Any:
 class _Operators(TorchDispatchMode):
     """Puts off what a device may do later."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Else the first operation imports PyTorch's compiler (`torch/utils/_python_dispatch.py`),
+        which takes longer than many a test."""
+        return False
+
     def __init__(self, simulated: SimulatedCuda) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._simulated = simulated

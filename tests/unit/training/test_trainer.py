@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from velox.training.trainer import (
     Trainer,
     class_weights,
     keep_early,
+    make_deterministic,
     one_cycle,
     require_trainable,
 )
@@ -322,3 +323,18 @@ def test_a_start_that_no_epoch_betters_is_kept(monkeypatch: pytest.MonkeyPatch) 
     )
     assert found == 0
     assert scripted.network.bias.tolist() == [-1, -1]
+
+
+@pytest.fixture
+def not_deterministic() -> Iterator[None]:
+    """As it was before, once the test is over."""
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("not_deterministic")
+def test_what_is_the_same_each_time_takes_no_longer_for_memory_that_is_written_anyway() -> None:
+    make_deterministic(0)
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
