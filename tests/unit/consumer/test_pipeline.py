@@ -189,6 +189,27 @@ def test_each_label_is_decided_by_its_own_threshold_and_the_likeliest_are_kept(
     assert found[1].top == (("green_square", 0.75), ("red_circle", 0.25))
 
 
+def test_a_new_model_brings_its_thresholds(parts: Parts) -> None:
+    after = FakeEngine()
+    parts.engine.thresholds, after.thresholds = (0.0, 0.0), (1.0, 1.0)
+    predict = parts.engine.predict
+
+    def and_swap(batch: NDArray[np.uint8]) -> Any:
+        if parts.models.current.engine is parts.engine:
+            parts.models.swap(after)
+        return predict(batch)
+
+    parts.engine.predict = and_swap  # type: ignore[method-assign]
+    parts.run(*range(30))
+    found = [
+        (batch.predictor.engine is after, {each.outcome for _, each in batch.predictions})
+        for batch in parts.recorder.batches
+    ]
+    assert found[0] == (False, {"match"})
+    assert found[-1] == (True, {"no_match"})
+    assert all(outcomes == {"no_match" if new else "match"} for new, outcomes in found)
+
+
 def test_batches_are_no_larger_than_asked_for(parts: Parts) -> None:
     parts.run(*range(30))
     assert max(parts.engine.batches) == BATCH_SIZE
