@@ -21,6 +21,8 @@ from velox.training.thresholds import Promise, promise_of
 
 SURE = 0.90
 MOST_WRONG = 200
+# Labels without a threshold that the log names.
+MOST_NAMED = 5
 
 log = logging.getLogger(__name__)
 
@@ -229,6 +231,12 @@ def log_judgement(found: Judgement) -> None:
         images,
         right,
     )
-    for label, each in zip(found.labels, found.promise.thresholds, strict=True):
-        if each.at is None:
-            log.warning("CONFIDENCE_THRESHOLD=auto: label=%r is %s", label, each.words())
+    never = [
+        (label, each)
+        for label, each in zip(found.labels, found.promise.thresholds, strict=True)
+        if each.at is None
+    ]
+    for label, each in never[:MOST_NAMED]:
+        log.info("CONFIDENCE_THRESHOLD=auto: label=%r is %s", label, each.words())
+    if len(never) > MOST_NAMED:
+        log.info("and %d more labels: see the report", len(never) - MOST_NAMED)

@@ -122,3 +122,17 @@ def test_what_thresholds_do_to_the_test_images_is_counted_by_label(
     assert (
         "label='dog' is never matched: found on 3 unseen images, at least 296 more" in caplog.text
     )
+
+
+def test_of_many_labels_without_a_threshold_a_few_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    never = Threshold(at=None, images=1, right=1, missing=298)
+    labels = tuple(f"label {number}" for number in range(40))
+    targets = torch.arange(40)
+    logits = 9.0 * torch.nn.functional.one_hot(targets, 40)
+    promise = Promise(0.99, (never,) * 40)
+    with caplog.at_level("INFO"):
+        log_judgement(judge(logits, targets, labels=labels, temperature=1.0, promise=promise))
+    assert caplog.text.count("is never matched") == 5
+    assert "and 35 more labels: see the report" in caplog.text
