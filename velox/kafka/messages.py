@@ -45,6 +45,18 @@ class Outgoing:
     partition: int | None = None
     answered: Answered | None = field(default=None, compare=False, repr=False)
 
+    def without_value(self) -> Outgoing:
+        """The same but for its value; `dataclasses.replace` would take several times as long."""
+        return Outgoing(
+            self.id,
+            self.key,
+            None,
+            self.headers,
+            self.timestamp_ms,
+            self.partition,
+            self.answered,
+        )
+
     @property
     def size(self) -> int:
         """Bytes of key, value and headers."""

@@ -107,7 +107,7 @@ class Sender:
     def _put(self, message: Outgoing, *, alone: bool, batch_too_large: bool = False) -> bool:
         """Hand a message to a client; False while its queue is full."""
         # The client keeps the value until it is answered; once is enough.
-        kept = replace(message, value=None)
+        kept = message.without_value()
         answered = partial(self._on_delivery, kept, alone, batch_too_large)
         try:
             self._producers.put(message, answered, alone=alone)

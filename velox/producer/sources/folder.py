@@ -6,11 +6,10 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
-from velox.base.names import shown
+from velox.base.names import label_named, shown
 from velox.producer.sources.capture import Item, LeftOut, Unreadable
-from velox.producer.sources.image_file import BEGIN_BYTES, item_of, label_of, too_large
+from velox.producer.sources.image_file import BEGIN_BYTES, item_of, too_large
 from velox.producer.sources.tree import files_below, reason_of
 
 
@@ -66,7 +65,8 @@ class Folder:
             return Unreadable(shown(name), reason_of(error))
         if len(data) > self._max_bytes:
             return too_large(name, len(data), self._max_bytes, data)
-        return item_of(name, data, label_of(PurePosixPath(self._below(path))))
+        folder, _, rest = self._below(path).partition(os.sep)
+        return item_of(name, data, label_named(folder) if rest else None)
 
     def name_of(self, path: str) -> str:
         """The name of a file or folder: that of the source, then the path in it."""
