@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from tests.faults.scenario import HOOKED
 from tests.rig import settings
 from tests.rig.http import get
 from tests.rig.kafka import Kafka
@@ -66,26 +67,22 @@ def test_it_waits_for_model_database_broker_and_topic(
 
 
 @pytest.mark.parametrize("missing", ["model", "store", "broker", "topic"])
-def test_each_wait_has_a_limit(
-    missing: str, kafka: Kafka, mongod: Mongod, anything: Model, tmp_path: Path
-) -> None:
+def test_each_wait_has_a_limit(missing: str, kafka: Kafka, mongod: Mongod, tmp_path: Path) -> None:
     topic = f"never-{uuid.uuid4().hex[:8]}"
     if missing == "store":
         mongod.stop()
     if missing == "broker":
         kafka.stop()
-    more = anything.settings()
-    if missing == "model":
-        more = Model.within(tmp_path / "nowhere").settings()
+    # Only who waits for a model needs to read one.
     consumer = script(
-        "consumer.py",
+        "consumer.py" if missing == "model" else HOOKED,
         env=settings.consumer(
             kafka.bootstrap,
             topic,
             tmp_path / "images",
             MONGO_URI=mongod.uri,
             STARTUP_TIMEOUT_S=2,
-            **more,
+            **Model.within(tmp_path / "nowhere").settings(),
         ),
         log=tmp_path / "consumer.log",
     )
@@ -96,10 +93,10 @@ def test_each_wait_has_a_limit(
     assert "after 2 s (STARTUP_TIMEOUT_S)" in last
 
 
-@pytest.mark.parametrize("name", ["consumer.py", "producer.py"])
-def test_a_signal_ends_the_wait(name: str, kafka: Kafka, anything: Model, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [HOOKED, "producer.py"], ids=["consumer.py", "producer.py"])
+def test_a_signal_ends_the_wait(name: str | Path, kafka: Kafka, tmp_path: Path) -> None:
     kafka.stop()
-    env = settings.consumer(kafka.bootstrap, "any", tmp_path / "images", **anything.settings())
+    env = settings.consumer(kafka.bootstrap, "any", tmp_path / "images")
     waiting = script(name, env=env, log=tmp_path / "log")
     waiting.wait_for_line("waiting for='topic any'", LIMIT_S)
     assert waiting.terminate(LIMIT_S) == 0, str(waiting)
