@@ -6,7 +6,7 @@ ones (`velox.training.exact`) is high enough; the threshold is where the last lo
 failure ended. To take the best of many looks would promise too much. In a fixed order, ended by the
 first failure, all of them together are wrong no more often than one is: fixed-sequence testing, as
 in A. N. Angelopoulos et al., "Learn then Test" (2021, arXiv:2110.01052). The looks are where one
-more wrong image is borne than at the one before, and at all images.
+more wrong image is borne than at the one before; after the last of these, at each further image.
 
 One wrong label among the surest images would end that at once. So where there are many images, a
 second sequence begins further down, and each has half of the doubt.
@@ -140,10 +140,10 @@ def threshold(
 
 def _looks(images: int, precision: float, doubt: float) -> Iterator[int]:
     """After how many of the surest images to look."""
-    wrong = 0
+    wrong = last = 0
     while (size := least_images(wrong, precision, doubt)) < images:
-        yield size
+        yield (last := size)
         # Of thousands of images, not each look is worth its time.
         wrong += max(1, wrong // 20)
-    if images:
-        yield images
+    # Too few for one more wrong one: as far down as none comes.
+    yield from range(last + 1 if last else max(1, images), images + 1)

@@ -40,8 +40,8 @@ def test_the_threshold_is_above_the_images_that_are_wrong() -> None:
     # 59 right ones are needed, 93 with one that is wrong: the wrong ones lie below.
     confidences, right = sure(wrong=(80, 81, 82), images=90)
     found = threshold(confidences, right, 0.95)
-    assert (found.images, found.right) == (59, 59)
-    assert found.at == pytest.approx(confidences[58])
+    assert (found.images, found.right) == (80, 80)
+    assert found.at == pytest.approx(confidences[79])
 
 
 def test_a_wrong_one_among_the_surest_is_borne_where_there_are_many_images() -> None:
