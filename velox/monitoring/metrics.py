@@ -66,7 +66,10 @@ class Metrics:
             "velox_end_to_end_seconds", "From the record's timestamp to durable.", _SECONDS
         )
         self.stage_seconds = histogram(
-            "velox_stage_seconds", "Time that a stage works on one batch.", _SECONDS, "stage"
+            "velox_stage_seconds",
+            "Time that a stage works on one batch, the store on all batches that waited.",
+            _SECONDS,
+            "stage",
         )
         self.batch_size = histogram("velox_batch_size", "Images in a batch.", _BATCH)
 
