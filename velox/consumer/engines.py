@@ -146,18 +146,18 @@ class Engines:
     def _with_onnx(self, model: Description, thresholds: tuple[float, ...]) -> Engine | None:
         """An engine of a model's graphs, None where it cannot be."""
         kept = Kept(self.model_path)
-        if isinstance(model, Graphs):
-            found: Graphs | None = model
-        else:
-            from velox.models.engine.export import made
-
-            found = made(cast("Checkpoint", model), kept)
-        if found is None:
-            return None
-        # It takes a while to import.
-        from velox.models.engine.onnx_engine import OnnxEngine
-
         try:
+            # Each takes a while to import.
+            from velox.models.engine.onnx_engine import OnnxEngine
+
+            if isinstance(model, Graphs):
+                found: Graphs | None = model
+            else:
+                from velox.models.engine.export import made
+
+                found = made(cast("Checkpoint", model), kept)
+            if found is None:
+                return None
             return OnnxEngine(
                 found,
                 precision=self.precision,
@@ -166,7 +166,7 @@ class Engines:
                 top=self.top,
                 kept=kept,
             )
-        except EngineOutOfMemory:
+        except (EngineOutOfMemory, MemoryError):
             raise
         except Exception as error:
             # ONNX Runtime has no exceptions that are documented.

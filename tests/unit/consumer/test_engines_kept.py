@@ -110,3 +110,21 @@ def test_what_pytorch_chose_is_not_tried_again(
     assert again.precision == first.precision == "fp32"
     for each in (first, again):
         each.close()
+
+
+def test_a_new_model_brings_its_graphs_or_they_are_made(used: Path, tmp_path: Path) -> None:
+    from tests.unit.models.engine.networks import telling
+    from velox.models.checkpoint import save
+
+    model = tmp_path / "model.pth"
+    made = engines_beside(model)
+    new = replace(telling("resnet18", size=32, passes=1), temperature=2.0)
+    saved = save(new, model, model.with_name("classes.json"))
+    found = made.load()
+    assert not isinstance(found, Graphs)
+    engine = made.later(found)
+    assert (type(engine).__name__, engine.digest) == ("OnnxEngine", saved.digest)
+    engine.close()
+    again = made.load()
+    assert isinstance(again, Graphs)
+    assert (again.digest, again.temperature) == (saved.digest, 2.0)

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -121,18 +122,19 @@ def _int8(graph: bytes, checkpoint: Checkpoint) -> bytes:
     every = max(1, len(samples) // _CALIBRATION_IMAGES)
     with tempfile.TemporaryDirectory(prefix="velox-int8-") as folder:
         full, narrow = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        full.write_bytes(_with_own_constants(graph))
         try:
-            quantize_static(
-                full,
-                narrow,
-                _Reader(samples.pixels()[::every][:_CALIBRATION_IMAGES]),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                nodes_to_exclude=_normalisation(graph),
-            )
+            full.write_bytes(_with_own_constants(graph))
+            with _quiet():
+                quantize_static(
+                    full,
+                    narrow,
+                    _Reader(samples.pixels()[::every][:_CALIBRATION_IMAGES]),
+                    quant_format=QuantFormat.QDQ,
+                    per_channel=True,
+                    activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8,
+                    nodes_to_exclude=_normalisation(graph),
+                )
             return narrow.read_bytes()
         except Exception as error:
             log.debug("the model cannot be put into integers", exc_info=True)
@@ -159,6 +161,20 @@ def _normalisation(graph: bytes) -> list[str]:
     """The names of what comes before the network: in integers it would be slower and less exact."""
     nodes = ((node.name, node.op_type) for node in onnx.load_model_from_string(graph).graph.node)
     return [name for name, _ in takewhile(lambda node: node[1] != "Transpose", nodes)]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what is logged under no name, as the advice of ONNX Runtime's tools is."""
+
+    def refuse(_record: logging.LogRecord) -> bool:
+        return False
+
+    logging.getLogger().addFilter(refuse)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(refuse)
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

@@ -94,6 +94,15 @@ def test_each_precision_is_within_its_tolerance(
         assert indices.tolist() == expected.argmax(axis=1).tolist()
 
 
+def test_the_advice_of_tools_stays_out_of_the_log(
+    checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    export.graphs_of(checkpoint)
+    assert [record for record in caplog.records if record.name == "root"] == []
+    logging.getLogger().warning("said afterwards")
+    assert "said afterwards" in caplog.text
+
+
 @needs_int8
 def test_the_integers_are_not_float32_by_another_name(engines: dict[str, OnnxEngine]) -> None:
     narrow, full = (engines[each].predict(images(8)).confidences for each in ("int8", "fp32"))
