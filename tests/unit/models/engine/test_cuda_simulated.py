@@ -27,8 +27,13 @@ Open = Callable[..., tuple[CudaBackend, Classify]]
 
 
 @pytest.fixture(scope="module")
-def checkpoint() -> Checkpoint:
-    return with_samples(telling())
+def without_samples() -> Checkpoint:
+    return telling()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(without_samples: Checkpoint) -> Checkpoint:
+    return with_samples(without_samples)
 
 
 @pytest.fixture
@@ -211,6 +216,7 @@ def test_no_memory_for_one_image_is_an_error(
 @pytest.mark.parametrize("samples", [True, False])
 def test_compiled_code_is_used_where_it_answers_the_same(
     checkpoint: Checkpoint,
+    without_samples: Checkpoint,
     open_engine: Open,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -218,7 +224,7 @@ def test_compiled_code_is_used_where_it_answers_the_same(
 ) -> None:
     calls = compile_to(monkeypatch, lambda plain: plain)
     _, classify = open_engine(
-        SimulatedCuda(), "auto", checkpoint if samples else telling(), compiled=True
+        SimulatedCuda(), "auto", checkpoint if samples else without_samples, compiled=True
     )
     batch = images(BATCH)
     before = len(calls)
@@ -231,6 +237,7 @@ def test_compiled_code_is_used_where_it_answers_the_same(
 @pytest.mark.parametrize("samples", [True, False])
 def test_compiled_code_that_answers_otherwise_is_not_used(
     checkpoint: Checkpoint,
+    without_samples: Checkpoint,
     open_engine: Open,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -239,7 +246,7 @@ def test_compiled_code_that_answers_otherwise_is_not_used(
     caplog.set_level("INFO")
     compile_to(monkeypatch, Off)
     _, classify = open_engine(
-        SimulatedCuda(), "auto", checkpoint if samples else telling(), compiled=True
+        SimulatedCuda(), "auto", checkpoint if samples else without_samples, compiled=True
     )
     batch = images(BATCH)
     assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp16"])
