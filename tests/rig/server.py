@@ -77,8 +77,13 @@ class Server(ABC):
         self.child.kill()
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
+        """SIGSTOP: connections stay open, nothing answers, once all its threads stand still."""
         self.child.signal(signal.SIGSTOP)
+        eventually(self._stands_still, self.stop_limit, f"{self.name} stands still", every=0.01)
+
+    def _stands_still(self) -> bool:
+        threads = Path(f"/proc/{self.child.pid}/task").glob("*/stat")
+        return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
 
     def thaw(self) -> None:
         """SIGCONT."""

@@ -107,6 +107,7 @@ def test_a_form_that_is_less_right_is_refused(
     precision: str,
 ) -> None:
     monkeypatch.setattr(engine_int8, "int8", Negated)
+    monkeypatch.setattr(forms, "_AUTO_CHECK_SECONDS", 300)
     with caplog.at_level(logging.INFO):
         backend = opened(checkpoint, precision)
     assert backend.precision != "int8"
@@ -135,6 +136,7 @@ def test_a_form_that_decides_otherwise_at_the_threshold_is_refused(
     precision: str,
 ) -> None:
     monkeypatch.setattr(engine_int8, "int8", Shy)
+    monkeypatch.setattr(forms, "_AUTO_CHECK_SECONDS", 300)
     pixels = checkpoint.samples.pixels()
     threshold = reference(checkpoint, pixels).amax(dim=1).median().item()
     with caplog.at_level(logging.INFO):
