@@ -18,7 +18,7 @@ from tests.rig.processes import bare_environment
 
 COMMANDS = commands()
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-OURS = {"make", "python", "docker", "docker-compose", "kubectl", "./k8s.sh", "kcat"}
+OURS = {"make", "python", "docker", "docker-compose", "kubectl", "./k8s.sh", "kcat", "pip"}
 # What belongs to the system, to Git, to the cluster or to the card.
 OTHERS = {
     *(
@@ -104,6 +104,12 @@ def test_k8s_sh_knows_its_verbs_and_options() -> None:
 def test_kcat_reads_topics_of_velox() -> None:
     for words in called("kcat"):
         assert words[words.index("-t") + 1] in {"image_data", "image_data-dlt", "results"}
+
+
+def test_pip_installs_from_files_that_exist() -> None:
+    for verb, option, file in called("pip"):
+        assert (verb, option) == ("install", "-r")
+        assert (ROOT / file).is_file(), file
 
 
 def test_variables_that_are_set_exist_and_have_values_that_are_allowed() -> None:
