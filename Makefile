@@ -81,7 +81,7 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
 # Renovate takes the command from the head of the file: no option that it does not know, each with "=".
 lock: $(VENV)/.installed-dev ## write requirements.lock, which the image is built from
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version=3.11 \
-	  --output-file=requirements.lock requirements.txt
+	  --output-file=requirements.lock requirements.txt requirements-onnx.txt
 
 audit: ## look for known vulnerabilities in the locked packages; installs none of them
 	$(PYTHON) -m venv --clear .venv-audit

@@ -80,7 +80,8 @@ def test_the_lock_holds_hashes_for_every_package_and_nothing_else() -> None:
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda each: " ".join(each.values()))
 def test_the_lock_lies_within_the_ranges_on_every_machine(environment: dict[str, str]) -> None:
     versions = locked(environment)
-    for name, each in requirements("requirements.txt").items():
+    wanted = requirements("requirements.txt") | requirements("requirements-onnx.txt")
+    for name, each in wanted.items():
         assert each.specifier.contains(versions[name]), f"{name}: run `make lock`"
     assert {"nvidia-cublas", "nvidia-cuda-runtime", "triton"} <= versions.keys()
 
@@ -95,7 +96,9 @@ def test_the_lock_says_how_it_is_written_in_words_that_renovate_knows() -> None:
     (command,) = re.findall(r"^#    (uv pip compile .*)$", LOCK, re.M)
     options = {each.partition("=")[0] for each in command.split() if each.startswith("--")}
     assert options == {"--universal", "--generate-hashes", "--python-version", "--output-file"}
-    assert command.endswith(" --output-file=requirements.lock requirements.txt")
+    assert command.endswith(
+        " --output-file=requirements.lock requirements.txt requirements-onnx.txt"
+    )
 
 
 @pytest.mark.parametrize(("backend", "torch_first"), [("", False), ("cpu", True)])

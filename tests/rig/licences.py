@@ -16,15 +16,20 @@ EXPRESSIONS = {
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
     "BSD": "BSD-3-Clause",
+    "3-Clause BSD License": "BSD-3-Clause",
+    "MIT License": "MIT",
     "NVIDIA Proprietary Software": "LicenseRef-NVIDIA-Proprietary",
 }
 # Their metadata name none; the licence is in the files of the wheel.
 UNNAMED = {"cuda-toolkit": "LicenseRef-NVIDIA-Proprietary"}
 
 
-def locked() -> dict[str, str]:
-    """The version of every locked package."""
-    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(), re.M))
+def locked() -> dict[str, set[str]]:
+    """The versions of every locked package, which may be several for several of Python."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(), re.M):
+        found.setdefault(name, set()).add(version)
+    return found
 
 
 def licence(package: Distribution) -> str:
@@ -50,12 +55,12 @@ def in_file() -> dict[str, str]:
 def installed() -> dict[str, str]:
     """The licence of every package that is installed here in its locked version."""
     found = {}
-    for name, version in locked().items():
+    for name, versions in locked().items():
         try:
             package = distribution(name)
         except PackageNotFoundError:
             continue
-        if package.version == version:
+        if package.version in versions:
             found[name] = licence(package)
     return found
 
