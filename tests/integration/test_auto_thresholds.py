@@ -46,8 +46,8 @@ def blurred(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
         data, _ = generator.encoded(label, quality=90)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert image is not None
-        image = cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 25))
-        noisy = image + random.normal(0, random.uniform(0, 60), image.shape)
+        image = cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 12))
+        noisy = image + random.normal(0, random.uniform(0, 30), image.shape)
         yield label, cv2.imencode(".png", noisy.clip(0, 255).astype(np.uint8))[1].tobytes()
 
 
