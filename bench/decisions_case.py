@@ -10,9 +10,8 @@ import torch
 from bench import brought
 from bench.measure import figure
 from bench.results import Results
-from bench.training_case import BATCH, PIXELS, trained
+from bench.training_case import BATCH, labelled, trained
 from velox.base.thresholds import Thresholds
-from velox.images.pixels import decode
 from velox.models.checkpoint import load
 from velox.models.engine.torch_engine import TorchEngine
 from velox.training.exact import least_share
@@ -46,24 +45,13 @@ def matched(model: Path, unseen: Path) -> tuple[int, int, int]:
     assert checkpoint.thresholds is not None
     thresholds = np.array(AUTO.of(checkpoint.labels, checkpoint.thresholds.of_labels))
     engine = TorchEngine(checkpoint, device=torch.device("cpu"), precision="fp32", batch_size=BATCH)
-    paths = sorted(unseen.glob("*/*"))
-    matches = right = 0
-    for first in range(0, len(paths), BATCH):
-        batch = paths[first : first + BATCH]
-        pixels = [
-            decode(
-                path.read_bytes(),
-                size=checkpoint.input_size,
-                max_pixels=PIXELS,
-                preprocessing=checkpoint.preprocessing,
-            )
-            for path in batch
-        ]
-        indices, confidences = engine.predict(np.stack(pixels)).best
+    images = matches = right = 0
+    for pixels, labels in labelled(unseen, checkpoint):
+        indices, confidences = engine.predict(pixels).best
         match = confidences >= thresholds[indices]
         names = np.array(checkpoint.labels)[indices]
-        truths = np.array([path.parent.name for path in batch])
+        images += len(labels)
         matches += int(match.sum())
-        right += int((match & (names == truths)).sum())
+        right += int((match & (names == np.array(labels))).sum())
     engine.close()
-    return len(paths), matches, right
+    return images, matches, right

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bench import brought
 from bench.measure import figure
 from bench.results import Results
 from tests.rig.processes import script
 from velox.images.pixels import decode
-from velox.models.checkpoint import load, restore
+from velox.models.checkpoint import Checkpoint, load, restore
 from velox.training.evaluation import Inputs
 
 LIMIT_S = 3 * 3600
@@ -69,8 +71,18 @@ def accuracy(model: Path, images: Path) -> float:
     checkpoint = load(model, model.with_name("classes.json"))
     network = restore(checkpoint)
     inputs = Inputs(torch.device("cpu"), checkpoint.mean, checkpoint.std)
-    paths = sorted(images.glob("*/*"))
-    right = 0
+    right = count = 0
+    for pixels, truths in labelled(images, checkpoint):
+        answers = network(inputs.of(pixels)).argmax(1).tolist()
+        names = (checkpoint.labels[each] for each in answers)
+        right += sum(name == truth for name, truth in zip(names, truths, strict=True))
+        count += len(truths)
+    return right / count
+
+
+def labelled(folder: Path, checkpoint: Checkpoint) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
+    """The images of a folder, one folder a label, in batches: as a model takes them, and labels."""
+    paths = sorted(folder.glob("*/*"))
     for first in range(0, len(paths), BATCH):
         batch = paths[first : first + BATCH]
         pixels = [
@@ -82,6 +94,4 @@ def accuracy(model: Path, images: Path) -> float:
             )
             for path in batch
         ]
-        for path, answer in zip(batch, network(inputs.of(np.stack(pixels))).argmax(1), strict=True):
-            right += checkpoint.labels[int(answer)] == path.parent.name
-    return right / len(paths)
+        yield np.stack(pixels), [path.parent.name for path in batch]

@@ -30,7 +30,7 @@ from velox.models.checkpoint import Checkpoint, restore
 from velox.models.description import Description
 from velox.models.engine.check import Refused, require_enough
 from velox.models.engine.deprecated import exported
-from velox.models.engine.fold import folded
+from velox.models.engine.fold import folded_if_possible
 from velox.models.engine.graphs import Graphs, packed
 from velox.models.engine.kept import Kept
 from velox.models.engine.session import INPUT, Session, as_rows
@@ -64,7 +64,7 @@ def graphs_of(checkpoint: Checkpoint) -> Graphs:
     """
     network = restore(checkpoint)
     try:
-        normalising = _Normalising(_folded(network), checkpoint)
+        normalising = _Normalising(folded_if_possible(network), checkpoint)
         rows = torch.from_numpy(as_rows(noise(checkpoint.input_size, 3)))
         with torch.inference_mode():
             expected = normalising(rows).numpy()
@@ -83,15 +83,6 @@ def graphs_of(checkpoint: Checkpoint) -> Graphs:
         return Graphs(**described, fp32=graph, int8=_int8(graph, checkpoint))
     except Refused as reason:
         return Graphs(**described, fp32=graph, reason=str(reason))
-
-
-def _folded(network: nn.Module) -> nn.Module:
-    try:
-        return folded(network)
-    except Exception as error:
-        # As above; the network as it is will do.
-        log.debug("batch normalisations not folded: %s", error)
-        return network
 
 
 class _Normalising(nn.Module):

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from copy import deepcopy
 
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+log = logging.getLogger(__name__)
+
+
+def folded_if_possible(network: nn.Module) -> nn.Module:
+    """See `folded`; the network itself where it cannot be traced."""
+    try:
+        return folded(network)
+    except Exception as error:
+        # Tracing runs the model's own code on stand-ins, so anything may come out.
+        log.debug("batch normalisations not folded: %s", error)
+        return network
 
 
 def folded(network: nn.Module) -> fx.GraphModule:

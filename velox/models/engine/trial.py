@@ -11,7 +11,7 @@ from torch import nn
 from velox.models.checkpoint import Checkpoint, restore
 from velox.models.engine.check import Refused, require_enough, require_same_decisions
 from velox.models.engine.classifier import Answer, Classifier
-from velox.models.engine.fold import folded
+from velox.models.engine.fold import folded_if_possible
 from velox.models.engine.forms import TOLERANCE, trial_pixels
 from velox.models.engine.workers import joined
 
@@ -103,7 +103,7 @@ class Trial:
             raise Refused(f"a probability differs by {difference:.4f}")
 
     def _classifier(self, dtype: torch.dtype) -> nn.Module:
-        network = _folded(restore(self._checkpoint)).to(dtype)
+        network = folded_if_possible(restore(self._checkpoint)).to(dtype)
         network = network.to(memory_format=torch.channels_last)
         return Classifier(network, self._checkpoint, dtype, top=self._top).to(self._device)
 
@@ -129,13 +129,3 @@ class Trial:
                     raise
                 size = size // 2
         return tuple(each.cpu() for each in joined(answers))
-
-
-def _folded(network: nn.Module) -> nn.Module:
-    """The network with batch normalisations folded into convolutions, if it can be traced."""
-    try:
-        return folded(network)
-    except Exception as error:
-        # Tracing runs the model's own code on stand-ins, so anything may come out.
-        log.debug("batch normalisations not folded: %s", error)
-        return network
