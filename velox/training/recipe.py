@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SHAPES_EPOCHS = 6
 # Images that a training sees in all its epochs, for each image and at least, at most; and the
 # fewest epochs, however many images there are.
-FROM_WEIGHTS = (10, 1_000, 50_000, 2)
+FROM_WEIGHTS = (10, 1_000, 66_000, 2)
 FROM_NOTHING = (40, 8_000, 100_000, 5)
 # Fewer images, and they would only spoil what the early layers of known weights know.
 MANY = 2_000
