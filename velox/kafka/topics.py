@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -26,6 +27,8 @@ from velox.kafka.errors import explained, told
 from velox.kafka.topic_warnings import say_limit, say_partitions, say_refused, why
 
 REQUEST_TIMEOUT_S = 5.0
+# How long until brokers show a topic that was made.
+SHOWN_TIMEOUT_S, LOOK_EVERY_S = 5.0, 0.1
 # Properties of a topic that may be larger than asked for, but not smaller.
 LIMITS = ("max.message.bytes",)
 _LIMITS_REFUSED = frozenset({KafkaError.INVALID_CONFIG, KafkaError.POLICY_VIOLATION})
@@ -143,8 +146,8 @@ class Topics:
         """
         there = self.partitions(topic)
         if there == 0:
-            self._create(NewTopic(topic, partitions, replication, config=dict(config)))
-            return self.partitions(topic)
+            created = self._create(NewTopic(topic, partitions, replication, config=dict(config)))
+            return self._shown(topic) if created else self.partitions(topic)
         if there < partitions:
             growth = NewPartitions(topic, partitions)
             asked = self._admin.create_partitions([growth], **_TIMEOUTS)[topic]
@@ -164,6 +167,13 @@ class Topics:
                 say_limit(topic, name, limit.value, least, why(refusal))
         return there
 
+    def _shown(self, topic: str) -> int:
+        """The partitions of a topic that was just made: brokers show it a moment later."""
+        deadline = time.monotonic() + SHOWN_TIMEOUT_S
+        while (there := self.partitions(topic)) == 0 and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)
+        return there
+
     def say_what_is_smaller(
         self, topic: str, *, partitions: int, config: Mapping[str, str]
     ) -> None:
@@ -178,16 +188,17 @@ class Topics:
         for name, (limit, least) in self._too_small(topic, config).items():
             say_limit(topic, name, limit.value, least, "the producer may make it larger")
 
-    def _create(self, new: NewTopic) -> None:
+    def _create(self, new: NewTopic) -> bool:
         refusal = self._refusal(
             self._admin.create_topics([new], **_TIMEOUTS)[new.topic], "create", new.topic
         )
         if refusal and new.config and refusal.code() in _LIMITS_REFUSED:
             # Hosted clusters have limits of their own; a topic with theirs is better than none.
             say_refused(new.topic, f"set {new.config}", refusal)
-            self._create(NewTopic(new.topic, new.num_partitions, new.replication_factor))
-        elif refusal:
+            return self._create(NewTopic(new.topic, new.num_partitions, new.replication_factor))
+        if refusal:
             say_refused(new.topic, "create", refusal)
+        return not refusal
 
     def _too_small(
         self, topic: str, config: Mapping[str, str]

@@ -207,6 +207,26 @@ def test_a_topic_that_is_large_enough_stays_as_it_is(
     assert admin.asked == []
 
 
+def test_a_topic_that_brokers_show_a_moment_after_it_was_made_is_waited_for(
+    made: Topics, admin: FakeAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As KRaft's brokers do: the controller answers, and their metadata follow."""
+    monkeypatch.setattr(topics, "LOOK_EVERY_S", 0.001)
+    shown = admin.list_topics
+    looks = iter(range(100))
+
+    def late(topic: str, timeout: float) -> Any:
+        made_so_far = admin.there
+        admin.there = made_so_far if next(looks) >= 3 else {}
+        found = shown(topic, timeout)
+        admin.there = made_so_far
+        return found
+
+    monkeypatch.setattr(admin, "list_topics", late)
+    assert ensure(made) == 8
+    assert next(looks) >= 4
+
+
 def test_a_refusal_is_logged_and_what_there_is_counts(
     made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
 ) -> None:
