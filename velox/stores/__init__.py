@@ -16,4 +16,5 @@ mongo_reader.py    Reading the detections in MongoDB, summed up by the server
 sqlite.py          Detections in one SQLite file, the embedded default: written
 sqlite_errors.py   What each error of SQLite means
 sqlite_read_only.py  Opening a SQLite file where nothing can be written
+unfinished.py      Image files that processes did not finish: which nobody will finish any more
 """

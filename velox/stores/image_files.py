@@ -20,6 +20,7 @@ from velox.base.logs import ThinnedLog
 from velox.base.records import Record
 from velox.stores.folder_listing import FolderListing
 from velox.stores.image_names import file_name, is_ours
+from velox.stores.unfinished import TEMPORARY, Unfinished
 
 LIST_EVERY_S = 1.0
 # A listing holds at most twice as many, some 10 MB.
@@ -30,8 +31,6 @@ FIRST_LISTING_LIMIT_S = 10.0
 LAST_LISTING_LIMIT_S = 2.0
 # Files removed for one that is written, so that many too many are no pause for the others.
 MOST_REMOVED = 8
-TEMPORARY = ".part"
-STALE_TEMPORARY_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +65,7 @@ class ImageFiles:
         self._oldest: OrderedDict[str, None] = OrderedDict()
         self._between = 0
         self._newest: OrderedDict[str, None] = OrderedDict()
-        # Unfinished files in the last listing, and since when they are known; then of the running
-        # one. By this process's own watch: clocks of other machines may be hours away.
-        self._parts_before: dict[tuple[str, float], float] = {}
-        self._parts: dict[tuple[str, float], float] = {}
+        self._unfinished = Unfinished(clock)
         # What happened since the running listing began.
         self._written: OrderedDict[str, None] = OrderedDict()
         self._removed: set[str] = set()
@@ -179,7 +175,7 @@ class ImageFiles:
 
     def _list(self) -> FolderListing:
         self._written, self._removed = OrderedDict(), set()
-        self._parts_before, self._parts = self._parts, {}
+        self._unfinished.look_begins()
         return FolderListing(
             self._folder, wanted=is_ours, see_other=self._see_other, most=MOST_NAMES
         )
@@ -225,14 +221,8 @@ class ImageFiles:
         return True
 
     def _see_other(self, path: str, written: float) -> None:
-        if not path.endswith(TEMPORARY):
-            return
-        now = self._clock()
-        since = self._parts_before.get((path, written), now)
-        if now - since > STALE_TEMPORARY_S:
+        if self._unfinished.is_stale(path, written):
             self._unlink(path)
-        elif len(self._parts) < MOST_NAMES:
-            self._parts[path, written] = since
 
 
 def _put(data: bytes, temporary: str, path: str) -> None:

@@ -11,8 +11,9 @@ import pytest
 from tests.rig import pictures
 from tests.unit.fakes import CAPTURED_MS, Clock, record
 from velox.stores import image_files
-from velox.stores.image_files import LIST_EVERY_S, STALE_TEMPORARY_S, ImageFiles
+from velox.stores.image_files import LIST_EVERY_S, ImageFiles
 from velox.stores.image_names import file_name, is_ours
+from velox.stores.unfinished import STALE_TEMPORARY_S
 
 JPEG = pictures.encoded(0)
 
