@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from bench.checkpoints import Checkpoints
-from bench.measure import rates
+from bench.measure import Figure, rates
 from bench.results import Results
 from bench.yardstick import OnnxRuntime
-from velox.models.checkpoint import Checkpoint, load, restore
+from velox.models.checkpoint import load, restore
 from velox.models.engine.export import graphs_of
 from velox.models.engine.onnx_engine import OnnxEngine
 from velox.models.engine.torch_engine import TorchEngine
@@ -26,10 +26,11 @@ MODELS = (
 )
 BATCHES = (1, 8, 32)
 CPU = torch.device("cpu")
-SECONDS = 10.0
+SECONDS = 5.0
 YARDSTICK = "onnxruntime"
 # Of the yardstick.
 GOALS = {"fp32": 0.95, "int8": 2.0}
+TORCH_PRECISIONS = ("fp32", "bf16", "int8")
 
 
 def run(results: Results, checkpoints: Checkpoints) -> None:
@@ -38,43 +39,48 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
         model = checkpoints.of_size(size, architecture)
         checkpoint = load(model.path, model.classes)
         yardstick, eager = OnnxRuntime(checkpoint), restore(checkpoint)
-        engines = engines_of(checkpoint)
+        graphs = graphs_of(checkpoint)
+        on_onnx = {name: OnnxEngine(graphs, precision=name) for name in GOALS}
+        on_torch = {
+            name: TorchEngine(checkpoint, device=CPU, precision=name) for name in TORCH_PRECISIONS
+        }
         rng = np.random.default_rng(0)
         for batch in BATCHES:
+            where = f"{architecture} {size}, batch {batch}"
             pixels = rng.integers(0, 255, (batch, size, size, 3), np.uint8)
             floats = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)
-            candidates: dict[str, Callable[[], object]] = {
-                YARDSTICK: partial(yardstick, floats),
-                "torch eager": partial(inferred, eager, torch.from_numpy(floats)),
-            }
-            for name, engine in engines.items():
-                candidates[name] = partial(engine.predict, pixels)
-            figures = rates(candidates, items=batch, seconds=SECONDS, unit="images/s")
-            where = f"{architecture} {size}, batch {batch}"
-            for name, found in figures.items():
-                results.add("engine", {f"{where}, {name}": found})
+            # PyTorch's threads spin for a while after each call, at the cost of who comes next:
+            # it stays among its own.
+            figures = measured(
+                {YARDSTICK: partial(yardstick, floats)}
+                | {
+                    f"velox onnx {name}": partial(each.predict, pixels)
+                    for name, each in on_onnx.items()
+                },
+                batch,
+            )
+            figures |= measured(
+                {"torch eager": partial(inferred, eager, torch.from_numpy(floats))}
+                | {
+                    f"velox torch {name}": partial(each.predict, pixels)
+                    for name, each in on_torch.items()
+                },
+                batch,
+            )
+            results.add("engine", {f"{where}, {name}": found for name, found in figures.items()})
             for precision, goal in GOALS.items():
-                name = f"velox onnx {precision}"
-                if engines[name].precision == precision:
+                if on_onnx[precision].precision == precision:
+                    name = f"velox onnx {precision}"
                     ratio = figures[name].median / figures[YARDSTICK].median
                     results.bar("engine", f"{where}, {name} / {YARDSTICK}", ratio, goal)
-        for engine in engines.values():
-            engine.close()
+        for engines in (on_onnx, on_torch):
+            for each in engines.values():
+                each.close()
 
 
-def engines_of(checkpoint: Checkpoint) -> dict[str, TorchEngine | OnnxEngine]:
-    """By a name: on PyTorch, as without the packages for ONNX, and on ONNX Runtime."""
-    graphs = graphs_of(checkpoint)
-    return {
-        **{
-            f"velox torch {precision}": TorchEngine(checkpoint, device=CPU, precision=precision)
-            for precision in ("fp32", "bf16", "int8")
-        },
-        **{
-            f"velox onnx {precision}": OnnxEngine(graphs, precision=precision)
-            for precision in GOALS
-        },
-    }
+def measured(candidates: dict[str, Callable[[], object]], batch: int) -> dict[str, Figure]:
+    """Images a second of each."""
+    return rates(candidates, items=batch, seconds=SECONDS, unit="images/s")
 
 
 @torch.inference_mode()
