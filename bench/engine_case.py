@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -78,7 +78,7 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
                 each.close()
 
 
-def measured(candidates: dict[str, Callable[[], object]], batch: int) -> dict[str, Figure]:
+def measured(candidates: Mapping[str, Callable[[], object]], batch: int) -> dict[str, Figure]:
     """Images a second of each."""
     return rates(candidates, items=batch, seconds=SECONDS, unit="images/s")
 
