@@ -26,6 +26,7 @@ from velox.images.pixels import decode
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.topics import Topics
 from velox.models.engine.interface import Engine
+from velox.models.files import ModelFiles
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
@@ -41,6 +42,7 @@ class Parts:
     """What a start waits for."""
 
     engine: Engine
+    model_files: ModelFiles
     store: Store
     files: ImageFiles
     topics: Topics
@@ -70,9 +72,13 @@ def open_parts(
     )
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
-    engine = waiting.for_model(
-        settings.model_path, settings.classes_path, lambda: engines.first(engines.load())
-    )
+    model_files = ModelFiles(settings.model_path, settings.classes_path)
+
+    def first_engine() -> Engine:
+        model_files.reading()
+        return engines.first(engines.load())
+
+    engine = waiting.for_model(settings.model_path, settings.classes_path, first_engine)
     waiting.for_store(store)
     waiting.for_topic(
         topics, settings.kafka_topic, partitions=settings.kafka_partitions, config=IMAGE_TOPIC
@@ -85,7 +91,7 @@ def open_parts(
             replication=settings.kafka_replication_factor,
             config=config,
         )
-    return Parts(engine, store, files, topics)
+    return Parts(engine, model_files, store, files, topics)
 
 
 def engines_of(settings: ConsumerSettings) -> Engines:
@@ -120,7 +126,7 @@ def join_stages(
     breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     recorder = _recorder(settings, monitoring, parts, breaker, abort, opened)
-    models = _models(settings, metrics, parts.engine, opened)
+    models = _models(settings, metrics, parts, opened)
     decoder = opened.enter_context(
         closing(
             Decoder(decode, max_pixels=settings.max_image_pixels, threads=settings.decode_threads)
@@ -190,12 +196,15 @@ def _recorder(
 
 
 def _models(
-    settings: ConsumerSettings, metrics: Metrics, engine: Engine, opened: ExitStack
+    settings: ConsumerSettings, metrics: Metrics, parts: Parts, opened: ExitStack
 ) -> ModelSlot:
     models = opened.enter_context(
         closing(
             ModelSlot(
-                engine, metrics, settings.target_labels, settings.confidence_threshold.of_label
+                parts.engine,
+                metrics,
+                settings.target_labels,
+                settings.confidence_threshold.of_label,
             )
         )
     )
@@ -203,8 +212,7 @@ def _models(
         engines = engines_of(settings)
         watch = ModelWatch(
             models,
-            model_path=settings.model_path,
-            classes_path=settings.classes_path,
+            files=parts.model_files,
             load=engines.load,
             engine_of=engines.later,
             metrics=metrics,

@@ -67,6 +67,10 @@ class ModelFiles:
         self._wait -= 1
         return self._wait <= 0
 
+    def reading(self) -> None:
+        """What lies there now is about to be read by the caller: there is no need to try it."""
+        self._seen, self._failures, self._wait = signatures(self._paths), 0, None
+
     def used(self) -> None:
         """What there is was taken."""
         self._wait = None

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 from velox.base.errors import CheckpointError, SettingError
 from velox.base.waiting import Periodic
@@ -125,8 +124,7 @@ class ModelWatch:
 
     Args:
         slot: where the model is swapped.
-        model_path: the checkpoint.
-        classes_path: its labels; a checkpoint that was refused is read again once they change.
+        files: the checkpoint and its labels; one that was refused is read again once one changes.
         load: reads the checkpoint; raises if it cannot be used.
         engine_of: makes a warm engine of a checkpoint; raises if it cannot be used.
         metrics: counts refusals.
@@ -137,15 +135,14 @@ class ModelWatch:
         self,
         slot: ModelSlot,
         *,
-        model_path: Path,
-        classes_path: Path,
+        files: ModelFiles,
         load: Callable[[], Description],
         engine_of: Callable[[Description], Engine],
         metrics: Metrics,
         interval: float,
     ) -> None:
         self._slot = slot
-        self._files = ModelFiles(model_path, classes_path)
+        self._files = files
         self._load = load
         self._engine_of = engine_of
         self._metrics = metrics

@@ -11,7 +11,7 @@ from velox.base.errors import CheckpointError, EngineOutOfMemory, SettingError
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.models.checkpoint import load
 from velox.models.engine.interface import Predictions
-from velox.models.files import MOST_TRIES, may_pass
+from velox.models.files import MOST_TRIES, ModelFiles, may_pass
 from velox.monitoring.metrics import Metrics
 
 
@@ -57,10 +57,10 @@ class Checkpoints:
         self.loads = 0
         self.troubles: list[Exception] = []
         self.engines = 0
+        self.files = ModelFiles(path, self.classes)
         self.watch = ModelWatch(
             slot,
-            model_path=path,
-            classes_path=self.classes,
+            files=self.files,
             load=self.load,
             engine_of=self.engine_of,
             metrics=metrics,
@@ -106,6 +106,16 @@ def test_the_model_that_is_in_use_already_is_not_made_again(parts: Parts) -> Non
     assert models.current is before
     assert (files.loads, files.engines) == (1, 0)
     assert value(metrics, "velox_model_swaps_total") == 0
+
+
+def test_files_that_the_start_has_read_are_not_read_again_until_they_change(parts: Parts) -> None:
+    files, models, _ = parts
+    files.files.reading()
+    files.watch.look()
+    assert files.loads == 0
+    files.replace("new")
+    files.watch.look()
+    assert models.current.engine.digest == "new"
 
 
 def test_targets_that_the_model_lacks_are_said_at_the_start_and_at_each_swap(
