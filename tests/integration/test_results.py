@@ -98,6 +98,7 @@ def test_every_prediction_is_there_once_with_the_fields_of_the_schema(scenario: 
             "predicted_label": label,
             "confidence": pytest.approx(0.99),
             "match": label in TARGETS,
+            "outcome": "match" if label in TARGETS else "no_match",
             "ground_truth": label,
             "model": "0123456789ab",
         }

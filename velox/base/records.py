@@ -82,10 +82,14 @@ class Record:
 
 
 class Outcome(StrEnum):
-    """What a prediction comes to."""
+    """What a prediction comes to; metrics, results and documents name it so.
+
+    A match is stored. All else is counted, and told where results are wanted.
+    """
 
     MATCH = "match"
     NO_MATCH = "no_match"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

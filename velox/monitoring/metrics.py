@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from velox.base.records import Outcome
+
 # Fine enough that interpolated p50 and p99 are within about 15 % from 1 ms to a minute.
 _SECONDS = (
     *(
@@ -21,7 +23,7 @@ _SECONDS = (
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 STAGES = ("queue", "decode", "infer", "files", "store")
-OUTCOMES = ("match", "no_match", "dead_letter")
+OUTCOMES = (*Outcome, "dead_letter")
 BREAKER_STAGES = ("decode", "infer", "store", "results", "dead_letter")
 MEMORY_KINDS = ("allocated", "reserved", "total")
 
@@ -43,7 +45,7 @@ class Metrics:
 
         self.records = counter(
             "velox_records",
-            "Records finished, by outcome: match, no_match, dead_letter.",
+            f"Records finished, by outcome: {', '.join(OUTCOMES)}.",
             "outcome",
         )
         self.predictions = counter(

@@ -17,7 +17,7 @@ class Figures:
     """One reading of a consumer.
 
     Attributes:
-        matched, unmatched, dead_lettered: records finished, by outcome.
+        matched, unmatched, unknown, dead_lettered: records finished, by outcome.
         correct, labelled: images with a ground truth, and how many were predicted right.
         latency: cumulative histogram of seconds from capture to durable, as (bound, count).
         lag: records that are on the topic and not finished.
@@ -29,6 +29,7 @@ class Figures:
 
     matched: int = 0
     unmatched: int = 0
+    unknown: int = 0
     dead_lettered: int = 0
     correct: int = 0
     labelled: int = 0
@@ -41,7 +42,7 @@ class Figures:
     @property
     def classified(self) -> int:
         """Images that got a label."""
-        return self.matched + self.unmatched
+        return self.matched + self.unmatched + self.unknown
 
     @property
     def finished(self) -> int:
@@ -95,6 +96,7 @@ def of(families: Iterable[Metric]) -> Figures:
     return Figures(
         matched=int(outcomes.get("match", 0)),
         unmatched=int(outcomes.get("no_match", 0)),
+        unknown=int(outcomes.get("unknown", 0)),
         dead_lettered=int(outcomes.get("dead_letter", 0)),
         correct=int(correct),
         labelled=int(labelled),

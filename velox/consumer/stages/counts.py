@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from velox.base.records import DeadLetter, Detection, Record, usable_timestamp
+from velox.base.records import DeadLetter, Detection, Outcome, Record, usable_timestamp
 from velox.consumer.stages.batch import Batch
 from velox.monitoring.metrics import Metrics
 
@@ -32,10 +32,12 @@ def count(
         untold: letters of records whose result was refused; what became of the record besides
             counts as well.
     """
-    total = sum(len(each.predictions) + len(each.dead) for each in batches)
-    metrics.records.labels("match").inc(len(detections))
+    came_to = Counter(each.outcome for batch in batches for _, each in batch.predictions)
+    # Of the matches some may have become dead letters.
+    came_to[Outcome.MATCH] = len(detections)
+    for outcome, times in came_to.items():
+        metrics.records.labels(outcome).inc(times)
     metrics.records.labels("dead_letter").inc(len(dead))
-    metrics.records.labels("no_match").inc(total - len(detections) - len(dead))
     for label, times in Counter(each.predicted_label for each in detections).items():
         metrics.matches.labels(label).inc(times)
     for letter in (*dead, *untold):

@@ -44,6 +44,7 @@ class Result:
             "predicted_label": self.prediction.label,
             "confidence": self.prediction.confidence,
             "match": self.prediction.outcome is Outcome.MATCH,
+            "outcome": self.prediction.outcome,
             "ground_truth": record.header("label"),
             "model": self.model,
         }

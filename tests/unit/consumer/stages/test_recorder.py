@@ -244,6 +244,17 @@ def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts
     assert parts.outcomes() == (1, 1, 0)
 
 
+def test_what_is_neither_match_nor_miss_is_counted_and_told_and_not_stored(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    odd = [(record(1), Prediction("red", 0.99, Outcome.UNKNOWN))]
+    parts.record(batch_of([*predicted(0.95, 0.2), *odd], [dead(5)]))
+    assert parts.outcomes() == (1, 1, 1)
+    assert parts.count("velox_records_total", outcome="unknown") == 1
+    assert list(parts.store.documents) == [record(0).id]
+    told = [each.document()["outcome"] for each in parts.results.sent]
+    assert told == ["match", "no_match", "unknown"]
+
+
 def test_without_matches_nothing_is_written(parts: Parts) -> None:
     parts.record(batch_of(predicted(0.1, 0.2)))
     parts.record(batch_of([]))

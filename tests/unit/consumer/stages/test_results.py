@@ -59,6 +59,7 @@ def test_a_result_is_json_of_schema_1_keyed_like_its_image(topic: Results) -> No
         "predicted_label": "red_circle",
         "confidence": 0.75,
         "match": True,
+        "outcome": "match",
         "ground_truth": "red_square",
         "model": "0123456789ab",
     }
@@ -78,6 +79,13 @@ def test_the_likeliest_labels_are_added_where_they_are_asked_for() -> None:
 def test_a_record_without_a_time_has_no_timestamp() -> None:
     assert result(1, timestamp_ms=0).document()["timestamp"] is None
     assert result(1, match=False).document()["match"] is False
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_the_outcome_is_told_and_only_a_match_is_one(outcome: Outcome) -> None:
+    document = replace(result(1), prediction=Prediction("red", 0.75, outcome)).document()
+    assert json.loads(json.dumps(document))["outcome"] == outcome.value
+    assert document["match"] is (outcome is Outcome.MATCH)
 
 
 def test_what_was_not_acknowledged_is_given_back(topic: Results) -> None:
