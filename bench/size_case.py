@@ -20,15 +20,19 @@ from pymongo.write_concern import WriteConcern
 
 from bench.measure import Figure, figure
 from bench.results import Results
+from bench.sweeping import Sweeps
 from tests.rig.mongod import Mongod
 from tests.unit.fakes import record
 from velox.base.records import Detection, utc_text
 from velox.stores.image_files import ImageFiles
-from velox.stores.image_names import file_name
+from velox.stores.image_names import file_name, is_ours
 from velox.stores.interface import DETECTIONS, Reader, Store
 from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
-from velox.stores.sqlite import COLUMNS, SQLiteReader, SQLiteStore
+from velox.stores.mongo_removal import MongoRemoval
+from velox.stores.removal import Removal
+from velox.stores.sqlite import COLUMNS, SQLITE_FILE, SQLiteReader, SQLiteStore
+from velox.stores.sqlite_removal import SQLiteRemoval
 
 LABELS = tuple(f"label_{number:02}" for number in range(20))
 SOURCES = 1000
@@ -49,7 +53,7 @@ def run(results: Results, scratch: Path, *, documents: int, files: int) -> None:
     try:
         for count in (documents // 10, documents):
             mongo(results, mongod.uri, count)
-            sqlite(results, scratch / f"{count}.db", count)
+            sqlite(results, scratch / f"{count}" / SQLITE_FILE, count)
     finally:
         mongod.stop()
     folder(results, scratch / "images", files)
@@ -99,6 +103,8 @@ def mongo(results: Results, uri: str, count: int) -> None:
         writes(results, name, store, count)
         with closing(MongoReader(uri=uri, database=database)) as reader:
             report(results, name, reader)
+        with closing(MongoRemoval(uri=uri, database=database)) as removal:
+            swept(results, name, store, removal, count)
         client.drop_database(database)
 
 
@@ -130,6 +136,8 @@ def sqlite(results: Results, path: Path, count: int) -> None:
         writes(results, name, store, count)
         with closing(SQLiteReader(path)) as reader:
             report(results, name, reader)
+        with closing(SQLiteRemoval(path.parent)) as removal:
+            swept(results, name, store, removal, count)
     path.unlink()
 
 
@@ -149,6 +157,13 @@ def writes(results: Results, name: str, store: Store, count: int) -> None:
     each = iter(batches)
     found = milliseconds(lambda: store.write(next(each)), len(batches))
     results.add("size", {f"{name}, a batch of {BATCH}": found})
+
+
+def swept(results: Results, name: str, store: Store, removal: Removal, count: int) -> None:
+    """Half of the documents may go, while others come."""
+    first = count + BATCH * ROUNDS
+    batches = [list(detections(first + BATCH * number, BATCH)) for number in range(2 * ROUNDS)]
+    Sweeps(results, name, removal, FIRST_MS + count // 2 * EVERY_MS).measure(store, batches)
 
 
 def report(results: Results, name: str, reader: Reader) -> None:
@@ -189,7 +204,8 @@ def folder(results: Results, path: Path, count: int) -> None:
     started = time.monotonic()
     files.close()
     tell(results, f"{count:,} images, the end", time.monotonic() - started, "s")
-    tell(results, f"{count:,} images, files at the end", len(os.listdir(path)), "files")
+    left = [name for name in os.listdir(path) if is_ours(name)]
+    tell(results, f"{count:,} images, files at the end", len(left), "files")
 
 
 def milliseconds(call: Callable[[], object], rounds: int) -> Figure:

@@ -12,6 +12,7 @@ from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
 from velox.settings.programs import (
     DemoSettings,
+    ForgetSettings,
     LagSettings,
     ProducerSettings,
     ReportSettings,
@@ -23,6 +24,7 @@ READERS: dict[str, type[Settings]] = {
     "train": TrainSettings,
     "consumer": ConsumerSettings,
     "report": ReportSettings,
+    "forget": ForgetSettings,
     "lag": LagSettings,
     "demo": DemoSettings,
 }
@@ -46,7 +48,7 @@ GROUPS = {
         GPU_MEMORY_FRACTION""",
     "Choose what is stored, and where": """
         CONFIDENCE_THRESHOLD TARGET_LABELS MONGO_URI DB_NAME STORAGE_PATH MAX_STORED_FILES
-        KAFKA_RESULTS_TOPIC RESULTS_TOP REPORT_PATH REPORT_IMAGES""",
+        KEEP_DAYS KAFKA_RESULTS_TOPIC RESULTS_TOP REPORT_PATH REPORT_IMAGES""",
     "Tune speed and memory": """
         BATCH_SIZE BATCH_TIMEOUT_MS DECODE_THREADS QUEUE_SIZE QUEUE_BYTES MAX_IMAGE_PIXELS""",
     "Bound what goes wrong": """

@@ -4,7 +4,8 @@ Nothing of this is in the production path: the hooks are put around Velox's clas
 before `consumer.main` runs. What they do is told by one environment variable, HOOKS, in JSON:
 
     kill_after         [point, n]: SIGKILL to itself after the n-th `file`, `document` or
-                       `dead_letter` was written, or before the n-th `commit`
+                       `dead_letter` was written, before the n-th `commit`, or after the n-th
+                       time that a file was `gone`, documents `cleared` of theirs, or any `swept`
     seconds_a_batch    how long the model takes
     seconds_a_write    how long the store takes, however many documents a write is of
     hold_interpreter_s how long the first batch lets no thread of Python run
@@ -14,6 +15,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
     memory_failures    how many times at most
     clock_offset       seconds that the wall clock of this process is ahead
     blind              it never looks again at which topic it reads
+    sweep_every_s      how often it looks for what is older than KEEP_DAYS
     watchdog_s         how often it looks at its own health
 """
 
@@ -88,15 +90,17 @@ class ColourEngine:
         """Nothing to let go of."""
 
 
-def die_after(owner: type, method: str, count: int) -> None:
-    """Let a method do its work so many times, then kill the process."""
+def die_after(
+    owner: type, method: str, count: int, counts: Callable[[Any], bool] = lambda _: True
+) -> None:
+    """Let a method do its work so many times, as its results count, then kill the process."""
     original: Callable[..., Any] = getattr(owner, method)
     calls = 0
 
     def counting(*arguments: Any, **options: Any) -> Any:
         nonlocal calls
         result = original(*arguments, **options)
-        calls += bool(result) or method != "uncommitted"
+        calls += counts(result)
         if calls == count:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
@@ -126,18 +130,24 @@ def main() -> int:
     stand_in("velox.consumer.stages.acceptance", accept=lambda *_: None)
 
     import consumer
-    from velox.consumer import monitoring
+    from velox.consumer import monitoring, sweeper
     from velox.consumer.polling.ledger import Ledger
     from velox.consumer.polling.topic_identity import TopicWatch
     from velox.consumer.stages.dead_letters import DeadLetters
     from velox.monitoring.watchdog import Watchdog
+    from velox.stores.gone import Gone
     from velox.stores.image_files import ImageFiles
     from velox.stores.mongo import MongoStore
+    from velox.stores.mongo_removal import MongoRemoval
     from velox.stores.sqlite import SQLiteStore
+    from velox.stores.sqlite_removal import SQLiteRemoval
 
     store = MongoStore if os.environ["MONGO_URI"] else SQLiteStore
+    removal = MongoRemoval if os.environ["MONGO_URI"] else SQLiteRemoval
     if every := HOOKS.get("watchdog_s"):
         vars(monitoring)["Watchdog"] = partial(Watchdog, every=every)
+    if every := HOOKS.get("sweep_every_s"):
+        sweeper.LONGEST_PAUSE_S = sweeper.SETTLE_EVERY_S = every
     if HOOKS.get("blind"):
         TopicWatch.start = TopicWatch.look  # type: ignore[method-assign]
     points: dict[str, tuple[type, str]] = {
@@ -145,12 +155,19 @@ def main() -> int:
         "document": (store, "write"),
         "dead_letter": (DeadLetters, "send"),
         "commit": (Ledger, "uncommitted"),
+        "gone": (Gone, "remove"),
+        "cleared": (removal, "clear_files"),
+        "swept": (removal, "remove_before"),
     }
     if seconds := HOOKS.get("seconds_a_write"):
         slow_down(store, "write", seconds)
     if "kill_after" in HOOKS:
         point, count = HOOKS["kill_after"]
-        die_after(*points[point], count)
+        of_any: dict[str, Callable[[Any], bool]] = {
+            "commit": bool,
+            "swept": lambda step: step.removed > 0,
+        }
+        die_after(*points[point], count, of_any.get(point, lambda _: True))
     return consumer.main()
 
 

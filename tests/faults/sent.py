@@ -30,6 +30,7 @@ class Sent:
         label: ground truth, or None.
         partition: where it goes, or None to let the key decide.
         timestamp_ms: of the record, or None for now.
+        source: its header, or None for the key.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Sent:
     label: str | None = None
     partition: int | None = None
     timestamp_ms: int | None = None
+    source: str | None = None
 
 
 def picture(number: int) -> Sent:
@@ -83,7 +85,8 @@ class Sender:
         self.failed: list[str] = []
 
     def send(self, one: Sent) -> None:
-        headers: dict[str, str | bytes | None] = {EXPECT: one.expect, "source": one.key.encode()}
+        source = (one.source or one.key).encode()
+        headers: dict[str, str | bytes | None] = {EXPECT: one.expect, "source": source}
         if one.label is not None:
             headers["label"] = one.label.encode()
         self._producer.produce(

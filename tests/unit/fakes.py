@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, KafkaError
 
-from velox.base.errors import EngineOutOfMemory
+from velox.base.errors import EngineOutOfMemory, StoreUnavailable
 from velox.base.records import Detection, Headers, Record
 from velox.images.preprocessing import Preprocessing
 from velox.models.engine.interface import Predictions
 from velox.monitoring.metrics import Metrics
+from velox.stores.removal import Holding, Named, Removed
 
 # 2023-11-14T22:13:20.123Z
 CAPTURED_MS = 1_700_000_000_123
@@ -161,3 +163,64 @@ def detection(number: int = 0, *, label: str = "red_circle", truth: str | None =
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     """A metric's value, None if nothing of that name and these labels is exposed."""
     return metrics.registry.get_sample_value(name, labels)
+
+
+class Removals:
+    """A store's removal: of each collection so many documents are too old.
+
+    Attributes:
+        overdue: how many by collection.
+        taken_by_others: of those that are found first, how many others remove at the same moment.
+        away: whether it fails.
+        steps: how many documents each step was asked for at most.
+        told: what was removed, by what.
+        look, seen: called, and what came of it, at each step.
+        cleared: the ids that were told to have no file.
+    """
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.overdue = {"shapes_found": 0, "review": 0}
+        self.taken_by_others = 0
+        self.away = False
+        self.steps: list[int] = []
+        self.told: dict[str, int] = {}
+        self.look: Callable[[], Any] = lambda: None
+        self.seen: list[Any] = []
+        self.cleared: list[str] = []
+        self.moments: list[int] = []
+        self.closed = False
+
+    def remove_before(self, holding: Holding, moment_ms: int, limit: int) -> Removed:
+        self._answer()
+        self.steps.append(limit)
+        self.moments.append(moment_ms)
+        self.seen.append(self.look())
+        found = min(limit, self.overdue[holding.collection])
+        self.overdue[holding.collection] -= found
+        others = min(found, self.taken_by_others)
+        self.taken_by_others -= others
+        return Removed(found, found - others)
+
+    def of_source(self, *_: Any) -> Iterator[list[Named]]:
+        self._answer()
+        yield from ()
+
+    def remove(self, _holding: Holding, ids: Sequence[object]) -> int:
+        self._answer()
+        return len(ids)
+
+    def clear_files(self, ids: Sequence[object]) -> None:
+        self._answer()
+        self.cleared += map(str, ids)
+
+    def tell(self, what: str, count: int) -> None:
+        self.told[what] = self.told.get(what, 0) + count
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreUnavailable("away")

@@ -16,6 +16,7 @@ SCRIPTS = {
     "consumer.py",
     "lag.py",
     "demo.py",
+    "velox/forget.py",
     "velox/models/convert/__main__.py",
     "velox/report/__main__.py",
 }

@@ -7,6 +7,7 @@ files.py        Files that appear whole or not at all
 html.py         HTML made of elements, and pages that load nothing: what is no element is escaped
 logs.py         Logging: one line an event on standard error, whatever the C libraries print
 machine.py      What the machine lets this process use: cores, and memory by the C allocator
+moments.py      A moment as a person writes it on a command line
 names.py        Names of files as text that can go anywhere, and the labels that folders give
 native_log.py   What C libraries print on file descriptor 2: a small process of its own reads it
 records.py      What flows through the pipeline: plain, frozen values

@@ -7,5 +7,6 @@ pipeline.py     The pipeline: one direction, in order
 polling/        Polling: records in, offsets out, through rebalances
 stages/         What happens to a batch between poll and commit
 startup.py      The start of the consumer: it waits for what it needs
+sweeper.py      Beside the pipeline: documents follow their files, what is too old goes
 vital_signs.py  What the probes and the gauges look at while the pipeline runs
 """

@@ -21,8 +21,10 @@ from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Results
 from velox.consumer.startup import Waiting, say_what_the_breaker_cannot_judge
+from velox.consumer.sweeper import DAY_S, Sweeper
 from velox.consumer.vital_signs import show, vital_signs
 from velox.images.pixels import decode
+from velox.kafka import retention
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.topics import Topics
 from velox.models.engine.interface import Engine
@@ -30,7 +32,7 @@ from velox.models.files import ModelFiles
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
-from velox.stores.choice import make_store, open_image_files
+from velox.stores.choice import make_store, open_image_files, removal_of
 from velox.stores.image_files import ImageFiles
 from velox.stores.interface import Store
 
@@ -46,6 +48,7 @@ class Parts:
     store: Store
     files: ImageFiles
     topics: Topics
+    sweeper: Sweeper
 
 
 def open_parts(
@@ -58,9 +61,12 @@ def open_parts(
     """
     engines = engines_of(settings)
     engines.require_device()
-    files = opened.enter_context(
-        closing(open_image_files(settings.storage_path, keep=settings.max_stored_files))
+    files = open_image_files(
+        settings.storage_path, keep=settings.max_stored_files, topic=settings.kafka_topic
     )
+    # Closed after the files, which have the last to be removed then.
+    sweeper = opened.enter_context(closing(_sweeper(settings, files)))
+    opened.enter_context(closing(files))
     store = opened.enter_context(
         closing(
             make_store(
@@ -91,7 +97,22 @@ def open_parts(
             replication=settings.kafka_replication_factor,
             config=config,
         )
-    return Parts(engine, model_files, store, files, topics)
+        retention.hold_to(topics, topic, settings.keep_days, ours=True)
+    retention.hold_to(topics, settings.kafka_topic, settings.keep_days, ours=False)
+    return Parts(engine, model_files, store, files, topics, sweeper)
+
+
+def _sweeper(settings: ConsumerSettings, files: ImageFiles) -> Sweeper:
+    return Sweeper(
+        removal=removal_of(
+            mongo_uri=settings.mongo_uri,
+            database=settings.db_name,
+            storage_path=settings.storage_path,
+        ),
+        gone=files.gone,
+        folder=settings.storage_path,
+        keep_s=settings.keep_days * DAY_S,
+    )
 
 
 def engines_of(settings: ConsumerSettings) -> Engines:
@@ -112,10 +133,11 @@ def engines_of(settings: ConsumerSettings) -> Engines:
 
 def own_topics(settings: ConsumerSettings) -> Iterator[tuple[str, int, dict[str, str]]]:
     """The topics that the consumer writes to: name, partitions and configuration."""
-    large_enough = {"max.message.bytes": str(DEAD_LETTER_BYTES)}
+    kept = retention.wanted(settings.keep_days)
+    large_enough = {"max.message.bytes": str(DEAD_LETTER_BYTES), **kept}
     yield settings.kafka_topic + SUFFIX, DEAD_LETTER_PARTITIONS, large_enough
     if settings.kafka_results_topic:
-        yield settings.kafka_results_topic, settings.kafka_partitions, {}
+        yield settings.kafka_results_topic, settings.kafka_partitions, kept
 
 
 def join_stages(
@@ -123,6 +145,7 @@ def join_stages(
 ) -> Pipeline:
     """Make the stages and join them."""
     metrics, abort = monitoring.metrics, threading.Event()
+    parts.sweeper.start(metrics)
     breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     recorder = _recorder(settings, monitoring, parts, breaker, abort, opened)

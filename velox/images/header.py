@@ -17,6 +17,11 @@ from velox.images import avif, jpeg2000, netpbm, png, tiff, webp
 from velox.images.turning import Turn, of_avif
 
 UNKNOWN_EXTENSION = ".bin"
+# Every one that `extension` gives.
+EXTENSIONS = (
+    *(".jpg", ".png", ".webp", ".gif", ".bmp", ".tiff", ".jp2", ".j2k", ".avif"),
+    *(".pnm", ".pfm", ".pam", ".ras", ".hdr", UNKNOWN_EXTENSION),
+)
 
 # Start-of-frame markers of JPEG; C4, C8 and CC in that range are tables (ITU T.81, table B.1).
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}

@@ -78,11 +78,9 @@ class Topics:
     def largest_batch(self, topic: str) -> str:
         """A topic's `max.message.bytes`, empty where it is not told."""
         try:
-            if not _has_controller(self._metadata(topic)):
-                return ""
+            found = self.properties(topic).get("max.message.bytes")
         except BrokerUnavailable:
             return ""
-        found = self._properties(topic).get("max.message.bytes")
         return "" if found is None else str(found.value)
 
     def _made_by_asking(self, topic: str) -> int:
@@ -163,7 +161,7 @@ class Topics:
                     least,
                     "it was set on the topic itself",
                 )
-            elif refusal := self._set(topic, name, least):
+            elif refusal := self.set(topic, name, least):
                 say_limit(topic, name, limit.value, least, why(refusal))
         return there
 
@@ -205,17 +203,21 @@ class Topics:
     ) -> dict[str, tuple[ConfigEntry, int]]:
         """The limits of a topic that are below those asked for, by name, as far as is known."""
         least = {name: int(config[name]) for name in LIMITS if name in config}
-        if not least or not _has_controller(self._metadata(topic)):
-            return {}
-        limits = self._properties(topic)
+        limits = self.properties(topic) if least else {}
         return {
             name: (limits[name], number)
             for name, number in least.items()
             if name in limits and int(limits[name].value or number) < number
         }
 
-    def _properties(self, topic: str) -> dict[str, ConfigEntry]:
-        """The properties of a topic by name, none where they are not told."""
+    def properties(self, topic: str) -> dict[str, ConfigEntry]:
+        """The properties of a topic by name, none where they are not told.
+
+        Raises:
+            BrokerUnavailable: when no broker answers.
+        """
+        if not _has_controller(self._metadata(topic)):
+            return {}
         resource = ConfigResource(ResourceType.TOPIC, topic)
         asked = self._admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
         try:
@@ -224,7 +226,8 @@ class Topics:
             log.info("topic=%s limits could not be read reason=%r", topic, str(error))
             return {}
 
-    def _set(self, topic: str, name: str, number: int) -> KafkaError | None:
+    def set(self, topic: str, name: str, number: int) -> KafkaError | None:
+        """Set a property of a topic; why the broker does not, None if it does."""
         entry = ConfigEntry(name, str(number), incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
         asked = self._admin.incremental_alter_configs([resource], request_timeout=REQUEST_TIMEOUT_S)

@@ -25,6 +25,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 STAGES = ("queue", "decode", "infer", "files", "store")
 OUTCOMES = (*Outcome, "dead_letter")
 BREAKER_STAGES = ("decode", "infer", "store", "results", "dead_letter")
+SWEPT = ("files", "shapes_found", "review")
 MEMORY_KINDS = ("allocated", "reserved", "total")
 
 
@@ -118,6 +119,15 @@ class Metrics:
         self.image_write_errors = counter(
             "velox_image_write_errors", "Matches stored without their image file."
         )
+        self.swept = counter(
+            "velox_swept",
+            "Removed because of KEEP_DAYS: files, and documents by their collection.",
+            "what",
+        )
+        self.sweep_age = gauge(
+            "velox_sweep_age_seconds",
+            "Since a sweep last left nothing that is older than KEEP_DAYS; 0 without KEEP_DAYS.",
+        )
         self.breaker_open = gauge(
             "velox_breaker_open",
             "1 while batches are held because the stage refuses even what is known to be good.",
@@ -164,6 +174,8 @@ class Metrics:
             self.breaker_open.labels(stage)
             for outcome in ("passed", "refused"):
                 self.breaker_probes.labels(stage, outcome)
+        for what in SWEPT:
+            self.swept.labels(what)
         for kind in MEMORY_KINDS:
             self.device_memory.labels(kind)
 

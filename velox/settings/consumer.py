@@ -8,8 +8,14 @@ from velox.base.errors import SettingError
 from velox.base.records import DEAD_LETTERS
 from velox.base.thresholds import Thresholds
 from velox.settings.declare import setting
-from velox.settings.parsers import SWITCH, Parser, choice, integer, number, parts, text
-from velox.settings.shared import GroupSettings, KafkaSettings, ModelSettings, StorageSettings
+from velox.settings.parsers import SWITCH, Parser, choice, integer, number, parts
+from velox.settings.shared import (
+    GroupSettings,
+    KafkaSettings,
+    ModelSettings,
+    ResultsSettings,
+    StorageSettings,
+)
 from velox.settings.thresholds import THRESHOLDS
 
 
@@ -22,13 +28,12 @@ def _labels(value: str) -> frozenset[str]:
 
 
 LABELS = Parser(_labels, r"a comma-separated list of labels (a comma in one: \,), or empty for all")
-OPTIONAL_TOPIC = text(
-    r"|(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "1 to 249 of a-z A-Z 0-9 . _ -, or empty"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSettings):
+class ConsumerSettings(
+    GroupSettings, KafkaSettings, ModelSettings, StorageSettings, ResultsSettings
+):
     """What `consumer.py` reads."""
 
     kafka_group_protocol: str = setting(
@@ -50,12 +55,6 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
         SWITCH,
         "1 compiles the model for a CUDA card with `torch.compile`: up to twice as fast, but a "
         "start or a new model takes up to a minute longer; needs a C compiler",
-    )
-    kafka_results_topic: str = setting(
-        "KAFKA_RESULTS_TOPIC",
-        "",
-        OPTIONAL_TOPIC,
-        "Topic to which every prediction goes as JSON; empty for none",
     )
     results_top: int = setting(
         "RESULTS_TOP",
@@ -113,6 +112,13 @@ class ConsumerSettings(GroupSettings, KafkaSettings, ModelSettings, StorageSetti
     )
     max_stored_files: int = setting(
         "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Most image files to keep"
+    )
+    keep_days: float = setting(
+        "KEEP_DAYS",
+        "0",
+        number(0, 36_500),
+        "Days for which matches and their images are kept, results and dead letters too where "
+        "their topics allow; 0 for ever",
     )
     live_page: bool = setting(
         "LIVE_PAGE",

@@ -21,9 +21,11 @@ from velox.settings.parsers import (
     text,
 )
 from velox.settings.shared import (
+    BrokerSettings,
     GroupSettings,
     KafkaSettings,
     ModelSettings,
+    ResultsSettings,
     ShapeSettings,
     SourceSettings,
     StorageSettings,
@@ -198,6 +200,11 @@ class ReportSettings(StorageSettings):
     report_images: int = setting(
         "REPORT_IMAGES", "48", integer(0, 500), "Most images that the report shows"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgetSettings(BrokerSettings, StorageSettings, ResultsSettings):
+    """What `python -m velox.forget` reads."""
 
 
 @dataclass(frozen=True, kw_only=True)

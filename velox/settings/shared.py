@@ -48,6 +48,9 @@ def _entries(value: str) -> tuple[str, ...]:
 
 SERVERS = text(r"[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*", "host:port, separated by commas")
 TOPIC = text(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,245}", "1 to 245 of a-z A-Z 0-9 . _ -")
+OPTIONAL_TOPIC = text(
+    r"|(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "1 to 249 of a-z A-Z 0-9 . _ -, or empty"
+)
 KAFKA_CONFIG = Parser(
     _kafka_config,
     r"name=value pairs of librdkafka, separated by commas (a comma in a value: \,), except those "
@@ -208,4 +211,16 @@ class StorageSettings(Settings):
     db_name: str = setting("DB_NAME", "lab_discovery_db", NAME, "Database name")
     storage_path: Path = setting(
         "STORAGE_PATH", "./discoveries", PATH, "Folder for the images of matches"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsSettings(Settings):
+    """Where every prediction goes."""
+
+    kafka_results_topic: str = setting(
+        "KAFKA_RESULTS_TOPIC",
+        "",
+        OPTIONAL_TOPIC,
+        "Topic to which every prediction goes as JSON; empty for none",
     )

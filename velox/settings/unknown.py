@@ -9,6 +9,7 @@ from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import environment
 from velox.settings.programs import (
     DemoSettings,
+    ForgetSettings,
     LagSettings,
     ProducerSettings,
     ReportSettings,
@@ -18,6 +19,7 @@ from velox.settings.programs import (
 _PROGRAMS = (
     ConsumerSettings,
     DemoSettings,
+    ForgetSettings,
     LagSettings,
     ProducerSettings,
     ReportSettings,

@@ -3,6 +3,8 @@
 choice.py          Which store and which folder of images the settings ask for
 file_errors.py     What each error of the operating system means for an image's file
 folder_listing.py  One look at a large folder, in a thread of its own that leaves the others room
+forgetting.py      Removing what is held of one source: image files first, then documents
+gone.py            Image files that were removed: remembered until no document names them
 image_files.py     The matched images on disk: the bytes that came in, the newest so many of them
 image_names.py     The names of the matched images' files: made of a record's id
 interface.py       What a store of detections does, and what reads one: the two interfaces
@@ -13,8 +15,12 @@ mongo_errors.py    What MongoDB's errors mean, as Velox's own: by the server's n
 mongo_indexes.py   The indexes of the usual queries: made where the server lets us
 mongo_probe.py     Whether a MongoDB collection would take a document
 mongo_reader.py    Reading the detections in MongoDB, summed up by the server
+mongo_removal.py   Taking documents away from MongoDB, acknowledged by the majority
+removal.py         What is held of images, and what takes it away: by age, by source
 sqlite.py          Detections in one SQLite file, the embedded default: written
 sqlite_errors.py   What each error of SQLite means
 sqlite_read_only.py  Opening a SQLite file where nothing can be written
+sqlite_removal.py  Taking rows away from SQLite's files, few in a transaction
+sweep.py           Removing what is too old: image files by their names, then documents
 unfinished.py      Image files that processes did not finish: which nobody will finish any more
 """

@@ -10,7 +10,10 @@ from velox.stores.image_files import ImageFiles
 from velox.stores.interface import Reader, Store
 from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
+from velox.stores.mongo_removal import MongoRemoval
+from velox.stores.removal import Removal
 from velox.stores.sqlite import SQLITE_FILE, SQLiteReader, SQLiteStore
+from velox.stores.sqlite_removal import SQLiteRemoval
 
 
 def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
@@ -27,7 +30,14 @@ def reader_of(*, mongo_uri: str, database: str, storage_path: Path) -> Reader:
     return SQLiteReader(storage_path / SQLITE_FILE)
 
 
-def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
+def removal_of(*, mongo_uri: str, database: str, storage_path: Path) -> Removal:
+    """Takes away what the store of the same settings holds."""
+    if mongo_uri:
+        return MongoRemoval(uri=mongo_uri, database=database)
+    return SQLiteRemoval(storage_path)
+
+
+def open_image_files(storage_path: Path, *, keep: int, topic: str = "") -> ImageFiles:
     """The folder of matched images.
 
     Raises:
@@ -41,7 +51,7 @@ def open_image_files(storage_path: Path, *, keep: int) -> ImageFiles:
             "but documents hold the paths of their images"
         ) from None
     try:
-        files = ImageFiles(storage_path, keep=keep)
+        files = ImageFiles(storage_path, keep=keep, topic=topic)
         if not os.access(storage_path, os.W_OK | os.X_OK):
             raise PermissionError("no permission to write there")
     except OSError as error:

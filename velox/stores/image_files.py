@@ -14,11 +14,13 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from velox.base.logs import ThinnedLog
 from velox.base.records import Record
 from velox.stores.folder_listing import FolderListing
+from velox.stores.gone import Gone
 from velox.stores.image_names import file_name, is_ours
 from velox.stores.unfinished import TEMPORARY, Unfinished
 
@@ -45,19 +47,29 @@ class ImageFiles:
     Args:
         folder: made if it is missing.
         keep: how many files stay; 0 writes none.
+        topic: of the images.
         clock: monotonic seconds.
+
+    Attributes:
+        gone: the files that were removed, until their documents say so.
 
     Raises:
         OSError: when the folder cannot be made or listed.
     """
 
     def __init__(
-        self, folder: Path, *, keep: int, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        *,
+        keep: int,
+        topic: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._prefix = os.path.join(folder, "")
         # Not the process's number: containers that share the folder count from 1 each.
         self._writer = secrets.token_hex(4)
+        self.gone = Gone(folder, writer=self._writer, topic=topic)
         self._keep = keep
         self._clock = clock
         self._trouble = ThinnedLog(log, per_second=0.1)
@@ -158,18 +170,15 @@ class ImageFiles:
         if self._listing is not None:
             self._removed.add(name)
             self._written.pop(name, None)
-        self._unlink(self._prefix + name)
-        return True
-
-    def _unlink(self, path: str) -> None:
         try:
-            os.unlink(path)
-        except FileNotFoundError:
-            return
+            self.gone.remove(name)
         except OSError as error:
             self._trouble.warning(
-                "could not remove a stored image file=%s reason=%s", path, error.strerror
+                "could not remove a stored image file=%s reason=%s",
+                self._prefix + name,
+                error.strerror,
             )
+        return True
 
     # What is there.
 
@@ -221,8 +230,9 @@ class ImageFiles:
         return True
 
     def _see_other(self, path: str, written: float) -> None:
-        if self._unfinished.is_stale(path, written):
-            self._unlink(path)
+        if not self.gone.see(path) and self._unfinished.is_stale(path, written):
+            with suppress(OSError):
+                os.unlink(path)
 
 
 def _put(data: bytes, temporary: str, path: str) -> None:

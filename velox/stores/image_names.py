@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from velox.base.records import Record
-from velox.images.header import extension
+from velox.base.records import Record, usable_timestamp
+from velox.images.header import EXTENSIONS, extension
 
 # Leaves room for three numbers, an extension, and what a temporary name has besides.
 LONGEST_TOPIC = 160
@@ -17,10 +17,45 @@ def file_name(record: Record) -> str:
 
     A file system takes names of 255 bytes and a topic may have 249, so a long one is clipped.
     """
-    name = record.id.replace(":", "-") + extension(record.value or b"")
-    if len(record.topic) > LONGEST_TOPIC:
-        return _clipped(record.topic) + name.removeprefix(record.topic)
-    return name
+    return _stem(record.id) + extension(record.value or b"")
+
+
+def names_of(identity: str) -> list[str]:
+    """Every name that the file of a record's image may have, by the record's id."""
+    stem = _stem(identity)
+    return [stem + each for each in EXTENSIONS]
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name has the form that `file_name` gives; other files are never touched."""
+    parts = name.rpartition(".")[0].rsplit("-", 3)
+    return len(parts) == 4 and all(part.isdecimal() for part in parts[1:])
+
+
+def id_of(name: str, topic: str) -> str:
+    """The id of the record that a file of ours is of.
+
+    Args:
+        name: of the file.
+        topic: the one to which a clipped name belongs if it can.
+    """
+    found, *numbers = name.rpartition(".")[0].rsplit("-", 3)
+    if len(topic) > LONGEST_TOPIC and found == _clipped(topic):
+        found = topic
+    return ":".join((found, *numbers))
+
+
+def captured_ms(name: str) -> int | None:
+    """The record's timestamp by the name of its file, None where the record had no usable one."""
+    moment = int(name.rpartition(".")[0].rpartition("-")[2])
+    return moment if usable_timestamp(moment) else None
+
+
+def _stem(identity: str) -> str:
+    topic, *numbers = identity.rsplit(":", 3)
+    if len(topic) > LONGEST_TOPIC:
+        topic = _clipped(topic)
+    return "-".join((topic, *numbers))
 
 
 @cache
@@ -28,9 +63,3 @@ def _clipped(topic: str) -> str:
     """The beginning of a topic's name, and what tells it from others that begin alike."""
     rest = hashlib.blake2b(topic.encode(), digest_size=8).hexdigest()
     return f"{topic[: LONGEST_TOPIC - len(rest) - 1]}_{rest}"
-
-
-def is_ours(name: str) -> bool:
-    """Whether a name has the form that `file_name` gives; other files are never touched."""
-    parts = name.rpartition(".")[0].rsplit("-", 3)
-    return len(parts) == 4 and all(part.isdecimal() for part in parts[1:])

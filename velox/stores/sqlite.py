@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
+from velox.base.errors import DocumentRejected, StoreUnavailable
 from velox.base.records import Detection
 from velox.base.sink_errors import Verdict
 from velox.stores.interface import DETECTIONS, HOUR_CHARACTERS, Rejected, Totals, filled
-from velox.stores.sqlite_errors import hint, verdict
+from velox.stores.sqlite_errors import failure, verdict
 from velox.stores.sqlite_read_only import opened
 
 BUSY_TIMEOUT_S = 5.0
@@ -45,7 +45,7 @@ class SQLiteStore:
             raise StoreUnavailable(f"{self.name}: {error}") from error
         except sqlite3.Error as error:
             self.close()
-            raise self._failure(error) from error
+            raise failure(self.name, self._path, error) from error
 
     def write(self, detections: Sequence[Detection]) -> Rejected:
         """One transaction, synced to disk; one for each if that fails because of a document."""
@@ -58,7 +58,7 @@ class SQLiteStore:
                 )
         except (sqlite3.Error, ValueError, OverflowError) as error:
             if verdict(error) is not Verdict.NOT_THIS_ONE:
-                raise self._failure(error) from error
+                raise failure(self.name, self._path, error) from error
             if len(detections) == 1:
                 return [(detections[0], DocumentRejected(f"SQLite: {error}"))]
             return [refused for one in detections for refused in self.write([one])]
@@ -72,23 +72,11 @@ class SQLiteStore:
             self._connection.execute(_UPSERT, tuple(detection.document().values()))
         except sqlite3.Error as error:
             if verdict(error) is not Verdict.NOT_THIS_ONE:
-                raise self._failure(error) from error
+                raise failure(self.name, self._path, error) from error
             return DocumentRejected(f"SQLite: {error}")
         finally:
             self._connection.rollback()
         return None
-
-    def _failure(self, error: Exception) -> Exception:
-        """What is raised for an error that says nothing of a document."""
-        text = f"{self.name}: {error}{hint(self._path)}"
-        match verdict(error):
-            case Verdict.NOT_AT_ALL:
-                return StoreRefuses(
-                    f"{text}; repair the file in STORAGE_PATH, or move it away to start a new one"
-                )
-            case None:
-                return StoreUnclear(text)
-        return StoreUnavailable(text)
 
     def close(self) -> None:
         """Close the file."""

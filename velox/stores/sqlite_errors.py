@@ -6,6 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from velox.base.errors import StoreRefuses, StoreUnavailable, StoreUnclear, VeloxError
 from velox.base.sink_errors import Table, Verdict, known_as, verdict_of
 
 # A result code has its primary code in these bits.
@@ -61,6 +62,25 @@ def verdict(error: Exception) -> Verdict | None:
     if code is None:
         return None
     return verdict_of(SQLITE, code) or verdict_of(SQLITE, code & PRIMARY_CODE)
+
+
+def failure(store: str, path: Path, error: Exception) -> VeloxError:
+    """What is raised for an error that says nothing of a document.
+
+    Args:
+        store: its name.
+        path: its file.
+        error: what SQLite raised.
+    """
+    text = f"{store}: {error}{hint(path)}"
+    match verdict(error):
+        case Verdict.NOT_AT_ALL:
+            return StoreRefuses(
+                f"{text}; repair the file in STORAGE_PATH, or move it away to start a new one"
+            )
+        case None:
+            return StoreUnclear(text)
+    return StoreUnavailable(text)
 
 
 def hint(path: Path) -> str:

@@ -11,6 +11,7 @@ import pytest
 from tests.rig import pictures
 from tests.unit.fakes import CAPTURED_MS, Clock, record
 from velox.stores import image_files
+from velox.stores.gone import MARKER
 from velox.stores.image_files import LIST_EVERY_S, ImageFiles
 from velox.stores.image_names import file_name, is_ours
 from velox.stores.unfinished import STALE_TEMPORARY_S
@@ -20,7 +21,7 @@ JPEG = pictures.encoded(0)
 
 def names(folder: Path) -> set[str]:
     # Not by pathlib, which lists with os.scandir too: tests replace that one.
-    return set(os.listdir(folder))
+    return {name for name in os.listdir(folder) if not name.endswith(MARKER)}
 
 
 def written(files: ImageFiles, offsets: Sequence[int]) -> list[str]:
@@ -392,3 +393,17 @@ def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
     written(files, [2])
     assert offsets(tmp_path) == {1, 2}
     assert "could not list the stored images reason=" in caplog.text
+
+
+def test_what_is_removed_the_store_can_be_told(tmp_path: Path) -> None:
+    """By the process itself, and by one that lists the folder after it was killed."""
+    told: list[str] = []
+    files = ImageFiles(tmp_path, keep=2)
+    written(files, range(5))
+    files.gone.settle(told.extend)
+    assert told == [record(offset).id for offset in range(3)]
+    written(files, range(5, 7))
+    again = ImageFiles(tmp_path, keep=1)
+    again.gone.settle(told.extend)
+    assert told[3:] == [record(offset).id for offset in (3, 4, 5)]
+    assert os.listdir(tmp_path) == [file_name(record(6, value=JPEG))]

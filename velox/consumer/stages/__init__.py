@@ -1,6 +1,7 @@
 """What happens to a batch between poll and commit.
 
 acceptance.py    A model is accepted before it decides anything, at the start and at every swap
+agreement.py     Documents agree with the image files on disk, whoever removes files meanwhile
 batch.py         A batch: when it closes, what it carries, and which are stored together
 breaker.py       The breaker: a stage that refuses everything is not the records' fault
 counts.py        What a batch came to, counted once it is durable

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from velox.base.logs import ThinnedLog
 from velox.base.records import (
@@ -26,6 +27,7 @@ from velox.base.records import (
     utc_text,
 )
 from velox.base.sink_errors import Verdict, verdict_of
+from velox.consumer.stages.agreement import store_agreeing
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.counts import count
@@ -115,7 +117,10 @@ class Recorder:
         detections = [
             _detection(*match, batch.model, now_ms) for batch in batches for match in batch.matches
         ]
-        refused = self._stored(detections, batches[-1]) if detections else []
+        refused: Rejected = []
+        if detections:
+            stored = partial(self._stored, last=batches[-1])
+            refused = store_agreeing(detections, self._files.gone, stored)
         dead = [
             *(letter for batch in batches for letter in batch.dead),
             *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),

@@ -1,0 +1,244 @@
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.fakes import CAPTURED_MS
+from velox.base.errors import StoreUnavailable
+from velox.stores import gone
+from velox.stores.gone import MARKER, Gone
+from velox.stores.image_names import LONGEST_TOPIC, _clipped
+
+
+def name(offset: int) -> str:
+    return f"image_data-0-{offset}-{CAPTURED_MS}.jpg"
+
+
+def identity(offset: int) -> str:
+    return f"image_data:0:{offset}:{CAPTURED_MS}"
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Gone:
+    for offset in range(5):
+        (tmp_path / name(offset)).write_bytes(b"image")
+    return Gone(tmp_path, writer="one", topic="image_data")
+
+
+class Store:
+    """Told of ids; away while it is said to be."""
+
+    def __init__(self) -> None:
+        self.told: list[list[str]] = []
+        self.away = False
+
+    def clear(self, ids: Sequence[str]) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
+        self.told.append(list(ids))
+
+
+def there(folder: Path) -> set[str]:
+    return set(os.listdir(folder))
+
+
+def markers(folder: Path) -> set[str]:
+    return {each for each in there(folder) if each.endswith(MARKER)}
+
+
+def seen_by(other: Gone, folder: Path) -> None:
+    """As a listing does."""
+    for each in sorted(there(folder)):
+        assert other.see(str(folder / each)) is each.endswith(MARKER)
+
+
+def test_the_store_is_told_once_and_then_nothing_is_left(one: Gone, tmp_path: Path) -> None:
+    store = Store()
+    one.remove(name(1))
+    one.remove(name(3))
+    assert there(tmp_path) - markers(tmp_path) == {name(0), name(2), name(4)}
+    one.settle(store.clear)
+    one.settle(store.clear)
+    assert store.told == [[identity(1), identity(3)]]
+    assert markers(tmp_path) == set()
+
+
+def test_a_store_that_is_away_is_told_later(one: Gone, tmp_path: Path) -> None:
+    store = Store()
+    store.away = True
+    one.remove(name(1))
+    with pytest.raises(StoreUnavailable):
+        one.settle(store.clear)
+    assert len(markers(tmp_path)) == 1
+    store.away = False
+    one.settle(store.clear)
+    assert store.told == [[identity(1)]]
+    assert markers(tmp_path) == set()
+
+
+def test_many_are_told_in_parts(one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gone, "AT_ONCE", 2)
+    store = Store()
+    for offset in range(5):
+        one.remove(name(offset))
+    one.settle(store.clear)
+    assert [len(part) for part in store.told] == [2, 2, 1]
+    assert there(tmp_path) == set()
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+@pytest.mark.parametrize("point", range(5), ids=["marked", "removed", "told", "unmarked", "alive"])
+def test_a_death_at_any_point_leaves_no_document_that_names_what_is_gone(
+    one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: int
+) -> None:
+    """After so many of its steps the process is killed; another lists the folder."""
+    names_its_file = True
+    steps = 0
+
+    def done() -> None:
+        nonlocal steps
+        steps += 1
+        if steps == point + 1:
+            raise Killed
+
+    def dying(call: str) -> None:
+        original = getattr(os, call)
+
+        def step(*arguments: Any) -> None:
+            original(*arguments)
+            done()
+
+        monkeypatch.setattr(os, call, step)
+
+    def clear(ids: Sequence[str]) -> None:
+        nonlocal names_its_file
+        assert list(ids) == [identity(1)]
+        names_its_file = False
+        done()
+
+    dying("close")
+    dying("unlink")
+    with suppress(Killed):
+        one.remove(name(1))
+        one.settle(clear)
+    assert steps == min(point + 1, 4)
+    monkeypatch.undo()
+
+    other = Gone(tmp_path, writer="other", topic="image_data")
+    seen_by(other, tmp_path)
+    other.settle(clear)
+    assert names_its_file is (tmp_path / name(1)).exists()
+    assert names_its_file is (point == 0)
+    assert bool(markers(tmp_path)) is (point == 0)
+
+
+def test_a_marker_whose_image_is_still_there_stays_for_its_own_process(
+    one: Gone, tmp_path: Path
+) -> None:
+    """It is about to be removed: who took the marker would leave the document as it is."""
+    marker = tmp_path / f".{name(1)}.one{MARKER}"
+    marker.touch()
+    store, other = Store(), Gone(tmp_path, writer="other", topic="image_data")
+    seen_by(other, tmp_path)
+    other.settle(store.clear)
+    assert store.told == []
+    assert marker.exists()
+    (tmp_path / name(1)).unlink()
+    seen_by(other, tmp_path)
+    other.settle(store.clear)
+    assert store.told == [[identity(1)]]
+    assert not marker.exists()
+
+
+def test_an_image_that_came_again_is_named_by_its_document(one: Gone, tmp_path: Path) -> None:
+    store = Store()
+    one.remove(name(1))
+    (tmp_path / name(1)).write_bytes(b"again")
+    one.settle(store.clear)
+    assert store.told == []
+    assert markers(tmp_path) == set()
+
+
+def test_an_image_that_comes_and_goes_again_meanwhile_is_told_again(
+    one: Gone, tmp_path: Path
+) -> None:
+    told: list[Sequence[str]] = []
+
+    def clear(ids: Sequence[str]) -> None:
+        told.append(ids)
+        if len(told) == 1:
+            (tmp_path / name(1)).write_bytes(b"again")
+            one.remove(name(1))
+
+    one.remove(name(1))
+    one.settle(clear)
+    assert len(markers(tmp_path)) == 1
+    one.settle(clear)
+    assert told == [[identity(1)], [identity(1)]]
+    assert markers(tmp_path) == set()
+
+
+def test_what_another_has_removed_is_told_all_the_same(one: Gone, tmp_path: Path) -> None:
+    store = Store()
+    (tmp_path / name(1)).unlink()
+    one.remove(name(1))
+    one.settle(store.clear)
+    assert store.told == [[identity(1)]]
+
+
+def test_what_cannot_be_removed_is_not_told(
+    one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = os.unlink
+
+    def refuse(path: str) -> None:
+        if not path.endswith(MARKER):
+            raise PermissionError(13, "Permission denied")
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        one.remove(name(1))
+    store = Store()
+    one.settle(store.clear)
+    assert store.told == []
+    assert markers(tmp_path) == set()
+
+
+def test_on_a_full_disk_an_image_is_removed_without_a_marker(
+    one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    one.remove(name(1))
+    monkeypatch.undo()
+    assert there(tmp_path) == {name(0), name(2), name(3), name(4)}
+    store = Store()
+    one.settle(store.clear)
+    assert store.told == [[identity(1)]]
+
+
+def test_names_that_were_clipped_belong_to_the_consumers_topic(tmp_path: Path) -> None:
+    topic = "t" * (LONGEST_TOPIC + 50)
+    store, long = Store(), Gone(tmp_path, writer="one", topic=topic)
+    long.remove(f"{_clipped(topic)}-0-1-2.jpg")
+    long.remove(f"{'o' * LONGEST_TOPIC}-0-1-2.jpg")
+    long.settle(store.clear)
+    assert store.told == [sorted([f"{topic}:0:1:2", f"{'o' * LONGEST_TOPIC}:0:1:2"])]
+
+
+def test_other_files_are_no_markers(one: Gone) -> None:
+    assert not one.see("/x/photo.jpg")
+    assert not one.see("/x/.image_data-0-1-2.jpg.one.part")
+    assert one.see("/x/.notes.one.gone")
+    store = Store()
+    one.settle(store.clear)
+    assert store.told == []

@@ -1,0 +1,117 @@
+"""Taking documents away from MongoDB, acknowledged by the majority and journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from pymongo import ASCENDING
+from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from velox.base.records import utc_text
+from velox.stores.mongo_client import client, close, name_of
+from velox.stores.mongo_errors import command_failure
+from velox.stores.removal import FOUND, Holding, Named, Removed
+
+# A look at all documents, for those of a source, may take long before it finds the first.
+TIMEOUT_MS = 300_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MongoRemoval:
+    """See `velox.stores.removal.Removal`. Nothing is sent before the first call.
+
+    Args:
+        uri: connection string; its password never reaches a log or an error.
+        database: name of the database.
+
+    Raises:
+        SettingError: when the connection string cannot be parsed.
+    """
+
+    def __init__(self, *, uri: str, database: str) -> None:
+        self._client = client(uri, socket_timeout_ms=TIMEOUT_MS)
+        self.name = name_of(uri, database)
+        self._database = self._client.get_database(
+            database, write_concern=WriteConcern(w="majority", j=True)
+        )
+
+    def remove_before(self, holding: Holding, moment_ms: int, limit: int) -> Removed:
+        """See Removal. An index leads to the oldest."""
+        found = removed = 0
+        for earlier in _earlier(moment_ms):
+            ids = self._ids_of_the_oldest(holding, earlier, limit - found)
+            found += len(ids)
+            removed += self.remove(holding, ids)
+            if found == limit:
+                break
+        return Removed(found, removed)
+
+    def of_source(
+        self, holding: Holding, source: str, before_ms: int | None, at_once: int
+    ) -> Iterator[list[Named]]:
+        """See Removal. No index helps: one pass through the collection finds them all."""
+        wanted: dict[str, Any] = {"source": source}
+        if before_ms is not None:
+            wanted["$or"] = list(_earlier(before_ms))
+        documents = self._database[holding.collection]
+        with (
+            self._failing(),
+            documents.find(wanted, {"file_path": True}, batch_size=at_once) as found,
+        ):
+            while part := list(islice(found, at_once)):
+                yield [Named(each["_id"], _text(each.get("file_path"))) for each in part]
+
+    def remove(self, holding: Holding, ids: Sequence[object]) -> int:
+        """See Removal."""
+        if not ids:
+            return 0
+        chosen = {"_id": {"$in": ids}}
+        with self._failing():
+            if holding.images:
+                self._database[holding.images].delete_many(chosen)
+            return self._database[holding.collection].delete_many(chosen).deleted_count
+
+    def clear_files(self, ids: Sequence[object]) -> None:
+        """See Removal."""
+        with self._failing():
+            self._database[FOUND.collection].update_many(
+                {"_id": {"$in": ids}, "file_path": {"$ne": None}}, {"$set": {"file_path": None}}
+            )
+
+    def close(self) -> None:
+        """Close the connections; a server that is away is not waited for."""
+        close(self._client)
+
+    def _ids_of_the_oldest(
+        self, holding: Holding, chosen: Mapping[str, Any], limit: int
+    ) -> list[object]:
+        with self._failing():
+            oldest = self._database[holding.collection].find(
+                chosen, {"_id": True}, sort=[("timestamp", ASCENDING)], limit=limit
+            )
+            return [each["_id"] for each in oldest]
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except PyMongoError as error:
+            raise command_failure(self.name, error) from error
+
+
+def _earlier(moment_ms: int) -> Iterator[Mapping[str, Any]]:
+    """Timestamps before a moment: text, and dates, which old documents hold.
+
+    A comparison is with values of its own type alone.
+    """
+    yield {"timestamp": {"$lt": utc_text(moment_ms)}}
+    yield {"timestamp": {"$lt": _EPOCH + timedelta(milliseconds=moment_ms)}}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

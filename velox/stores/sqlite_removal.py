@@ -1,0 +1,113 @@
+"""Taking rows away from SQLite's files, few in a transaction: that locks out all other writers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from velox.base.records import utc_text
+from velox.stores.removal import FOUND, Holding, Named, Removed
+from velox.stores.sqlite import BUSY_TIMEOUT_S
+from velox.stores.sqlite_errors import failure
+
+
+class SQLiteRemoval:
+    """See `velox.stores.removal.Removal`. A file is opened at its first use, and never made.
+
+    Args:
+        folder: of the files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"sqlite:{folder / FOUND.file}"
+        self._folder = folder
+        self._opened: dict[str, sqlite3.Connection] = {}
+
+    def remove_before(self, holding: Holding, moment_ms: int, limit: int) -> Removed:
+        """See Removal. An index leads to the oldest; nobody comes between looking and removing."""
+        query = (
+            f"SELECT _id FROM {holding.collection} WHERE timestamp < ? ORDER BY timestamp LIMIT ?"  # noqa: S608 - here and below: the table's name is a constant
+        )
+        with self._changing(holding) as connection:
+            if connection is None:
+                return Removed()
+            connection.execute("BEGIN IMMEDIATE")
+            oldest = connection.execute(query, (utc_text(moment_ms), limit)).fetchall()
+            removed = _delete(connection, holding, [each for (each,) in oldest])
+        return Removed(len(oldest), removed)
+
+    def of_source(
+        self, holding: Holding, source: str, before_ms: int | None, at_once: int
+    ) -> Iterator[list[Named]]:
+        """See Removal. In the order of `_id`: each part begins where the last one ended."""
+        path = "file_path" if holding is FOUND else "NULL"
+        query = f"""
+            SELECT _id, {path} FROM {holding.collection}
+            WHERE _id > ? AND source = ? AND (? IS NULL OR timestamp < ?) ORDER BY _id LIMIT ?
+        """  # noqa: S608
+        before = None if before_ms is None else utc_text(before_ms)
+        last = ""
+        while True:
+            with self._changing(holding) as connection:
+                if connection is None:
+                    return
+                rows = connection.execute(query, (last, source, before, before, at_once)).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [Named(*row) for row in rows]
+
+    def remove(self, holding: Holding, ids: Sequence[object]) -> int:
+        """See Removal."""
+        with self._changing(holding) as connection:
+            return 0 if connection is None else _delete(connection, holding, ids)
+
+    def clear_files(self, ids: Sequence[object]) -> None:
+        """See Removal."""
+        cleared = (
+            f"UPDATE {FOUND.collection} SET file_path = NULL WHERE _id = ? AND file_path NOT NULL"  # noqa: S608
+        )
+        with self._changing(FOUND) as connection:
+            if connection is not None:
+                connection.executemany(cleared, [(each,) for each in ids])
+
+    def close(self) -> None:
+        """Close the files."""
+        while self._opened:
+            self._opened.popitem()[1].close()
+
+    @contextmanager
+    def _changing(self, holding: Holding) -> Iterator[sqlite3.Connection | None]:
+        """A transaction, synced to disk; None where nothing was ever stored."""
+        path = self._folder / holding.file
+        try:
+            if not path.exists():
+                yield None
+                return
+            with self._connection(path) as connection:
+                yield connection if _has(connection, holding.collection) else None
+        except (sqlite3.Error, OSError) as error:
+            raise failure(self.name, path, error) from error
+
+    def _connection(self, path: Path) -> sqlite3.Connection:
+        if path.name not in self._opened:
+            made = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+            self._opened[path.name] = made
+            # What is removed is overwritten, and not left in the file until its place is needed.
+            made.executescript("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;")
+        return self._opened[path.name]
+
+
+def _delete(connection: sqlite3.Connection, holding: Holding, ids: Sequence[object]) -> int:
+    removed = 0
+    for table in filter(None, (holding.images, holding.collection)):
+        statement = f"DELETE FROM {table} WHERE _id = ?"  # noqa: S608
+        removed = connection.executemany(statement, [(each,) for each in ids]).rowcount
+    return removed
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    look = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(look, (table,)).fetchone() is not None
