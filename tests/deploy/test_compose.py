@@ -353,6 +353,8 @@ def test_volumes_are_mounted_where_the_image_looks() -> None:
     assert set(mounts("consumer")) == {
         str(Path(paths["MODEL_PATH"]).parent),
         paths["STORAGE_PATH"],
+        # For SOURCES_PATH.
+        "/data",
     }
     assert Path(paths["CLASSES_PATH"]).parent == Path(paths["MODEL_PATH"]).parent
 

@@ -14,11 +14,17 @@ from kubernetes_validate.utils import all_versions
 
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT
+from velox.settings.consumer import ConsumerSettings
 from velox.settings.programs import ProducerSettings
 
 FOLDERS = ("k8s-manifests", "k8s-overlays", "k8s-components")
 OVERLAYS = sorted(path.name for path in (ROOT / "k8s-overlays").iterdir())
-OWN_IMAGES, TRAIN_AGAIN, WATCH = COMPONENTS = "own-images", "train-again", "watch"
+OWN_IMAGES, SOURCES, TRAIN_AGAIN, WATCH = COMPONENTS = (
+    "own-images",
+    "sources",
+    "train-again",
+    "watch",
+)
 SHARING = ("data", "producer", "model-trainer")
 LIMIT_S = 60
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -163,6 +169,19 @@ def test_the_pod_for_copying_is_restrained_as_the_others(tmp_path: Path) -> None
     (container,), (other,) = data["containers"], trainer["containers"]
     for key in ("image", "imagePullPolicy", "securityContext"):
         assert container[key] == other[key]
+
+
+def test_what_sources_have_of_their_own_is_mounted_so_that_changes_are_seen(tmp_path: Path) -> None:
+    """As a folder: what is mounted by `subPath` stays as it was when the pod started."""
+    plain, found = with_components(tmp_path, "cpu"), with_components(tmp_path, "cpu", SOURCES)
+    changed = {key for key in plain | found if plain.get(key) != found.get(key)}
+    assert changed == {("ConfigMap", "consumer-env"), ("Deployment", "consumer")}
+    settings = ConsumerSettings.load(found["ConfigMap", "consumer-env"]["data"])
+    assert settings.sources_path == Path("/sources/sources.json")
+    consumer = pods(found)["consumer"]["spec"]
+    mounts = consumer["containers"][0]["volumeMounts"]
+    assert {"name": "sources", "mountPath": "/sources", "readOnly": True} in mounts
+    assert {"name": "sources", "configMap": {"name": "sources"}} in consumer["volumes"]
 
 
 def test_training_again_keeps_no_model(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ COMMANDS = [
 ]
 COMPONENTS = ROOT / "k8s-components"
 SHORT = {"hpa": "horizontalpodautoscaler", "svc": "service", "pvc": "persistentvolumeclaim"}
-OF_THE_CLUSTER = {"nvidia-device-plugin-daemonset", "metrics-server"}
+# The last is the user's own.
+OF_THE_CLUSTER = {"nvidia-device-plugin-daemonset", "metrics-server", "sources"}
 
 
 def names() -> set[tuple[str, str]]:

@@ -45,6 +45,7 @@ def test_help_lists_every_variable(name: str, tmp_path: Path) -> None:
         ("consumer.py", "KAFKA_CONFIG", "no.such.property=1"),
         ("consumer.py", "METRICS_ADDRESS", "203.0.113.1"),
         ("consumer.py", "DEVICE", "cuda:99"),
+        ("consumer.py", "SOURCES_PATH", "no/such/sources.json"),
         ("producer.py", "SHAPES", "circle;rm"),
         ("producer.py", "SHAPES", "dodecahedron"),
         ("producer.py", "KAFKA_CONFIG", "acks=0"),

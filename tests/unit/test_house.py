@@ -49,7 +49,9 @@ INNER = {
     ("producer", "producer/sources"),
     ("training", "training/data"),
     ("consumer", "consumer/polling"),
+    ("consumer", "consumer/sources"),
     ("consumer", "consumer/stages"),
+    ("consumer/stages", "consumer/sources"),
 }
 # Who reads settings; every other part takes plain values.
 READERS = SCRIPTS | {

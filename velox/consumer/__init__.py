@@ -5,6 +5,7 @@ engines.py      Engines: made of checkpoints, warm, and known to be fit to decid
 monitoring.py   What tells the world how the consumer is: metrics, probes, the live page
 pipeline.py     The pipeline: one direction, in order
 polling/        Polling: records in, offsets out, through rebalances
+sources/        What single sources have of their own
 stages/         What happens to a batch between poll and commit
 startup.py      The start of the consumer: it waits for what it needs
 sweeper.py      Beside the pipeline: documents follow their files, what is too old goes

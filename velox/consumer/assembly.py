@@ -13,6 +13,8 @@ from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
+from velox.consumer.sources.watch import SourcesWatch
+from velox.consumer.stages.asked import Asked
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
 from velox.consumer.stages.decider import Decider
@@ -49,6 +51,7 @@ class Parts:
     files: ImageFiles
     topics: Topics
     sweeper: Sweeper
+    sources: SourcesWatch
 
 
 def open_parts(
@@ -61,6 +64,7 @@ def open_parts(
     """
     engines = engines_of(settings)
     engines.require_device()
+    sources = opened.enter_context(closing(SourcesWatch(settings.sources_path)))
     files = open_image_files(
         settings.storage_path, keep=settings.max_stored_files, topic=settings.kafka_topic
     )
@@ -99,7 +103,7 @@ def open_parts(
         )
         retention.hold_to(topics, topic, settings.keep_days, ours=True)
     retention.hold_to(topics, settings.kafka_topic, settings.keep_days, ours=False)
-    return Parts(engine, model_files, store, files, topics, sweeper)
+    return Parts(engine, model_files, store, files, topics, sweeper, sources)
 
 
 def _sweeper(settings: ConsumerSettings, files: ImageFiles) -> Sweeper:
@@ -150,6 +154,7 @@ def join_stages(
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     recorder = _recorder(settings, monitoring, parts, breaker, abort, opened)
     models = _models(settings, metrics, parts, opened)
+    parts.sources.start(lambda _: models.say_what_is_unknown())
     decoder = opened.enter_context(
         closing(
             Decoder(decode, max_pixels=settings.max_image_pixels, threads=settings.decode_threads)
@@ -186,6 +191,7 @@ def join_stages(
         abort=abort,
         breaker=breaker,
         decide=Decider(settings.target_labels),
+        sources=lambda: parts.sources.current,
     )
 
 
@@ -226,8 +232,11 @@ def _models(
             ModelSlot(
                 parts.engine,
                 metrics,
-                settings.target_labels,
-                settings.confidence_threshold.of_label,
+                Asked(
+                    targets=settings.target_labels,
+                    with_threshold=settings.confidence_threshold.of_label,
+                    sources=lambda: parts.sources.current,
+                ),
             )
         )
     )

@@ -24,6 +24,7 @@ from velox.base.records import Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
+from velox.consumer.sources.rules import NO_RULES, Sources
 from velox.consumer.stages.batch import END, FREE, Batch, End, Free, all_waiting, collect
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.decider import Decider
@@ -63,6 +64,7 @@ class Pipeline:
         abort: set by the pipeline to end the recorder's retries.
         breaker: asked before what a stage refuses becomes dead letters; by default nothing is.
         decide: tells what a prediction comes to; by default any label may match.
+        sources: tells the rules of sources that a new batch is to use.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Pipeline:
         abort: threading.Event,
         breaker: Breaker | None = None,
         decide: Decider | None = None,
+        sources: Callable[[], Sources] = lambda: NO_RULES,
     ) -> None:
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._poller = poller
@@ -86,6 +89,7 @@ class Pipeline:
         self._ledger = ledger
         self._decoder = decoder
         self._models = models
+        self._sources = sources
         self._recorder = recorder
         self._metrics = metrics
         self._batch_size = batch_size
@@ -152,7 +156,7 @@ class Pipeline:
             )
             if records is None:
                 break
-            batch = Batch(records, self._models.take())
+            batch = Batch(records, self._models.take(), self._sources())
             if self._through("decode", self._decode, batch):
                 self._to_infer.put(batch)
         for _ in range(BATCHES_IN_THE_MODEL):
@@ -218,7 +222,9 @@ class Pipeline:
         size, preprocessing = engine.input_size, engine.preprocessing
         batch.images, batch.classifiable, batch.dead = self._breaker.until_taken(
             "decode",
-            lambda: self._decoder.decode(self._current(batch.records), size, preprocessing),
+            lambda: self._decoder.decode(
+                self._current(batch.records), size, preprocessing, batch.sources
+            ),
             told=lambda done: (len(done[1]) + len(done[2]), [each.error for each in done[2]]),
             probe=lambda: self._decoder.refusal(known_good.encoded(), size, preprocessing),
         )

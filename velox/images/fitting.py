@@ -6,6 +6,7 @@ import math
 
 import cv2
 
+from velox.images.cropping import Crop
 from velox.images.header import Header
 from velox.images.preprocessing import CROP, PAD, Preprocessing
 
@@ -56,13 +57,17 @@ def fitted(
     return _resized(image, size, size, out)
 
 
-def reduced(header: Header, size: int, preprocessing: Preprocessing) -> int:
+def reduced(
+    header: Header, size: int, preprocessing: Preprocessing, crop: Crop | None = None
+) -> int:
     """OpenCV's flag for the smallest scale that has all the pixels that the result needs.
 
     Only JPEG decoders can reduce; other formats are read at their full size.
     """
     if header.extension == ".jpg":
-        sides = (header.width, header.height)
+        sides: tuple[float, float] = (header.width, header.height)
+        if crop is not None:
+            sides = crop.shorter_and_longer(header.width, header.height)
         side = max(sides) if preprocessing.fit == PAD else min(sides)
         wanted = max(size, preprocessing.resize_size) if preprocessing.fit == CROP else size
         for factor, flag in _REDUCED:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from velox.base.errors import ImageTooLarge, OutOfMemory, UndecodableImage
 from velox.images import header as image_header
+from velox.images.cropping import Crop
 from velox.images.fitting import fitted
 from velox.images.memory import BYTES_A_PIXEL, BYTES_A_RESULT_PIXEL, Gate, needed
 from velox.images.preprocessing import Preprocessing
@@ -47,6 +48,7 @@ def decode(
     max_pixels: int,
     preprocessing: Preprocessing = PLAIN,
     out: NDArray[np.uint8] | None = None,
+    crop: Crop | None = None,
 ) -> NDArray[np.uint8]:
     """Decode one image and make a square of it, as a model expects it.
 
@@ -58,6 +60,7 @@ def decode(
         max_pixels: pixels above which the image is refused before anything is decoded.
         preprocessing: what the model was trained with.
         out: uint8 [size, size, 3] that takes the result, a row of a batch; None for a new one.
+        crop: the part of it that is looked at, cut out before all else; None for the whole.
 
     Returns:
         uint8 RGB [size, size, 3]; it is `out` where that is given.
@@ -85,12 +88,12 @@ def decode(
         out = np.empty((size, size, 3), np.uint8)
     taken = gate.enter(need)
     try:
-        return _decoded(data, header, preprocessing, out)
+        return _decoded(data, header, preprocessing, out, crop)
     except (UndecodableImage, OutOfMemory):
         pass
     finally:
         gate.leave(taken)
-    return _decoded_alone(data, header, need, preprocessing, out)
+    return _decoded_alone(data, header, need, preprocessing, out, crop)
 
 
 def check_size(header: image_header.Header, need: int, max_pixels: int) -> None:
@@ -120,11 +123,14 @@ def _decoded(
     header: image_header.Header,
     preprocessing: Preprocessing,
     out: NDArray[np.uint8],
+    crop: Crop | None,
 ) -> NDArray[np.uint8]:
     reason, size, rgb = "", len(out), comes_as_rgb(header)
     try:
-        image = read_colors(data, header, size, preprocessing, rgb=rgb)
+        image = read_colors(data, header, size, preprocessing, rgb=rgb, crop=crop)
         if image is not None:
+            if crop is not None:
+                image = crop.of(image)
             if not rgb:
                 square = fitted(image, size, preprocessing)
                 cv2.cvtColor(square, cv2.COLOR_BGR2RGB, out)
@@ -146,6 +152,7 @@ def _decoded_alone(
     need: int,
     preprocessing: Preprocessing,
     out: NDArray[np.uint8],
+    crop: Crop | None,
 ) -> NDArray[np.uint8]:
     """Tell an image that cannot be decoded from a process without memory.
 
@@ -158,7 +165,7 @@ def _decoded_alone(
             if attempt:
                 time.sleep(_BETWEEN_ATTEMPTS_S)
             try:
-                return _decoded(data, header, preprocessing, out)
+                return _decoded(data, header, preprocessing, out, crop)
             except UndecodableImage:
                 if _can_be_had(need):
                     raise

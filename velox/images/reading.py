@@ -15,6 +15,7 @@ import numpy as np
 
 from velox.base.errors import UndecodableImage
 from velox.images.colors import Numbers, Pixels, colors
+from velox.images.cropping import Crop
 from velox.images.fitting import reduced
 from velox.images.header import Header
 from velox.images.pages import several
@@ -60,7 +61,13 @@ def comes_as_rgb(header: Header) -> bool:
 
 
 def read_colors(
-    data: bytes, header: Header, size: int, preprocessing: Preprocessing, *, rgb: bool = False
+    data: bytes,
+    header: Header,
+    size: int,
+    preprocessing: Preprocessing,
+    *,
+    rgb: bool = False,
+    crop: Crop | None = None,
 ) -> Pixels | None:
     """Decode an image.
 
@@ -71,6 +78,7 @@ def read_colors(
             larger than needed.
         preprocessing: how.
         rgb: red first, which needs `comes_as_rgb`.
+        crop: the part of it that will be taken.
 
     Returns:
         uint8 BGR, or RGB, [height, width, 3], None where OpenCV cannot decode it.
@@ -78,7 +86,7 @@ def read_colors(
     buffer = np.frombuffer(data, np.uint8)
     turn = header.reading.turn
     if not is_unchanged(header, preprocessing):
-        flag = reduced(header, size, preprocessing)
+        flag = reduced(header, size, preprocessing, crop)
         if rgb:
             flag = (flag & ~cv2.IMREAD_COLOR_BGR) | cv2.IMREAD_COLOR_RGB
         if turn is not None:

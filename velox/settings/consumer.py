@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from velox.base.errors import SettingError
 from velox.base.records import DEAD_LETTERS
 from velox.base.thresholds import Thresholds
 from velox.settings.declare import setting
-from velox.settings.parsers import SWITCH, Parser, choice, integer, number, parts
+from velox.settings.parsers import OPTIONAL_PATH, SWITCH, Parser, choice, integer, number, parts
 from velox.settings.shared import (
     GroupSettings,
     KafkaSettings,
@@ -109,6 +110,13 @@ class ConsumerSettings(
     )
     target_labels: frozenset[str] = setting(
         "TARGET_LABELS", "", LABELS, "Labels that count as a match"
+    )
+    sources_path: Path | None = setting(
+        "SOURCES_PATH",
+        "",
+        OPTIONAL_PATH,
+        "JSON file of what single sources have of their own: thresholds, targets, crop, and how "
+        "often they must be heard; read again when it changes",
     )
     max_stored_files: int = setting(
         "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Most image files to keep"

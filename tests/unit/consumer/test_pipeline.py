@@ -16,11 +16,13 @@ from velox.base.waiting import Stopped
 from velox.consumer import pipeline
 from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.ledger import Ledger
+from velox.consumer.sources.rules import NO_RULES, Rule, Sources
 from velox.consumer.stages import breaker
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
+from velox.images.cropping import Crop
 from velox.images.preprocessing import PAD, Preprocessing
 from velox.models.engine.interface import Predictions
 from velox.monitoring.metrics import Metrics
@@ -37,12 +39,13 @@ def decode(
     max_pixels: int,
     preprocessing: Preprocessing,
     out: NDArray[np.uint8] | None = None,
+    crop: Crop | None = None,
 ) -> NDArray[np.uint8]:
     """An image whose first byte is the value's number, and whose last tells the preprocessing."""
     if data is None or not data.isdigit():
         raise UndecodableImage("no number")
     image = np.empty((size, size, 3), np.uint8) if out is None else out
-    image[:] = int(data)
+    image[:] = int(data) if crop is None else round(100 * crop.left)
     image[-1, -1, -1] = preprocessing.fit == PAD
     return image
 
@@ -66,7 +69,8 @@ class FakePoller:
     def run(self, stop: threading.Event, deliver: Callable[[Record], None]) -> None:
         epoch = self.ledger.epoch(0)
         records = [
-            record(offset, epoch=epoch, value=each) for offset, each in enumerate(self.values)
+            record(offset, epoch=epoch, value=each, key=b"door")
+            for offset, each in enumerate(self.values)
         ]
         self.ledger.admit(records)
         for each in records:
@@ -114,6 +118,7 @@ class Parts:
 
     def __init__(self, share: float = 1, timeout: float = 0.01) -> None:
         self.metrics, self.engine, self.stop = Metrics(), FakeEngine(), threading.Event()
+        self.rules: Callable[[], Sources] = lambda: NO_RULES
         self.engine.poison = {POISON}
         self.ledger = Ledger(max_images=1000, max_bytes=10**6)
         self.ledger.assign([0])
@@ -133,6 +138,7 @@ class Parts:
             batch_timeout=timeout,
             abort=abort,
             breaker=self.breaker,
+            sources=lambda: self.rules(),
         )
 
     def run(self, *values: int | str) -> None:
@@ -559,3 +565,29 @@ def test_an_end_does_not_wait_for_what_is_held(
     assert guarded.poller.drained is False
     assert time.monotonic() - began < LIMIT_S / 2
     assert guarded.ledger.uncommitted() == {0: 96}
+
+
+def test_rules_of_sources_come_with_the_next_batch_and_never_within_one(parts: Parts) -> None:
+    """Crop and threshold of one rule go together: a batch is cut and decided by the same."""
+    before = Sources({"*": Rule(threshold=0.6, crop=Crop(left=0.7))})
+    after = Sources({"*": Rule(threshold=0.9, crop=Crop(left=0.8))})
+    rules = [before]
+    predict = parts.engine.predict
+
+    def and_change(batch: NDArray[np.uint8]) -> Any:
+        rules[0] = after
+        return predict(batch)
+
+    parts.engine.predict = and_change  # type: ignore[method-assign]
+    parts.rules = lambda: rules[0]
+    parts.run(*range(30))
+    found = [
+        (batch.sources is after, prediction.confidence, prediction.outcome)
+        for batch in parts.recorder.batches
+        for _, prediction in batch.predictions
+    ]
+    assert len(found) == 30
+    assert {(new, round(confidence, 2), outcome) for new, confidence, outcome in found} == {
+        (False, 0.7, "match"),
+        (True, 0.8, "no_match"),
+    }

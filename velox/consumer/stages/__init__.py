@@ -2,6 +2,7 @@
 
 acceptance.py    A model is accepted before it decides anything, at the start and at every swap
 agreement.py     Documents agree with the image files on disk, whoever removes files meanwhile
+asked.py         The labels that settings ask for: which of them a model does not have
 batch.py         A batch: when it closes, what it carries, and which are stored together
 breaker.py       The breaker: a stage that refuses everything is not the records' fault
 counts.py        What a batch came to, counted once it is durable

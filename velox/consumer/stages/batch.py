@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velox.base.records import DeadLetter, Prediction, Record
+from velox.consumer.sources.rules import NO_RULES, Sources
 from velox.consumer.stages.predictor import BisectingPredictor
 
 T = TypeVar("T")
@@ -82,6 +83,7 @@ class Batch:
     Attributes:
         records: as they were polled.
         predictor: the model that it took.
+        sources: the rules of sources that it took: as with the model, others come with the next.
         classifiable: records whose images were decoded.
         images: theirs, uint8 RGB [N, S, S, 3], until the model is done with them.
         predictions: of the classifiable that the model had an answer for, in order.
@@ -94,6 +96,7 @@ class Batch:
 
     records: Sequence[Record]
     predictor: BisectingPredictor
+    sources: Sources = NO_RULES
     classifiable: list[Record] = field(default_factory=list)
     images: NDArray[np.uint8] = field(default_factory=lambda: NO_IMAGES)
     predictions: list[tuple[Record, Prediction]] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from velox.base.records import Outcome
+from velox.consumer.sources.rules import Rule
 
 
 class Decider:
@@ -15,13 +16,20 @@ class Decider:
     def __init__(self, targets: frozenset[str] = frozenset()) -> None:
         self._targets = targets
 
-    def __call__(self, label: str, confidence: float, threshold: float) -> Outcome:
+    def __call__(
+        self, label: str, confidence: float, threshold: float, rule: Rule | None = None
+    ) -> Outcome:
         """Decide.
 
         Args:
             label: the most likely one.
             confidence: its probability.
             threshold: the least confidence of a match of this label.
+            rule: of its source, which goes before the settings.
         """
-        wanted = not self._targets or label in self._targets
+        targets = self._targets
+        if rule is not None:
+            threshold = rule.threshold_of(label, threshold)
+            targets = targets if rule.targets is None else rule.targets
+        wanted = not targets or label in targets
         return Outcome.MATCH if wanted and confidence >= threshold else Outcome.NO_MATCH

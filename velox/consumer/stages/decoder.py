@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from velox.base.errors import BadImage
 from velox.base.machine import usable_cores
 from velox.base.records import DeadLetter, Record
+from velox.consumer.sources.rules import NO_RULES, Sources
+from velox.images.cropping import Crop
 from velox.images.pixels import one_core_an_image
 from velox.images.preprocessing import Preprocessing
 
@@ -34,6 +36,7 @@ class DecodeOne(Protocol):
         max_pixels: int,
         preprocessing: Preprocessing,
         out: Image | None = None,
+        crop: Crop | None = None,
     ) -> Image:
         """One image, uint8 RGB [size, size, 3], in `out` if that is given; raises BadImage."""
 
@@ -57,7 +60,11 @@ class Decoder:
         self._pool = ThreadPoolExecutor(self._threads, "decode")
 
     def decode(
-        self, records: Sequence[Record], size: int, preprocessing: Preprocessing
+        self,
+        records: Sequence[Record],
+        size: int,
+        preprocessing: Preprocessing,
+        sources: Sources = NO_RULES,
     ) -> tuple[Image, list[Record], list[DeadLetter]]:
         """Decode the records' values.
 
@@ -65,6 +72,7 @@ class Decoder:
             records: whose values are encoded images.
             size: height and width of the results in pixels.
             preprocessing: the model's.
+            sources: say which part of each source's images is looked at.
 
         Returns:
             The images, uint8 RGB [N, size, size, 3], their records in the same order, and a
@@ -72,7 +80,7 @@ class Decoder:
         """
         images = np.empty((len(records), size, size, 3), np.uint8)
         errors: list[BadImage | None] = [None] * len(records)
-        decode_every_nth = self._chunk(records, images, errors, preprocessing)
+        decode_every_nth = self._chunk(records, images, errors, preprocessing, sources)
         if len(records) == 1:
             # To wake a thread takes longer than to hand over one image gains.
             decode_every_nth(0)
@@ -94,6 +102,7 @@ class Decoder:
         images: Image,
         errors: list[BadImage | None],
         preprocessing: Preprocessing,
+        sources: Sources,
     ) -> Callable[[int], None]:
         def decode_every_nth(first: int) -> None:
             for row in range(first, len(records), self._threads):
@@ -104,6 +113,7 @@ class Decoder:
                         max_pixels=self._max_pixels,
                         preprocessing=preprocessing,
                         out=images[row],
+                        crop=sources.crop_of(records[row]) if sources.crops else None,
                     )
                 except BadImage as error:
                     errors[row] = error

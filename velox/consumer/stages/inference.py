@@ -57,7 +57,7 @@ class Inference:
                 continue
             index, confidence = indices[row], confidences[row]
             label = labels[index]
-            outcome = self._decide(label, confidence, thresholds[index])
+            outcome = self._decide(label, confidence, thresholds[index], batch.sources.of(record))
             top = _named(found, row, labels) if several else ()
             batch.predictions.append((record, Prediction(label, confidence, outcome, top)))
         # As many batches as the ledger allows may wait for the store: not with their pixels.
@@ -70,7 +70,7 @@ class Inference:
             batch.predictor = self._models.take()
             engine = batch.predictor.engine
             batch.images, batch.classifiable, dead = self._decoder.decode(
-                batch.classifiable, engine.input_size, engine.preprocessing
+                batch.classifiable, engine.input_size, engine.preprocessing, batch.sources
             )
             batch.dead += dead
         batch.tried = True

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from velox.base.errors import CheckpointError, SettingError
 from velox.base.waiting import Periodic
+from velox.consumer.stages.asked import Asked
 from velox.consumer.stages.predictor import BisectingPredictor
-from velox.consumer.stages.targets import unknown_labels, unknown_targets
 from velox.models.description import Description
 from velox.models.engine.interface import Engine
 from velox.models.files import ModelFiles
@@ -28,23 +28,15 @@ class ModelSlot:
     Args:
         engine: the first one.
         metrics: shows which model is in use.
-        targets: labels that count as a match; those that a model does not have are logged.
-        with_threshold: labels that have a threshold of their own; the same.
+        asked: labels that settings ask for; those that a model does not have are logged.
 
     Attributes:
         current: what the next batch is to use.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        metrics: Metrics,
-        targets: frozenset[str] = frozenset(),
-        with_threshold: Collection[str] = (),
-    ) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, asked: Asked | None = None) -> None:
         self._metrics = metrics
-        self._targets = targets
-        self._with_threshold = with_threshold
+        self._asked = asked or Asked()
         self._lock = threading.Lock()
         self._users: Counter[BisectingPredictor] = Counter()
         self._closed = False
@@ -77,6 +69,12 @@ class ModelSlot:
         if left:
             _close(before.engine)
 
+    def say_what_is_unknown(self) -> None:
+        """Log the labels that settings ask for and the model in use does not have."""
+        engine = self.current.engine
+        for said in self._asked.unknown_to(engine.labels):
+            log.warning("%s model=%s", said, engine.digest)
+
     def close(self) -> None:
         """Close the model in use, unless a batch is in it: that ends with the process."""
         with self._lock:
@@ -100,12 +98,7 @@ class ModelSlot:
         ).set(1)
         for label in engine.labels:
             self._metrics.matches.labels(label)
-        for setting, unknown in (
-            ("TARGET_LABELS", unknown_targets(self._targets, engine.labels)),
-            ("CONFIDENCE_THRESHOLD", unknown_labels(self._with_threshold, engine.labels)),
-        ):
-            if unknown is not None:
-                log.warning("%s: %s model=%s", setting, unknown, engine.digest)
+        self.say_what_is_unknown()
 
 
 def _close(engine: Engine) -> None:

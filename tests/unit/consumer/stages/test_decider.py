@@ -3,6 +3,7 @@ import math
 import pytest
 
 from velox.base.records import Outcome
+from velox.consumer.sources.rules import Rule
 from velox.consumer.stages.decider import Decider
 
 
@@ -26,3 +27,12 @@ def test_only_targets_are_a_match_where_there_are_some() -> None:
     decide = Decider(frozenset({"green"}))
     assert decide("green", 1.0, 0.9) is Outcome.MATCH
     assert decide("red", 1.0, 0.9) is Outcome.NO_MATCH
+
+
+def test_what_a_source_has_of_its_own_goes_before_the_settings() -> None:
+    decide = Decider(frozenset({"green"}))
+    assert decide("green", 0.6, 0.9, Rule(of_label={"green": 0.6})) is Outcome.MATCH
+    assert decide("green", 0.95, 0.9, Rule(threshold=0.99)) is Outcome.NO_MATCH
+    assert decide("red", 0.9, 0.9, Rule(targets=frozenset({"red"}))) is Outcome.MATCH
+    assert decide("green", 1.0, 0.9, Rule(targets=frozenset({"red"}))) is Outcome.NO_MATCH
+    assert decide("green", 0.9, 0.9, Rule(expect_s=5)) is Outcome.MATCH

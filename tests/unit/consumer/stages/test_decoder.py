@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from tests.unit.fakes import record
 from velox.base.errors import UndecodableImage
+from velox.consumer.sources.rules import Rule, Sources
 from velox.consumer.stages.decoder import Decoder
+from velox.images.cropping import Crop
 from velox.images.preprocessing import Preprocessing
 
 SIZE = 4
@@ -22,13 +24,14 @@ def fill(
     max_pixels: int,
     preprocessing: Preprocessing,
     out: NDArray[np.uint8] | None = None,
+    crop: Crop | None = None,
 ) -> NDArray[np.uint8]:
     """An image of the value's number; what is no number is no image."""
     assert (size, max_pixels, preprocessing) == (SIZE, MAX_PIXELS, PADDED)
     if data is None or not data.isdigit():
         raise UndecodableImage(f"no image: {data!r}")
     image = np.empty((size, size, 3), np.uint8) if out is None else out
-    image[:] = int(data)
+    image[:] = int(data) if crop is None else 100 * crop.left
     return image
 
 
@@ -90,3 +93,11 @@ def test_several_images_are_decoded_at_a_time() -> None:
 def test_one_image_can_be_tried_alone(decoder: Decoder) -> None:
     assert decoder.refusal(b"5", SIZE, PADDED) is None
     assert str(decoder.refusal(b"bad", SIZE, PADDED)) == "no image: b'bad'"
+
+
+def test_each_source_has_a_crop_of_its_own(decoder: Decoder) -> None:
+    rules = {"half": Rule(crop=Crop(left=0.5)), "all": Rule(threshold=0.1)}
+    keys = [b"half", b"all", b"none", None, b"half"]
+    records = [record(number, key=key, value=b"7") for number, key in enumerate(keys)]
+    images, _, _ = decoder.decode(records, SIZE, PADDED, Sources(rules))
+    assert images[:, 0, 0, 0].tolist() == [50, 7, 7, 7, 50]

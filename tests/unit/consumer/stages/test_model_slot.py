@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from velox.base.errors import CheckpointError, EngineOutOfMemory, SettingError
+from velox.consumer.sources.rules import Rule, Sources
+from velox.consumer.stages.asked import Asked
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.models.checkpoint import load
 from velox.models.engine.interface import Predictions
@@ -121,7 +123,7 @@ def test_files_that_the_start_has_read_are_not_read_again_until_they_change(part
 def test_targets_that_the_model_lacks_are_said_at_the_start_and_at_each_swap(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    models = ModelSlot(FakeEngine("old"), Metrics(), frozenset({"a", "A"}))  # type: ignore[arg-type]
+    models = ModelSlot(FakeEngine("old"), Metrics(), Asked(targets=frozenset({"a", "A"})))  # type: ignore[arg-type]
     models.swap(FakeEngine("new"))  # type: ignore[arg-type]
     said = [each.getMessage() for each in caplog.records if "TARGET_LABELS" in each.getMessage()]
     words = "TARGET_LABELS: the model has no label 'A' (the nearest is 'a') model="
@@ -131,10 +133,24 @@ def test_targets_that_the_model_lacks_are_said_at_the_start_and_at_each_swap(
 def test_thresholds_for_labels_that_a_new_model_lacks_are_said_too(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    models = ModelSlot(FakeEngine("old"), Metrics(), with_threshold=["a", "b"])  # type: ignore[arg-type]
+    models = ModelSlot(FakeEngine("old"), Metrics(), Asked(with_threshold=["a", "b"]))  # type: ignore[arg-type]
     models.swap(FakeEngine("new"))  # type: ignore[arg-type]
     said = [each.getMessage() for each in caplog.records if "THRESHOLD" in each.getMessage()]
     assert said[-1] == "CONFIDENCE_THRESHOLD: the model has no label 'b' model=new"
+
+
+def test_what_sources_ask_for_is_said_at_each_swap_and_when_their_rules_change(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rules = [Sources({"door": Rule(targets=frozenset({"a"}))})]
+    models = ModelSlot(FakeEngine("old"), Metrics(), Asked(sources=lambda: rules[-1]))  # type: ignore[arg-type]
+    assert not caplog.records
+    rules.append(Sources({"door": Rule(targets=frozenset({"b", "a"}))}))
+    models.say_what_is_unknown()
+    models.swap(FakeEngine("new"))  # type: ignore[arg-type]
+    said = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    words = "SOURCES_PATH: 'door' targets: the model has no label 'b' model="
+    assert said == [f"{words}old", f"{words}new"]
 
 
 def test_a_model_that_settings_do_not_go_with_is_not_tried_again_and_again(parts: Parts) -> None:
