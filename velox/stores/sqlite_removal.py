@@ -27,9 +27,9 @@ class SQLiteRemoval:
 
     def remove_before(self, holding: Holding, moment_ms: int, limit: int) -> Removed:
         """See Removal. An index leads to the oldest; nobody comes between looking and removing."""
-        query = (
-            f"SELECT _id FROM {holding.collection} WHERE timestamp < ? ORDER BY timestamp LIMIT ?"  # noqa: S608 - here and below: the table's name is a constant
-        )
+        # Here and below: the table's name is a constant.
+        which = "WHERE timestamp < ? ORDER BY timestamp LIMIT ?"
+        query = f"SELECT _id FROM {holding.collection} {which}"  # noqa: S608
         with self._changing(holding) as connection:
             if connection is None:
                 return Removed()
