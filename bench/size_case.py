@@ -44,6 +44,7 @@ FILL = 10_000
 ROUNDS = 50
 LOOKUP_LIMIT_MS = 100.0
 IMAGE = b"\xff\xd8\xff" + bytes(500)
+LARGER_IMAGE = IMAGE + bytes(9500)
 
 
 def run(results: Results, scratch: Path, *, documents: int, files: int) -> None:
@@ -57,6 +58,7 @@ def run(results: Results, scratch: Path, *, documents: int, files: int) -> None:
     finally:
         mongod.stop()
     folder(results, scratch / "images", files)
+    synced(results, scratch / "synced")
 
 
 def detections(first: int, count: int) -> Iterator[Detection]:
@@ -206,6 +208,22 @@ def folder(results: Results, path: Path, count: int) -> None:
     tell(results, f"{count:,} images, the end", time.monotonic() - started, "s")
     left = [name for name in os.listdir(path) if is_ours(name)]
     tell(results, f"{count:,} images, files at the end", len(left), "files")
+
+
+def synced(results: Results, path: Path) -> None:
+    """What it costs that files survive a power cut, by how many matches a batch has."""
+    numbers = itertools.count()
+    for sync in (False, True):
+        files = ImageFiles(path, keep=10**6, sync=sync)
+        for size in (1, 8, 64):
+            found = milliseconds(
+                lambda size=size, files=files: files.write_all(  # type: ignore[misc]
+                    [record(next(numbers), value=LARGER_IMAGE) for _ in range(size)]
+                ),
+                ROUNDS,
+            )
+            results.add("size", {f"SYNC_FILES={int(sync)}, {size} images of 10 kB": found})
+        files.close()
 
 
 def milliseconds(call: Callable[[], object], rounds: int) -> Figure:

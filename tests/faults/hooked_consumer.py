@@ -151,7 +151,7 @@ def main() -> int:
     if HOOKS.get("blind"):
         TopicWatch.start = TopicWatch.look  # type: ignore[method-assign]
     points: dict[str, tuple[type, str]] = {
-        "file": (ImageFiles, "write"),
+        "file": (ImageFiles, "_note"),
         "document": (store, "write"),
         "dead_letter": (DeadLetters, "send"),
         "commit": (Ledger, "uncommitted"),

@@ -66,7 +66,10 @@ def open_parts(
     engines.require_device()
     sources = opened.enter_context(closing(SourcesWatch(settings.sources_path)))
     files = open_image_files(
-        settings.storage_path, keep=settings.max_stored_files, topic=settings.kafka_topic
+        settings.storage_path,
+        keep=settings.max_stored_files,
+        topic=settings.kafka_topic,
+        sync=settings.sync_files,
     )
     # Closed after the files, which have the last to be removed then.
     sweeper = opened.enter_context(closing(_sweeper(settings, files)))

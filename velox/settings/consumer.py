@@ -121,6 +121,12 @@ class ConsumerSettings(
     max_stored_files: int = setting(
         "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Most image files to keep"
     )
+    sync_files: bool = setting(
+        "SYNC_FILES",
+        "0",
+        SWITCH,
+        "1 lets an image file survive a power cut: it is on disk before a document names it",
+    )
     keep_days: float = setting(
         "KEEP_DAYS",
         "0",

@@ -7,6 +7,7 @@ forgetting.py      Removing what is held of one source: image files first, then 
 gone.py            Image files that were removed: remembered until no document names them
 image_files.py     The matched images on disk: the bytes that came in, the newest so many of them
 image_names.py     The names of the matched images' files: made of a record's id
+image_writing.py   Writing image files: whole or not at all, and past a power cut where asked
 interface.py       What a store of detections does, and what reads one: the two interfaces
 mongo.py           Detections in MongoDB: idempotent bulk writes
 mongo_client.py    The client of MongoDB, for the store and the reader alike

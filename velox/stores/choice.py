@@ -37,7 +37,9 @@ def removal_of(*, mongo_uri: str, database: str, storage_path: Path) -> Removal:
     return SQLiteRemoval(storage_path)
 
 
-def open_image_files(storage_path: Path, *, keep: int, topic: str = "") -> ImageFiles:
+def open_image_files(
+    storage_path: Path, *, keep: int, topic: str = "", sync: bool = False
+) -> ImageFiles:
     """The folder of matched images.
 
     Raises:
@@ -51,7 +53,7 @@ def open_image_files(storage_path: Path, *, keep: int, topic: str = "") -> Image
             "but documents hold the paths of their images"
         ) from None
     try:
-        files = ImageFiles(storage_path, keep=keep, topic=topic)
+        files = ImageFiles(storage_path, keep=keep, topic=topic, sync=sync)
         if not os.access(storage_path, os.W_OK | os.X_OK):
             raise PermissionError("no permission to write there")
     except OSError as error:

@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from velox.base.records import Record
 from velox.stores.folder_listing import FolderListing
 from velox.stores.gone import Gone
 from velox.stores.image_names import file_name, is_ours
-from velox.stores.unfinished import TEMPORARY, Unfinished
+from velox.stores.image_writing import ImageWriting
+from velox.stores.unfinished import Unfinished
 
 LIST_EVERY_S = 1.0
 # A listing holds at most twice as many, some 10 MB.
@@ -48,6 +49,7 @@ class ImageFiles:
         folder: made if it is missing.
         keep: how many files stay; 0 writes none.
         topic: of the images.
+        sync: whether what is written survives a power cut.
         clock: monotonic seconds.
 
     Attributes:
@@ -63,6 +65,7 @@ class ImageFiles:
         *,
         keep: int,
         topic: str = "",
+        sync: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
@@ -70,6 +73,7 @@ class ImageFiles:
         # Not the process's number: containers that share the folder count from 1 each.
         self._writer = secrets.token_hex(4)
         self.gone = Gone(folder, writer=self._writer, topic=topic)
+        self._writing = ImageWriting(folder, writer=self._writer, sync=sync)
         self._keep = keep
         self._clock = clock
         self._trouble = ThinnedLog(log, per_second=0.1)
@@ -83,7 +87,7 @@ class ImageFiles:
         self._removed: set[str] = set()
         self._next_listing = 0.0
         self._known = False
-        folder.mkdir(parents=True, exist_ok=True)
+        self._writing.make_folder()
         self._listing: FolderListing | None = self._list()
         self._trim_within(FIRST_LISTING_LIMIT_S)
 
@@ -98,19 +102,27 @@ class ImageFiles:
         Raises:
             OSError: when the file cannot be written; nothing is left of it.
         """
+        (written,) = self.write_all([record])
+        if isinstance(written, OSError):
+            raise written
+        return written
+
+    def write_all(self, records: Sequence[Record]) -> list[str | OSError | None]:
+        """As `write`, several at once; of each its path, or why it cannot be written."""
         if self._keep == 0:
-            return None
-        name = file_name(record)
-        path = f"{self._prefix}{name}"
-        temporary = f"{self._prefix}.{name}.{self._writer}{TEMPORARY}"
-        there = self._is_there(name, path)
-        try:
-            _put(record.value or b"", temporary, path)
-        except FileNotFoundError:
-            # Somebody removed the folder, or the half-written file of a process that stood still.
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _put(record.value or b"", temporary, path)
-        self._note(name, there)
+            return [None] * len(records)
+        names = [file_name(record) for record in records]
+        there = {name: self._is_there(name, self._prefix + name) for name in names}
+        contents = {name: each.value or b"" for name, each in zip(names, records, strict=True)}
+        failed = self._writing.write(contents)
+        for name in there:
+            if name not in failed:
+                self._note(name, there[name])
+                self._look_and_trim()
+        return [failed.get(name) or self._prefix + name for name in names]
+
+    def _look_and_trim(self) -> None:
+        """See from time to time what others wrote, and remove what is too many, a little of it."""
         if self._listing is None:
             if self._clock() >= self._next_listing:
                 self._listing = self._list()
@@ -119,10 +131,10 @@ class ImageFiles:
         for _ in range(MOST_REMOVED):
             if not self._remove_one():
                 break
-        return path
 
     def close(self) -> None:
         """List once more, so that the bound is exact, unless that takes too long."""
+        self._writing.close()
         if self._listing is not None:
             self._listing.cancel()
         self._listing = self._list()
@@ -173,11 +185,8 @@ class ImageFiles:
         try:
             self.gone.remove(name)
         except OSError as error:
-            self._trouble.warning(
-                "could not remove a stored image file=%s reason=%s",
-                self._prefix + name,
-                error.strerror,
-            )
+            text, path = "could not remove a stored image file=%s reason=%s", self._prefix + name
+            self._trouble.warning(text, path, error.strerror)
         return True
 
     # What is there.
@@ -233,17 +242,6 @@ class ImageFiles:
         if not self.gone.see(path) and self._unfinished.is_stale(path, written):
             with suppress(OSError):
                 os.unlink(path)
-
-
-def _put(data: bytes, temporary: str, path: str) -> None:
-    """Write a file that is there whole or not at all."""
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.rename(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _put_last(name: str, names: OrderedDict[str, None]) -> None:

@@ -96,10 +96,12 @@ class Recorder:
 
     def write_files(self, batch: Batch) -> None:
         """Find the matches and write their images."""
+        found = [each for each in batch.predictions if each[1].outcome is Outcome.MATCH]
+        records = [record for record, _ in found]
+        written = self._files.write_all(records) if records else []
         batch.matches = [
-            (record, prediction, self._write_file(record))
-            for record, prediction in batch.predictions
-            if prediction.outcome is Outcome.MATCH
+            (record, prediction, self._path(record, path))
+            for (record, prediction), path in zip(found, written, strict=True)
         ]
 
     def record(self, batches: Sequence[Batch]) -> None:
@@ -142,21 +144,20 @@ class Recorder:
             for record, prediction in batch.predictions
         ]
 
-    def _write_file(self, record: Record) -> str | None:
+    def _path(self, record: Record, written: str | OSError | None) -> str | None:
         """A detection without its image is better than none: a full disk stops no documents."""
-        try:
-            return self._files.write(record)
-        except OSError as error:
-            self._metrics.image_write_errors.inc()
-            alone = verdict_of(FILES, error.errno) is Verdict.NOT_THIS_ONE
-            self._trouble_log.warning(
-                "image not written, only this one fails id=%s reason=%r"
-                if alone
-                else "image not written, and none will be while this lasts id=%s reason=%r",
-                record.id,
-                str(error),
-            )
-            return None
+        if not isinstance(written, OSError):
+            return written
+        self._metrics.image_write_errors.inc()
+        alone = verdict_of(FILES, written.errno) is Verdict.NOT_THIS_ONE
+        self._trouble_log.warning(
+            "image not written, only this one fails id=%s reason=%r"
+            if alone
+            else "image not written, and none will be while this lasts id=%s reason=%r",
+            record.id,
+            str(written),
+        )
+        return None
 
     def _stored(self, detections: Sequence[Detection], last: Batch) -> Rejected:
         """Write until what is refused is the documents' fault; returns that."""

@@ -129,11 +129,14 @@ class FakeFiles(ImageFiles):
         self.journal = journal
         self.full: set[int] = set()
 
-    def write(self, record: Record) -> str | None:
+    def write_all(self, records: Sequence[Record]) -> list[str | OSError | None]:
+        return [self._one(record) for record in records]
+
+    def _one(self, record: Record) -> str | OSError | None:
         if record.offset in self.full:
-            raise OSError(28, "No space left on device")
+            return OSError(28, "No space left on device")
         self.journal.lines.append(("file", [record.id]))
-        return super().write(record)
+        return super().write_all([record])[0]
 
 
 class Parts:
