@@ -18,8 +18,8 @@ from contextlib import closing
 from velox.base import script
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.group_lag import GroupLag
+from velox.monitoring.group_metrics import GroupMetrics
 from velox.monitoring.health import Health, VitalSigns
-from velox.monitoring.metrics import GroupMetrics
 from velox.monitoring.server import answers, serving
 from velox.monitoring.watchdog import Watchdog
 from velox.settings.programs import LagSettings

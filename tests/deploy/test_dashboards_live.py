@@ -24,6 +24,7 @@ from tests.rig.dashboards import Query, queries
 from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
 from tests.rig.waiting import eventually
+from tests.unit.fakes import reference
 from velox.demo import broker as embedded_broker
 from velox.models import checkpoint
 from velox.models.architectures import build
@@ -97,6 +98,7 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
         architecture="mobilenet_v3_small",
         labels=labels,
         input_size=32,
+        reference=reference(len(labels)),
         state_dict=build("mobilenet_v3_small", len(labels)).state_dict(),
     )
     paths = folder / "model.pth", folder / "classes.json"

@@ -11,6 +11,9 @@ import yaml
 
 from tests.rig.prometheus import promtool
 from tests.rig.rules import ALERTS, RULES, exposed_names
+from velox.base.reference import SIGNALS
+from velox.monitoring.drift import LARGE
+from velox.monitoring.outlook import LABEL_MIX
 
 ROOT = Path(__file__).parents[2]
 RULES_TESTS = Path(__file__).with_name("prometheus.rules.test.yml")
@@ -57,3 +60,10 @@ def test_recording_rule_names_say_what_they_hold() -> None:
     names = {rule["record"] for rule in RULES if "record" in rule}
     assert "target_shapes_found" in names
     assert all(re.fullmatch(r"velox:\w+:\w+", name) for name in names - {"target_shapes_found"})
+
+
+def test_a_drift_is_large_in_the_rules_where_it_is_on_the_page() -> None:
+    text = (ROOT / "prometheus.rules.yml").read_text()
+    bars = re.findall(r'velox_drift\{signal="(\w+)"\} > ([\d.]+)', text)
+    assert {float(bar) for _, bar in bars} == {LARGE}
+    assert {signal for signal, _ in bars} == {LABEL_MIX, *SIGNALS}

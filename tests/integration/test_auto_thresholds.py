@@ -24,15 +24,17 @@ from velox.demo import broker as embedded_broker
 from velox.images.pixels import decode
 from velox.images.shapes import ShapeGenerator
 from velox.models.checkpoint import Checkpoint, load, restore, save
-from velox.training.calibration import Unseen, fit_temperature
+from velox.training.calibration import Decisions, Unseen, fit_temperature
 from velox.training.evaluation import Inputs
 from velox.training.exact import least_share
+from velox.training.recalibration import recalibration_of
 from velox.training.thresholds import promise_of
 
 SIDE, PIXELS = 128, 128**2
 UNSEEN, STREAM = 800, 400
 PRECISION = 0.9
 LIMIT_S = 120
+LARGE_DRIFT = 0.2
 
 
 def blurred(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
@@ -81,7 +83,12 @@ def model(checkpoint: Model, tmp_path: Path) -> Model:
     promise = promise_of(unseen, temperature, PRECISION)
     assert any(each.at is not None for each in promise.thresholds)
     # Without samples there is no accuracy on them, which is that of images as they should be.
-    changed = replace(found, temperature=temperature, thresholds=promise.measured())
+    decisions = Decisions.of(unseen.logits, torch.from_numpy(targets), temperature)
+    assert found.reference is not None
+    reference = replace(found.reference, recalibration=recalibration_of(decisions))
+    changed = replace(
+        found, temperature=temperature, thresholds=promise.measured(), reference=reference
+    )
     mine = Model.within(tmp_path)
     save(changed, mine.path, mine.classes)
     return mine
@@ -119,9 +126,21 @@ def test_what_is_matched_on_a_stream_is_as_precise_as_promised(
             metric(address, f'velox_predictions_total{{label="{each}",truth="{each}"}}')
             for each in LABELS
         )
+        # The stream is blurred, the images of the training were not.
+        assert metric(address, 'velox_drift{signal="sharpness"}') > LARGE_DRIFT
+        expected = metric(address, 'velox_expected_accuracy{label=""}')
+        low, high = (
+            metric(address, f'velox_expected_accuracy_{end}{{label=""}}') for end in ("low", "high")
+        )
+        true = metric(address, 'velox_true_accuracy{label=""}')
         assert consumer.terminate(LIMIT_S) == 0, str(consumer)
     documents = stored.documents()
     good = sum(each["predicted_label"] == each["ground_truth"] for each in documents)
+    print(f"expected={expected} {low} to {high} true={true}")
+    assert true == pytest.approx(right / STREAM)
+    # Of 400 images the share that is right differs by 5 points in one of a thousand samples.
+    assert expected == pytest.approx(true, abs=0.07)
+    assert low < expected < high
     print(f"right={right / STREAM} matched={matches / STREAM} precise={good / len(documents)}")
     assert len(documents) == matches
     assert right / STREAM < PRECISION, "without thresholds it would not be"

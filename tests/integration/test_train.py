@@ -83,6 +83,8 @@ def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
     assert checkpoint.preprocessing == Preprocessing(fit="crop", background=(0, 0, 0))
     assert checkpoint.labels == tuple(sorted(COLOURS))
     assert checkpoint.temperature != 1.0
+    assert checkpoint.reference is not None
+    assert sum(checkpoint.reference.signals["brightness"].counts) == 61
     report = (tmp_path / "model.report.txt").read_text()
     assert f"({checkpoint.digest})" in report
     assert f"{checkpoint.metrics['accuracy']:.4f}" in report

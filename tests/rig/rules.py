@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from velox.monitoring.metrics import GroupMetrics, Metrics
+from velox.monitoring.group_metrics import GroupMetrics
+from velox.monitoring.metrics import Metrics
 
 FILE = Path(__file__).parents[2] / "prometheus.rules.yml"
 (GROUP,) = yaml.safe_load(FILE.read_text())["groups"]

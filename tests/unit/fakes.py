@@ -10,6 +10,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Kafk
 
 from velox.base.errors import EngineOutOfMemory, StoreUnavailable
 from velox.base.records import Detection, Headers, Record
+from velox.base.reference import SIGNALS, Reference, Usual
 from velox.images.preprocessing import Preprocessing
 from velox.models.engine.interface import Predictions
 from velox.monitoring.metrics import Metrics
@@ -17,6 +18,8 @@ from velox.stores.removal import Holding, Named, Removed
 
 # 2023-11-14T22:13:20.123Z
 CAPTURED_MS = 1_700_000_000_123
+# Uniform from 0 to 1 in ten bins, and nothing beyond.
+TENTHS = Usual(tuple(each / 10 for each in range(11)), (0, *[100] * 10, 0), mean=0.5)
 
 
 class Clock:
@@ -51,6 +54,7 @@ class FakeEngine:
     architecture = "fake"
     device = "cpu"
     precision = "fp32"
+    reference: Reference | None = None
     thresholds: tuple[float, ...] = (0.9, 0.9)
     top = 1
 
@@ -144,6 +148,11 @@ def record(
     topic: str = "image_data",
 ) -> Record:
     return Record(topic, partition, offset, timestamp_ms, key, value, headers, epoch)
+
+
+def reference(labels: int = 2) -> Reference:
+    """Each label as often as any other, and signals from 0 to 1."""
+    return Reference((500,) * labels, dict.fromkeys(SIGNALS, TENTHS))
 
 
 def detection(number: int = 0, *, label: str = "red_circle", truth: str | None = None) -> Detection:

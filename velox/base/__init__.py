@@ -6,12 +6,14 @@ errors.py       Named errors: each says which part failed and whether trying aga
 files.py        Files that appear whole or not at all
 html.py         HTML made of elements, and pages that load nothing: what is no element is escaped
 json_places.py  JSON whose values know where they stand
+interval.py     How sure a share is that was found on a few: Wilson's interval
 logs.py         Logging: one line an event on standard error, whatever the C libraries print
 machine.py      What the machine lets this process use: cores, and memory by the C allocator
 moments.py      A moment as a person writes it on a command line
 names.py        Names of files as text that can go anywhere, and the labels that folders give
 native_log.py   What C libraries print on file descriptor 2: a small process of its own reads it
 records.py      What flows through the pipeline: plain, frozen values
+reference.py    What is usual: how the images of a training looked, and how they were decided
 script.py       How a script begins: `--help`, settings, logging, the stop event
 sink_errors.py  Which errors of a sink mean what: not now, not this one, not at all
 terminal.py     Lines that stay, one that lives, and a bar that grows, on a terminal or in a file

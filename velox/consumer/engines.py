@@ -98,6 +98,12 @@ class Engines:
         except BaseException:
             engine.close()
             raise
+        if engine.reference is None:
+            log.info(
+                "the model has no reference, so there is no expected accuracy and no drift to "
+                "show: train it once more to have them model=%s",
+                engine.digest,
+            )
         return engine
 
     def _thresholds(self, checkpoint: Description) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 """Images: their headers, their pixels, and what decoding them costs.
 
+appearance.py     How an image looks, in three numbers: brightness, contrast and sharpness
 avif.py           The size of an AVIF image: what the container says
 colors.py         Whatever numbers a file holds as 8 bits of blue, green and red
 cropping.py       The part of an image that is looked at, in fractions of its sides

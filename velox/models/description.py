@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from velox.base.reference import Reference
 from velox.images.preprocessing import Preprocessing
 from velox.models.measured_thresholds import MeasuredThresholds
 from velox.models.samples import NO_SAMPLES, Samples
@@ -34,6 +35,7 @@ class Description:
             the samples.
         temperature: divides the outputs before the softmax, so that confidences are honest.
         thresholds: that training measured, where it did.
+        reference: how the images of training looked and were decided, where it is known.
         samples: to accept the model by, and to calibrate and check a reduced precision; may be
             none.
         digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
@@ -48,6 +50,7 @@ class Description:
     metrics: Mapping[str, float] = field(default_factory=dict)
     temperature: float = 1.0
     thresholds: MeasuredThresholds | None = None
+    reference: Reference | None = None
     samples: Samples = field(default=NO_SAMPLES, repr=False)
     digest: str = ""
 
@@ -65,6 +68,8 @@ class Description:
         }
         if self.thresholds is not None:
             content["thresholds"] = self.thresholds.as_dict()
+        if self.reference is not None:
+            content["reference"] = self.reference.as_dict()
         return content
 
 
@@ -74,7 +79,7 @@ def of_plain(content: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         KeyError, TypeError, ValueError: when an entry is missing or has another form.
     """
-    thresholds = content.get("thresholds")
+    thresholds, reference = content.get("thresholds"), content.get("reference")
     return {
         "architecture": str(content["architecture"]),
         "labels": tuple(map(str, content["labels"])),
@@ -85,6 +90,7 @@ def of_plain(content: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": dict(content.get("metrics", {})),
         "temperature": float(content.get("temperature", 1.0)),
         "thresholds": thresholds and MeasuredThresholds.of(thresholds),
+        "reference": reference and Reference.of(reference),
     }
 
 

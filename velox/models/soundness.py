@@ -60,3 +60,5 @@ def require_sound(checkpoint: Checkpoint) -> None:
             raise ValueError(f"{name} holds values that are not finite")
     if checkpoint.thresholds is not None and not checkpoint.thresholds.fit(len(checkpoint.labels)):
         raise ValueError("its thresholds are not one for each label, from 0 to 1 or None")
+    if checkpoint.reference is not None and not checkpoint.reference.fit(len(checkpoint.labels)):
+        raise ValueError("its reference does not count images of each label and in each bin")

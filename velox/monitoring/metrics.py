@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 from velox.base.records import Outcome
+from velox.monitoring.outlook import Outlook
 
 # Fine enough that interpolated p50 and p99 are within about 15 % from 1 ms to a minute.
 _SECONDS = (
@@ -160,6 +159,7 @@ class Metrics:
             "Device memory by kind: allocated, reserved, total; 0 on the CPU.",
             "kind",
         )
+        self.outlook = Outlook(self.registry)
         for outcome in OUTCOMES:
             self.records.labels(outcome)
         for stage in STAGES:
@@ -189,25 +189,3 @@ class Metrics:
         self, name: str, text: str, buckets: tuple[float, ...], *labels: str
     ) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
-
-
-class GroupMetrics:
-    """What a consumer group's lag exporter exposes."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._lag = Gauge(
-            "velox_group_lag_records",
-            "Records between the group's committed offset and the log end.",
-            ["partition"],
-            registry=self.registry,
-        )
-        self._shown: set[int] = set()
-
-    def show(self, lag: Mapping[int, int]) -> None:
-        """Set the lag, records by partition; one that is not known leaves a gap, no old number."""
-        for partition in self._shown - lag.keys():
-            self._lag.remove(partition)
-        for partition, records in lag.items():
-            self._lag.labels(partition).set(records)
-        self._shown = set(lag)

@@ -13,8 +13,8 @@ features.py          What the last layer of a network is given for an image
 fit.py               The epochs of a training: each judged by the validation images
 heads.py             Small classifiers on a network's inner maps
 imagenet.py          ImageNet's weights: torchvision's, from a file that is there or by its download
-interval.py          How sure a share is that was found on a few: Wilson's interval
 judgement.py         What a trained network is worth, in figures
+judgement_log.py     A judgement in the log: the figures that matter most
 judgement_report.py  A judgement for people: a report as text, and the confusion matrix as a PNG
 last_layer.py        A last layer on frozen features: all that a few images can teach
 look.py              What a data set is worth, looked over before it is trained on
@@ -23,7 +23,9 @@ model_files.py       What lies beside MODEL_PATH: the lock of who trains, report
 once_more.py         The last layer once more, where fine-tuning betters nothing
 page.py              Pages about a training: what was found in the images, and how the model does
 pieces.py            Pieces of pages about a training: sections, tables, and small pictures
+recalibration.py     What confidences are worth on the whole: how often such decisions are right
 recipe.py            How to train: what the settings leave open follows from the images
+reference.py         What a consumer compares its images with: how those of training look
 reports.py           The reports that are written beside a model
 resume.py            The state of a training between two epochs
 run.py               One training, from its settings to a checkpoint

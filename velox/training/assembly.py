@@ -37,6 +37,7 @@ from velox.training.recipe import (
     usual_learning_rate,
     usual_smoothing,
 )
+from velox.training.reference import reference_of
 from velox.training.reports import write_reports
 from velox.training.resume import StateFile
 from velox.training.samples import samples_of
@@ -192,6 +193,7 @@ def save(
     doubts: Sequence[Doubt] | None,
     inputs: Inputs,
     against: str | None,
+    stop: threading.Event,
 ) -> None:
     """Write the checkpoint and its reports; what speaks against it puts all under other names."""
     model_path, classes_path = (
@@ -214,6 +216,7 @@ def save(
         },
         temperature=found.temperature,
         thresholds=found.promise.measured() if found.promise else None,
+        reference=reference_of(splits, found.decisions, seed=settings.seed, stop=stop),
         samples=samples,
     )
     # A consumer that finds the model finds this too.

@@ -6,7 +6,7 @@ C. Guo et al., "On Calibration of Modern Neural Networks", 2017 (arXiv:1706.0459
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -30,6 +30,29 @@ class Unseen(NamedTuple):
     logits: Tensor
     targets: NDArray[np.int64]
     groups: NDArray[np.int64]
+
+
+class Decisions(NamedTuple):
+    """What a network decides on unseen images.
+
+    Attributes:
+        confidences: calibrated, of the most likely label of each, float32 [N].
+        called: the index of that label, int64 [N].
+        right: whether it is the image's, bool [N].
+    """
+
+    confidences: Tensor
+    called: Tensor
+    right: Tensor
+
+    @classmethod
+    def of(cls, logits: Tensor, targets: Tensor, temperature: float) -> Self:
+        """Those that logits, float32 [N, C], come to for images of these labels, int64 [N]."""
+        confidences, called = torch.softmax(logits / temperature, dim=1).max(dim=1)
+        return cls(confidences, called, called == targets)
+
+
+NO_DECISIONS = Decisions(torch.zeros(0), torch.zeros(0, dtype=torch.int64), torch.zeros(0) > 0)
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:

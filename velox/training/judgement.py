@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,18 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from velox.training.calibration import Unseen, expected_calibration_error, fit_temperature
+from velox.base.interval import Interval, wilson
+from velox.training.calibration import (
+    NO_DECISIONS,
+    Decisions,
+    Unseen,
+    expected_calibration_error,
+    fit_temperature,
+)
 from velox.training.data.dataset import Splits
 from velox.training.evaluation import Inputs, outputs
-from velox.training.interval import Interval, wilson
 from velox.training.thresholds import Promise, promise_of
 
 SURE = 0.90
 MOST_WRONG = 200
-# Labels without a threshold that the log names.
-MOST_NAMED = 5
-
-log = logging.getLogger(__name__)
 
 
 class Wrong(NamedTuple):
@@ -57,6 +58,7 @@ class Judgement:
         promise: thresholds that unseen images gave, not these.
         matched: int64 [C, 2], of each label the images that are called so at or above its
             threshold, and how many of them are right; all 0 without a promise.
+        decisions: on these images and on those that gave the temperature.
     """
 
     labels: tuple[str, ...]
@@ -68,6 +70,7 @@ class Judgement:
     wrong: tuple[Wrong, ...] = ()
     promise: Promise | None = None
     matched: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    decisions: Decisions = NO_DECISIONS
 
     @property
     def images(self) -> int:
@@ -197,46 +200,17 @@ def judged(
         logits = outputs(network, validation, inputs=inputs, stop=stop)
         unseen = Unseen(logits, validation.targets, validation.groups)
     temperature = fit_temperature(unseen.logits, torch.from_numpy(unseen.targets))
-    return judge(
-        outputs(network, splits.test, inputs=inputs, stop=stop),
+    logits = outputs(network, splits.test, inputs=inputs, stop=stop)
+    found = judge(
+        logits,
         torch.from_numpy(splits.test.targets),
         labels=splits.test.labels,
         temperature=temperature,
         promise=promise_of(unseen, temperature, precision),
     )
-
-
-def log_judgement(found: Judgement) -> None:
-    """Log the figures that matter most."""
-    before, after = found.calibration_error
-    log.info(
-        "test images=%d accuracy=%.4f interval=%.4f-%.4f commonest=%.4f temperature=%.3f "
-        "calibration_error=%.4f before=%.4f",
-        found.images,
-        found.accuracy,
-        *found.interval,
-        found.commonest[1],
-        found.temperature,
-        after,
-        before,
+    every, targets = (
+        torch.cat([unseen.logits, logits]),
+        torch.from_numpy(np.concatenate([unseen.targets, splits.test.targets])),
     )
-    if found.promise is None:
-        return
-    images, right = found.matched.sum(axis=0).tolist()
-    log.info(
-        "thresholds precision=%g labels=%d of=%d test_matches=%d right=%d",
-        found.promise.precision,
-        sum(each.at is not None for each in found.promise.thresholds),
-        len(found.labels),
-        images,
-        right,
-    )
-    never = [
-        (label, each)
-        for label, each in zip(found.labels, found.promise.thresholds, strict=True)
-        if each.at is None
-    ]
-    for label, each in never[:MOST_NAMED]:
-        log.info("CONFIDENCE_THRESHOLD=auto: label=%r is %s", label, each.words())
-    if len(never) > MOST_NAMED:
-        log.info("and %d more labels: see the report", len(never) - MOST_NAMED)
+    decisions = Decisions.of(every, targets, temperature)
+    return replace(found, decisions=decisions)

@@ -29,7 +29,8 @@ from velox.training.crossed import cross_validated
 from velox.training.doubt import doubts_of
 from velox.training.fit import fit
 from velox.training.heads import Heads
-from velox.training.judgement import judged, log_judgement
+from velox.training.judgement import judged
+from velox.training.judgement_log import log_judgement
 from velox.training.last_layer import teach_last_layer
 from velox.training.model_files import (
     alone,
@@ -172,6 +173,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         doubts,
         inputs,
         against,
+        stop,
     )
     if against is not None:
         # The state stays: with another MIN_ACCURACY the same training is at its end at once.

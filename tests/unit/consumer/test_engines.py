@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.fakes import reference
 from tests.unit.models.engine.networks import telling
 from velox.base.errors import SettingError
 from velox.base.thresholds import Thresholds
@@ -53,6 +54,17 @@ def test_auto_takes_what_training_measured(caplog: pytest.LogCaptureFixture) -> 
     engine.close()
     assert "thresholds of the model precision=0.99 labels=2 from=0.5 to=0.75" in caplog.text
     assert f"CONFIDENCE_THRESHOLD=auto: never matched: {others[0]!r}; " in caplog.text
+
+
+def test_a_model_without_a_reference_says_once_what_is_off(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    plain = telling()
+    engines(Thresholds(0.9)).later(replace(plain, reference=reference(len(plain.labels)))).close()
+    assert "no reference" not in caplog.text
+    engines(Thresholds(0.9)).later(plain).close()
+    assert caplog.text.count("the model has no reference, so there is no expected accuracy") == 1
 
 
 def test_auto_without_measured_thresholds_stops_the_start() -> None:

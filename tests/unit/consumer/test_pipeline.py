@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.rig.waiting import eventually
-from tests.unit.fakes import FakeEngine, record, value
+from tests.unit.fakes import FakeEngine, record, reference, value
 from velox.base.errors import OutOfMemory, PollerFailed, UndecodableImage
 from velox.base.records import Record
 from velox.base.waiting import Stopped
@@ -214,6 +214,27 @@ def test_a_new_model_brings_its_thresholds(parts: Parts) -> None:
     assert found[0] == (False, {"match"})
     assert found[-1] == (True, {"no_match"})
     assert all(outcomes == {"no_match" if new else "match"} for new, outcomes in found)
+
+
+def test_what_is_compared_are_the_images_that_have_an_answer(parts: Parts) -> None:
+    parts.engine.reference = reference()
+    parts.run(1, POISON, 3, "no number", 4)
+    for batch in parts.recorder.batches:
+        assert batch.decided is not None
+        found = [(parts.engine.labels.index(each.label), each) for _, each in batch.predictions]
+        assert batch.decided.called.tolist() == [index for index, _ in found]
+        assert batch.decided.confidences.tolist() == [each.confidence for _, each in found]
+    brightness = [
+        round(255 * float(each), 3)
+        for batch in parts.recorder.batches
+        for each in batch.decided.looks[:, 0]  # type: ignore[union-attr]
+    ]
+    assert brightness == pytest.approx([1, 3, 4], abs=0.1)
+
+
+def test_without_a_reference_no_image_is_looked_at(parts: Parts) -> None:
+    parts.run(*range(8))
+    assert {batch.decided for batch in parts.recorder.batches} == {None}
 
 
 def test_batches_are_no_larger_than_asked_for(parts: Parts) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from tests.unit.fakes import reference
 from velox.base import files as whole_file
 from velox.base.errors import CheckpointError, SettingError
+from velox.base.reference import SIGNALS
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 from velox.models.architectures import build
@@ -37,8 +39,13 @@ def untrained(labels: tuple[str, ...] = LABELS, architecture: str = ARCHITECTURE
         metrics={"accuracy": 0.5},
         temperature=1.25,
         thresholds=MeasuredThresholds(0.99, (0.75, None, 1.0)),
+        reference=reference(len(labels)),
         samples=Samples((b"one image", b"another"), (2, 0)),
     )
+
+
+def signals(each: dict[str, Any]) -> dict[str, Any]:
+    return dict.fromkeys(SIGNALS, each)
 
 
 class Files:
@@ -82,6 +89,34 @@ def test_a_checkpoint_without_thresholds_has_none(files: Files) -> None:
 )
 def test_thresholds_are_one_for_each_label(files: Files, of_labels: list[float]) -> None:
     files.change(lambda content: content["thresholds"].update(of_labels=of_labels))
+    with pytest.raises(CheckpointError, match="is not a usable checkpoint: "):
+        files.load()
+
+
+def test_a_checkpoint_without_a_reference_has_none(files: Files) -> None:
+    files.change(lambda content: content.pop("reference"))
+    assert files.load().reference is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"called": [1, 1]},
+        {"called": [0, 0, 0]},
+        {"called": [3, -1, 1]},
+        {"recalibration": [1.0]},
+        {"recalibration": [1.0, math.inf]},
+        {"signals": {}},
+        {"signals": signals({"edges": [0.5], "counts": [1], "mean": 0.5})},
+        {"signals": signals({"edges": [2, 1], "counts": [1, 1, 1], "mean": 0.5})},
+        {"signals": signals({"edges": [1], "counts": [0, 0], "mean": 0.5})},
+        {"signals": signals({"edges": [1], "counts": [1, 1], "mean": math.nan})},
+    ],
+)
+def test_a_reference_counts_images_of_each_label_and_in_each_bin(
+    files: Files, change: dict[str, Any]
+) -> None:
+    files.change(lambda content: content["reference"].update(change))
     with pytest.raises(CheckpointError, match="is not a usable checkpoint: "):
         files.load()
 

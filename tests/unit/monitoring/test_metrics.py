@@ -6,7 +6,8 @@ import re
 
 from prometheus_client import generate_latest
 
-from velox.monitoring.metrics import OUTCOMES, STAGES, GroupMetrics, Metrics
+from velox.monitoring.group_metrics import GroupMetrics
+from velox.monitoring.metrics import OUTCOMES, STAGES, Metrics
 
 
 def page(metrics: Metrics | GroupMetrics) -> str:

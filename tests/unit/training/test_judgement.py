@@ -9,7 +9,8 @@ import torch
 
 from velox.training.calibration import expected_calibration_error, fit_temperature
 from velox.training.data.augment import augmented
-from velox.training.judgement import judge, log_judgement
+from velox.training.judgement import judge
+from velox.training.judgement_log import log_judgement
 from velox.training.thresholds import Promise, Threshold
 
 LABELS = ("cat", "dog", "owl")

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from velox.base.records import DeadLetter, Prediction, Record
+from velox.base.reference import Reference
 from velox.consumer.sources.rules import NO_RULES, Sources
 from velox.consumer.stages.predictor import BisectingPredictor
+from velox.monitoring.window import Decided
 
 T = TypeVar("T")
 
@@ -90,6 +92,8 @@ class Batch:
         dead: the records that could not be classified.
         matches: the predictions that are to be stored, in order, each with the path of its image
             file, None if that could not be written.
+        decided: what is known of those predictions, where the model has something to compare it
+            with; without their truths.
         tried: whether it was in the model before.
         inferred: set once the model is done with it.
     """
@@ -102,6 +106,7 @@ class Batch:
     predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     matches: list[tuple[Record, Prediction, str | None]] = field(default_factory=list)
+    decided: Decided | None = None
     tried: bool = False
     inferred: threading.Event = field(default_factory=threading.Event)
 
@@ -114,6 +119,11 @@ class Batch:
     def labels(self) -> Sequence[str]:
         """That model's labels."""
         return self.predictor.engine.labels
+
+    @property
+    def reference(self) -> Reference | None:
+        """What that model's images are compared with."""
+        return self.predictor.engine.reference
 
 
 def all_waiting(source: SimpleQueue[Batch | End], *, most: int) -> list[Batch]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from velox.base.records import DeadLetter, Detection, Outcome, Record, usable_timestamp
+from velox.base.records import DeadLetter, Detection, Outcome, Prediction, Record, usable_timestamp
 from velox.consumer.stages.batch import Batch
 from velox.monitoring.metrics import Metrics
+from velox.monitoring.window import NO_TRUTH, RIGHT, UNDECIDED, WRONG
 
-NO_TRUTH = ""
+NO_LABEL = ""
 UNKNOWN_TRUTH = "other"
 
 
@@ -48,11 +49,15 @@ def count(
 
 def _count_predictions(metrics: Metrics, batch: Batch, now: float) -> None:
     unknown = _unknown_truth(batch.labels)
-    truths = Counter(
-        (p.label, _truth(record, batch.labels, unknown)) for record, p in batch.predictions
-    )
-    for (label, truth), times in truths.items():
+    pairs = [(p.label, _truth(record, batch.labels, unknown)) for record, p in batch.predictions]
+    for (label, truth), times in Counter(pairs).items():
         metrics.predictions.labels(label, truth).inc(times)
+    if batch.decided is not None:
+        batch.decided.right[:] = [
+            _verdict(prediction, truth)
+            for (_, prediction), (_, truth) in zip(batch.predictions, pairs, strict=True)
+        ]
+    metrics.outlook.add(batch.model, batch.labels, batch.reference, batch.decided)
     if batch.predictions:
         confidences = [prediction.confidence for _, prediction in batch.predictions]
         metrics.batch_confidence.set(sum(confidences) / len(confidences))
@@ -61,11 +66,19 @@ def _count_predictions(metrics: Metrics, batch: Batch, now: float) -> None:
             metrics.end_to_end.observe(max(0.0, now - record.timestamp_ms / 1000))
 
 
+def _verdict(prediction: Prediction, truth: str) -> int:
+    if prediction.outcome is Outcome.UNKNOWN:
+        return UNDECIDED
+    if truth == NO_LABEL:
+        return NO_TRUTH
+    return RIGHT if prediction.label == truth else WRONG
+
+
 def _truth(record: Record, labels: Sequence[str], unknown: str) -> str:
     """The record's ground truth as a metric's label; those the model does not know are one."""
     truth = record.header("label")
     if truth is None:
-        return NO_TRUTH
+        return NO_LABEL
     return truth if truth in labels else unknown
 
 

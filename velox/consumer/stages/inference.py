@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import numpy as np
 
 from velox.base.errors import InferenceFailed
 from velox.base.records import DeadLetter, Prediction
@@ -12,7 +14,9 @@ from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.images import known_good
-from velox.models.engine.interface import Predictions
+from velox.images.appearance import looks
+from velox.models.engine.interface import Images, Predictions
+from velox.monitoring.window import Decided
 
 STAGE = "infer"
 
@@ -60,6 +64,8 @@ class Inference:
             outcome = self._decide(label, confidence, thresholds[index], batch.sources.of(record))
             top = _named(found, row, labels) if several else ()
             batch.predictions.append((record, Prediction(label, confidence, outcome, top)))
+        if batch.reference is not None:
+            batch.decided = _decided(found, failures, batch.images)
         # As many batches as the ledger allows may wait for the store: not with their pixels.
         batch.images = NO_IMAGES
 
@@ -79,6 +85,14 @@ class Inference:
     def _model_fails(self, batch: Batch) -> InferenceFailed | None:
         size = batch.predictor.engine.input_size
         return batch.predictor.predict(known_good.pixels(size))[1].get(0)
+
+
+def _decided(found: Predictions, failures: Collection[int], images: Images) -> Decided:
+    """What is known of the images that the model had an answer for, in order."""
+    decided = Decided.of(*found.best, looks(images))
+    if not failures:
+        return decided
+    return decided.rows(np.array([row for row in range(len(decided)) if row not in failures], int))
 
 
 def _named(found: Predictions, row: int, labels: Sequence[str]) -> tuple[tuple[str, float], ...]:

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from velox.base.reference import Reference
 from velox.images.preprocessing import Preprocessing
 
 Images = NDArray[np.uint8]
@@ -59,6 +60,7 @@ class Engine(Protocol):
         architecture: a name of `torchvision.models`.
         device: `cpu` or `cuda:N`.
         precision: in which it computes.
+        reference: what its images are compared with, where that is known.
         thresholds: of each label, the confidence at which an image is a match.
         top: labels K that each image is given.
     """
@@ -70,6 +72,7 @@ class Engine(Protocol):
     architecture: str
     device: str
     precision: str
+    reference: Reference | None
     thresholds: tuple[float, ...]
     top: int
 

@@ -60,6 +60,7 @@ class OnnxEngine:
         self.input_size = graphs.input_size
         self.preprocessing = graphs.preprocessing
         self.digest = graphs.digest
+        self.reference = graphs.reference
         self.architecture = graphs.architecture
         self._pool = ThreadPoolExecutor(cores(), "infer")
         started = time.monotonic()

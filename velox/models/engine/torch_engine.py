@@ -78,6 +78,7 @@ class TorchEngine:
         self.input_size = checkpoint.input_size
         self.preprocessing = checkpoint.preprocessing
         self.digest = checkpoint.digest
+        self.reference = checkpoint.reference
         self.architecture = checkpoint.architecture
         self.device = str(device)
         started = time.monotonic()

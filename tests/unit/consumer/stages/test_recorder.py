@@ -5,9 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.unit.fakes import CAPTURED_MS, record, value
+from tests.unit.fakes import CAPTURED_MS, record, reference, value
 from velox.base import waiting
 from velox.base.errors import (
     BrokerUnavailable,
@@ -27,6 +28,7 @@ from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Result
 from velox.monitoring import snapshot
 from velox.monitoring.metrics import Metrics
+from velox.monitoring.window import Decided
 from velox.stores.image_files import ImageFiles
 from velox.stores.image_names import file_name
 from velox.stores.interface import Rejected
@@ -213,7 +215,7 @@ def batch_of(
     labels: tuple[str, ...] = LABELS,
     digest: str = "0123456789ab",
 ) -> Batch:
-    engine = SimpleNamespace(digest=digest, labels=labels)
+    engine = SimpleNamespace(digest=digest, labels=labels, reference=reference(len(labels)))
     batch = Batch([], BisectingPredictor(engine))
     batch.predictions, batch.dead = list(predictions), list(letters)
     return batch
@@ -284,6 +286,32 @@ def test_odd_timestamps_give_no_negative_latency(
     assert (document.latency_ms, document.timestamp) == (latency_ms, text)
     assert document.id.endswith(f":{timestamp_ms}")
     assert (parts.count("velox_end_to_end_seconds_sum") or 0) >= 0
+
+
+def test_the_outlook_learns_what_is_durable_with_its_truth(parts: Parts) -> None:
+    truths = (b"red", b"green", None)
+    of = [
+        record(number, headers=(("label", truth),) if truth else ())
+        for number, truth in enumerate(truths)
+    ]
+    batch = batch_of(predicted(0.9, 0.8, 0.7, of=of))
+    confidences = np.array([0.9, 0.8, 0.7], np.float32)
+    batch.decided = Decided.of(np.zeros(3, int), confidences, np.zeros((3, 3), np.float32))
+    parts.record(batch)
+    assert parts.count("velox_expected_accuracy", label="red") == pytest.approx(0.8)
+    assert parts.count("velox_true_accuracy", label="") == 0.5, "of the two that have one"
+
+
+def test_an_unknown_image_is_neither_right_nor_wrong(parts: Parts) -> None:
+    of = [record(number, headers=(("label", b"green"),)) for number in range(2)]
+    batch = batch_of(predicted(0.9, 0.5, of=of))
+    one, other = batch.predictions
+    batch.predictions = [one, (other[0], replace(other[1], outcome=Outcome.UNKNOWN))]
+    confidences = np.array([0.9, 0.5], np.float32)
+    batch.decided = Decided.of(np.zeros(2, int), confidences, np.zeros((2, 3), np.float32))
+    parts.record(batch)
+    assert parts.count("velox_expected_accuracy", label="") == pytest.approx(0.9)
+    assert parts.count("velox_true_accuracy", label="") == 0
 
 
 # The order of writes.

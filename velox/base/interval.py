@@ -19,7 +19,7 @@ class Interval(NamedTuple):
         return f"{self.low:.4f} to {self.high:.4f}"
 
 
-def wilson(right: int, count: int) -> Interval:
+def wilson(right: float, count: float) -> Interval:
     """The interval of 95 % for a share of which `right` of `count` were found.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927;
@@ -27,12 +27,13 @@ def wilson(right: int, count: int) -> Interval:
     proportion", 2001. Unlike the usual one it says something where all or none are right.
 
     Args:
-        right: from 0 to `count`.
+        right: from 0 to `count`; both may be fractions, where they stand for other images.
         count: 0 leaves every share.
     """
     if not count:
         return Interval(0.0, 1.0)
     square = _QUANTILE**2
     middle = (right + square / 2) / (count + square)
-    half = _QUANTILE * math.sqrt(right * (count - right) / count + square / 4) / (count + square)
+    spread = max(0.0, right * (count - right) / count)
+    half = _QUANTILE * math.sqrt(spread + square / 4) / (count + square)
     return Interval(max(0.0, middle - half), min(1.0, middle + half))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from velox.training.interval import wilson
+from velox.base.interval import wilson
 
 
 @pytest.mark.parametrize(
