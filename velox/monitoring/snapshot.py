@@ -10,6 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 Bucket = tuple[float, float]
+EXPECTED = "velox_expected_accuracy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,9 @@ class Figures:
         correct, labelled: images with a ground truth, and how many were predicted right.
         latency: cumulative histogram of seconds from capture to durable, as (bound, count).
         lag: records that are on the topic and not finished.
+        expected: share of the newest images that is expected to be right, with both ends of its
+            interval; None where it is not known.
+        drifts: by signal, how far those images are from what is usual.
         labels: matches by label.
         reasons: dead letters by stage and reason.
         model: digest, architecture, input_size, device and precision of the model in use; empty
@@ -35,6 +39,8 @@ class Figures:
     labelled: int = 0
     latency: Sequence[Bucket] = ()
     lag: int = 0
+    expected: tuple[float, float, float] | None = None
+    drifts: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
     model: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +77,8 @@ def read(page: str) -> Figures:
 def of(families: Iterable[Metric]) -> Figures:
     """The figures of a consumer's metrics, as a registry collects them or a parser reads them."""
     outcomes: dict[str, float] = {}
+    expected: dict[str, float] = {}
+    drifts: dict[str, float] = {}
     correct = labelled = lag = 0.0
     latency: list[Bucket] = []
     matches: dict[str, int] = {}
@@ -87,6 +95,10 @@ def of(families: Iterable[Metric]) -> Figures:
                 latency.append((float(labels["le"]), value))
             elif name == "velox_consumer_lag_records":
                 lag += value
+            elif name.startswith(EXPECTED) and not labels["label"]:
+                expected[name.removeprefix(EXPECTED)] = value
+            elif name == "velox_drift":
+                drifts[labels["signal"]] = value
             elif name == "target_shapes_found_total":
                 matches[labels["label"]] = int(value)
             elif name == "velox_dead_letters_total":
@@ -102,6 +114,8 @@ def of(families: Iterable[Metric]) -> Figures:
         labelled=int(labelled),
         latency=latency,
         lag=int(lag),
+        expected=(expected[""], expected["_low"], expected["_high"]) if expected else None,
+        drifts=drifts,
         labels=matches,
         reasons=reasons,
         model=model,

@@ -3,12 +3,15 @@
 const EVERY_MS = 1000;
 const TIMEOUT_MS = 4000;
 const SHOWN = 24;
+// Characters that a tile shows as large as it can; more are smaller.
+const SHORT = 6;
 const SVG_WIDTH = 120;
 const SVG_HEIGHT = 30;
 const NONE = "–";
 
 const element = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 const tenth = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 // Every text is set as text: labels, sources and reasons come from records of strangers.
@@ -23,15 +26,26 @@ function put(id, text, unit = "") {
   const place = element(id);
   if (place.textContent === text + unit) return;
   place.textContent = text;
+  place.classList.toggle("long", text.length > SHORT);
   if (unit) place.append(make("small", "", unit));
 }
 
-const number = (value) => (value < 10 && value > 0 ? tenth : whole).format(value);
+const LARGEST_WHOLE = 1e7;
+const hundredth = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+const counted = (value) => (value < LARGEST_WHOLE ? whole : short).format(value);
+const number = (value) => (value < 10 && value > 0 ? tenth.format(value) : counted(value));
+const percent = (share) => tenth.format(100 * share);
 
 function putMilliseconds(id, value) {
   if (value === null) put(id, NONE);
   else if (value < 1000) put(id, number(value), " ms");
   else put(id, number(value / 1000), " s");
+}
+
+function putShare(id, share) {
+  if (share === null) put(id, NONE);
+  else put(id, percent(share), " %");
 }
 
 function showState(word, reason) {
@@ -50,13 +64,31 @@ function showFigures(now) {
   put("images_per_second", number(now.images_per_second));
   putMilliseconds("p50", now.latency_ms.p50);
   putMilliseconds("p99", now.latency_ms.p99);
-  put("accuracy", now.accuracy === null ? NONE : tenth.format(100 * now.accuracy), now.accuracy === null ? "" : " %");
-  put("labelled", now.labelled ? `of ${whole.format(now.labelled)} with truth` : "no truth known");
-  put("lag", whole.format(now.lag));
-  put("dead_lettered", whole.format(now.dead_lettered));
-  put("classified", `of ${whole.format(now.classified + now.dead_lettered)} images`);
+  putShare("accuracy", now.accuracy);
+  put("labelled", now.labelled ? `of ${counted(now.labelled)} with truth` : "no truth known");
+  put("lag", counted(now.lag));
+  put("dead_lettered", counted(now.dead_lettered));
+  put("classified", `of ${counted(now.classified + now.dead_lettered)} images`);
+  putShare("expected", now.expected && now.expected[0]);
+  put("interval", now.expected ? `${percent(now.expected[1])} to ${percent(now.expected[2])} %` : "not known");
+  put("unknown", counted(now.unknown));
   put("matched", `${whole.format(now.matched)} in all`);
   element("dead").classList.toggle("some", now.dead_lettered > 0);
+}
+
+// What has changed, in words, and how much, in figures.
+function showDrifts(drifts) {
+  const large = drifts.filter(([, , isLarge]) => isLarge).map(([name]) => name);
+  const named = large.length > 2 ? `${large[0]} and ${large.length - 1} more` : large.join(", ");
+  put("drifted", drifts.length ? named || "none" : NONE);
+  element("drifted").classList.toggle("large", large.length > 0);
+  element("drifts").replaceChildren(
+    ...drifts.map(([name, value, isLarge]) => {
+      const row = make("li", isLarge ? "large" : "", `${name} `);
+      row.append(make("span", "count", hundredth.format(value)));
+      return row;
+    }),
+  );
 }
 
 function showCurve(values) {
@@ -122,6 +154,7 @@ function show(now) {
   showState(now.state.word, now.state.reason);
   showModel(now.model);
   showFigures(now);
+  showDrifts(now.drifts);
   showCurve(now.curve);
   showBars("labels", now.labels);
   showBars("reasons", now.reasons);

@@ -12,6 +12,7 @@ from typing import Any
 
 from velox.base.waiting import Periodic
 from velox.monitoring import snapshot
+from velox.monitoring.drift import LARGE
 from velox.monitoring.health import Health
 from velox.monitoring.live.matches import LatestMatches, Match
 from velox.monitoring.metrics import Metrics
@@ -93,9 +94,15 @@ class LiveState:
             "classified": now.classified,
             "matched": now.matched,
             "dead_lettered": now.dead_lettered,
+            "unknown": now.unknown,
             "lag": now.lag,
             "accuracy": _number(now.accuracy),
             "labelled": now.labelled,
+            "expected": now.expected and [_number(each) for each in now.expected],
+            "drifts": [
+                [name.replace("_", " "), _number(value), value > LARGE]
+                for name, value in now.drifts.items()
+            ],
             "labels": _rows(now.labels),
             "reasons": _rows({f"{stage}: {why}": n for (stage, why), n in now.reasons.items()}),
             "model": dict(now.model),

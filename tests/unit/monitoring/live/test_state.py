@@ -1,13 +1,15 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.unit.fakes import Clock, detection, record
+from tests.unit.fakes import Clock, detection, record, reference
 from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.live.matches import LatestMatches
 from velox.monitoring.live.state import CURVE_S, LONGEST_TEXT, MOST_ROWS, WINDOW_S, LiveState
 from velox.monitoring.metrics import Metrics
+from velox.monitoring.window import Decided
 
 
 class Page:
@@ -79,6 +81,23 @@ def test_the_model_and_the_accuracy() -> None:
     now = page.after(1)
     assert now["model"]["digest"] == "0123456789ab"
     assert (now["accuracy"], now["labelled"]) == (0.75, 4)
+
+
+def test_expected_accuracy_and_drift_are_those_of_the_metrics() -> None:
+    page = Page()
+    assert page.after(1)["expected"] is None
+    assert page.after(1)["drifts"] == []
+    called = np.zeros(1000, np.int64)
+    looks = np.full((1000, 3), 0.05, np.float32)
+    decided = Decided.of(called, np.full(1000, 0.9, np.float32), looks)
+    page.metrics.outlook.add("0123456789ab", ("a", "b"), reference(), decided)
+    now = page.after(1)
+    share, low, high = now["expected"]
+    assert share == 0.9
+    assert low < share < high
+    assert {(name, large) for name, _, large in now["drifts"]} == {
+        (name, True) for name in ("label mix", "confidence", "brightness", "contrast", "sharpness")
+    }
 
 
 def test_long_texts_of_strangers_are_clipped() -> None:
