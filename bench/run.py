@@ -19,6 +19,7 @@ from bench import (
     engine_case,
     growth_case,
     latency_case,
+    outlook_case,
     pipeline_case,
     producer_case,
     size_case,
@@ -39,7 +40,7 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "growth": growth_case.run,
     "producer": producer_case.run,
 }
-CASES = ("decode", "engine", "training", "decisions", *WITH_SERVERS)
+CASES = ("decode", "engine", "training", "decisions", "outlook", *WITH_SERVERS)
 # Half an hour and some 10 GB of disk at ten million documents: only when it is named.
 NAMED_ONLY = "size"
 
@@ -74,6 +75,9 @@ def main() -> None:
             results.write(path)
         if "decisions" in chosen.only:
             decisions_case.run(results, folder / "decisions")
+            results.write(path)
+        if "outlook" in chosen.only:
+            outlook_case.run(results, folder / "outlook")
             results.write(path)
         if NAMED_ONLY in chosen.only:
             size_case.run(results, folder, documents=chosen.documents, files=chosen.files)
