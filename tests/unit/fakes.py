@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, KafkaError
 
+from velox.base.candidates import Candidate, Kept, chance_of
 from velox.base.errors import EngineOutOfMemory, StoreUnavailable
-from velox.base.records import Detection, Headers, Record
+from velox.base.records import Detection, Headers, Record, utc_text
 from velox.base.reference import SIGNALS, Reference, Usual
 from velox.images.preprocessing import Preprocessing
 from velox.models.engine.interface import Predictions
@@ -233,3 +234,31 @@ class Removals:
     def _answer(self) -> None:
         if self.away:
             raise StoreUnavailable("away")
+
+
+def candidate(
+    number: int = 0, *, label: str = "red_circle", random: bool = False, age: int = 0
+) -> Candidate:
+    """An image for review, captured and kept so many seconds before the others."""
+    identity = f"image_data:0:{number}:{CAPTURED_MS}"
+    return Candidate(
+        id=identity,
+        timestamp=utc_text(CAPTURED_MS - 1000 * age),
+        kept_at=utc_text(CAPTURED_MS - 1000 * age),
+        predicted_label=label,
+        confidence=0.5,
+        outcome="no_match",
+        threshold=0.9,
+        reason="random" if random else "below",
+        chance=chance_of(identity),
+        random=random,
+        ground_truth=None,
+        source=None,
+        model="0123456789ab",
+        extension=".jpg",
+    )
+
+
+def kept(number: int = 0, *, image: bytes = b"image", **known: Any) -> Kept:
+    """The same with an image."""
+    return Kept(candidate(number, **known), image)

@@ -56,6 +56,7 @@ INNER = {
 # Who reads settings; every other part takes plain values.
 READERS = SCRIPTS | {
     "velox/consumer/assembly.py",
+    "velox/consumer/storage.py",
     "velox/training/assembly.py",
     "velox/training/run.py",
 }

@@ -1,10 +1,13 @@
 """What every room stands on.
 
+allowance.py    An allowance: so many an hour, with room left for what matters more
 aside.py        Work that holds up no exit: what runs in a library cannot be told to stop
+candidates.py   Images kept for people to look at: what is known, which are a random share
 ending.py       The end of a process, whatever its threads are doing
 errors.py       Named errors: each says which part failed and whether trying again can help
 files.py        Files that appear whole or not at all
 html.py         HTML made of elements, and pages that load nothing: what is no element is escaped
+interval.py     How sure a share is that was found on a few: Wilson's interval
 json_places.py  JSON whose values know where they stand
 interval.py     How sure a share is that was found on a few: Wilson's interval
 logs.py         Logging: one line an event on standard error, whatever the C libraries print

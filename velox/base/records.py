@@ -161,3 +161,8 @@ def utc_text(milliseconds: int) -> str:
     """Milliseconds since the epoch as ISO-8601 UTC text of fixed width, which sorts by time."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+def time_of(record: Record, now_ms: int) -> str:
+    """When a record's image was captured, as `utc_text`; now where it does not say."""
+    return utc_text(record.timestamp_ms if usable_timestamp(record.timestamp_ms) else now_ms)

@@ -8,6 +8,7 @@ polling/        Polling: records in, offsets out, through rebalances
 sources/        What single sources have of their own
 stages/         What happens to a batch between poll and commit
 startup.py      The start of the consumer: it waits for what it needs
+storage.py      What is stored, and where: detections, files, images for review, and their removal
 sweeper.py      Beside the pipeline: documents follow their files, what is too old goes
 vital_signs.py  What the probes and the gauges look at while the pipeline runs
 """

@@ -23,7 +23,7 @@ from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Results
 from velox.consumer.startup import Waiting, say_what_the_breaker_cannot_judge
-from velox.consumer.sweeper import DAY_S, Sweeper
+from velox.consumer.storage import Storage, candidates_of, open_storage
 from velox.consumer.vital_signs import show, vital_signs
 from velox.images.pixels import decode
 from velox.kafka import retention
@@ -34,9 +34,6 @@ from velox.models.files import ModelFiles
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
-from velox.stores.choice import make_store, open_image_files, removal_of
-from velox.stores.image_files import ImageFiles
-from velox.stores.interface import Store
 
 DEAD_LETTER_PARTITIONS = 1
 
@@ -47,10 +44,8 @@ class Parts:
 
     engine: Engine
     model_files: ModelFiles
-    store: Store
-    files: ImageFiles
+    storage: Storage
     topics: Topics
-    sweeper: Sweeper
     sources: SourcesWatch
 
 
@@ -65,24 +60,7 @@ def open_parts(
     engines = engines_of(settings)
     engines.require_device()
     sources = opened.enter_context(closing(SourcesWatch(settings.sources_path)))
-    files = open_image_files(
-        settings.storage_path,
-        keep=settings.max_stored_files,
-        topic=settings.kafka_topic,
-        sync=settings.sync_files,
-    )
-    # Closed after the files, which have the last to be removed then.
-    sweeper = opened.enter_context(closing(_sweeper(settings, files)))
-    opened.enter_context(closing(files))
-    store = opened.enter_context(
-        closing(
-            make_store(
-                mongo_uri=settings.mongo_uri,
-                database=settings.db_name,
-                storage_path=settings.storage_path,
-            )
-        )
-    )
+    storage = open_storage(settings, opened)
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
     model_files = ModelFiles(settings.model_path, settings.classes_path)
@@ -92,7 +70,9 @@ def open_parts(
         return engines.first(engines.load())
 
     engine = waiting.for_model(settings.model_path, settings.classes_path, first_engine)
-    waiting.for_store(store)
+    waiting.for_store(storage.store)
+    if storage.review is not None:
+        waiting.for_store(storage.review)
     waiting.for_topic(
         topics, settings.kafka_topic, partitions=settings.kafka_partitions, config=IMAGE_TOPIC
     )
@@ -106,20 +86,7 @@ def open_parts(
         )
         retention.hold_to(topics, topic, settings.keep_days, ours=True)
     retention.hold_to(topics, settings.kafka_topic, settings.keep_days, ours=False)
-    return Parts(engine, model_files, store, files, topics, sweeper, sources)
-
-
-def _sweeper(settings: ConsumerSettings, files: ImageFiles) -> Sweeper:
-    return Sweeper(
-        removal=removal_of(
-            mongo_uri=settings.mongo_uri,
-            database=settings.db_name,
-            storage_path=settings.storage_path,
-        ),
-        gone=files.gone,
-        folder=settings.storage_path,
-        keep_s=settings.keep_days * DAY_S,
-    )
+    return Parts(engine, model_files, storage, topics, sources)
 
 
 def engines_of(settings: ConsumerSettings) -> Engines:
@@ -152,7 +119,7 @@ def join_stages(
 ) -> Pipeline:
     """Make the stages and join them."""
     metrics, abort = monitoring.metrics, threading.Event()
-    parts.sweeper.start(metrics)
+    parts.storage.sweeper.start(metrics)
     breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     recorder = _recorder(settings, monitoring, parts, breaker, abort, opened)
@@ -216,13 +183,14 @@ def _recorder(
             closing(Results(topic=settings.kafka_results_topic, bootstrap=bootstrap, extra=extra))
         )
     return Recorder(
-        store=parts.store,
-        files=parts.files,
+        store=parts.storage.store,
+        files=parts.storage.files,
         dead_letters=dead_letters,
         metrics=monitoring.metrics,
         abort=abort,
         results=results,
         latest=monitoring.latest,
+        candidates=candidates_of(settings, parts.storage.review, monitoring.metrics, abort),
         breaker=breaker,
     )
 

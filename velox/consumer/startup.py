@@ -18,6 +18,7 @@ from velox.kafka.topics import Topics
 from velox.models.files import Signatures, may_pass, signatures
 from velox.monitoring.health import Health
 from velox.stores.interface import Store
+from velox.stores.review_interface import ReviewStore
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Waiting:
             (SettingError, Stopped),
         )
 
-    def for_store(self, store: Store) -> None:
+    def for_store(self, store: Store | ReviewStore) -> None:
         """Until the store is open.
 
         Raises:

@@ -9,6 +9,7 @@ header.py         What an image file says of itself: format, width and height
 jpeg2000.py       The size of a JPEG 2000 image, in its plain form: few tiles, no tiny blocks
 known_good.py     An image and a document of Velox's own, made so that whatever works takes them
 memory.py         What decoding an image takes of memory, and how much of it is taken at a time
+near.py           Images that show nearly the same: copies, those saved again, frames of a video
 netpbm.py         The headers of Netpbm's formats: PBM, PGM, PPM, PAM, and PFM
 pages.py          Whether a file holds more than the image that is looked at
 pixels.py         Encoded bytes to a fixed-size image, or a named reason why not

@@ -6,7 +6,8 @@ health.py    Health: is the process alive (restart it if not), is it ready (coun
 live/        The live page: what the consumer is finding, in a browser
 metrics.py   Every metric that is exposed, in one place, with fixed label sets and base units
 outlook.py   How the model is doing where nobody says what is right: expected accuracy, and drift
-server.py    The HTTP server of the metrics port: `/metrics`, `/healthz`, `/readyz`
+review_metrics.py  What the page to label on exposes as metrics
+server.py    The HTTP server: `/metrics`, `/healthz`, `/readyz`, and pages for people
 snapshot.py  A consumer's metrics page as the figures that a person wants to see
 watchdog.py  The end of a process that stands still, so that whoever started it can start it again
 window.py    The newest images that a model has decided

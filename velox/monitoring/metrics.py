@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from velox.base.candidates import REASONS
 from velox.base.records import Outcome
 from velox.monitoring.outlook import Outlook
 
@@ -138,6 +139,17 @@ class Metrics:
             "stage",
             "outcome",
         )
+        self.review_kept = counter(
+            "velox_review_kept",
+            "Images kept for review, by reason: unknown, below, near, random.",
+            "reason",
+        )
+        self.review_dropped = counter(
+            "velox_review_dropped",
+            "Images not kept for review, or no longer: unsure, random; by rate, number, refused.",
+            "kind",
+            "bound",
+        )
         self.kafka_errors = counter("velox_kafka_errors", "Errors the Kafka client reported.")
 
         self.model_info = gauge(
@@ -176,6 +188,11 @@ class Metrics:
                 self.breaker_probes.labels(stage, outcome)
         for what in SWEPT:
             self.swept.labels(what)
+        for reason in REASONS:
+            self.review_kept.labels(reason)
+        for kind in ("unsure", "random"):
+            for bound in ("rate", "number", "refused"):
+                self.review_dropped.labels(kind, bound)
         for kind in MEMORY_KINDS:
             self.device_memory.labels(kind)
 

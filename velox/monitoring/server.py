@@ -1,4 +1,4 @@
-"""The HTTP server of the metrics port: `/metrics`, `/healthz`, `/readyz`, and the live page."""
+"""The HTTP server: `/metrics`, `/healthz`, `/readyz`, and pages for people."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -23,21 +24,49 @@ MOST_CONNECTIONS = 32
 # A queue that is full drops a connection's first packet, which is sent again only a second later.
 _WAITING_CONNECTIONS = 128
 _LOOK_FOR_END_EVERY_S = 0.05
+# Of what is sent to a page.
+MOST_BODY = 1024 * 1024
 
 log = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
-    """What a request gets: status, content type, body and further headers."""
+    """What a request gets.
+
+    Attributes:
+        status, kind, body, headers: its status, content type, body and further headers.
+        written: writes a body that is too large for memory, in the place of the other.
+    """
 
     status: HTTPStatus
     kind: str
     body: bytes
     headers: Mapping[str, str] = {}
+    written: Callable[[BinaryIO], None] | None = None
+
+
+class Request(NamedTuple):
+    """What somebody asks for.
+
+    Attributes:
+        method: GET or POST; HEAD comes as GET.
+        path, query: of the address, as they came.
+        headers: by name, in whatever case.
+        body: what was sent, at most `MOST_BODY` bytes.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Message
+    body: bytes = b""
 
 
 Route = Callable[[str], Answer]
 """Called with the query string of the request."""
+Page = Callable[[Request], Answer]
+"""Called with a whole request."""
+NOT_FOUND = Answer(HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
 
 
 def answers(registry: CollectorRegistry, health: Health) -> dict[str, Route]:
@@ -65,8 +94,22 @@ def directory(paths: Iterable[str], note: str) -> Route:
 
 
 @contextmanager
-def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator[str]:
+def serving(
+    routes: Mapping[str, Route],
+    *,
+    address: str,
+    port: int,
+    page: Page = lambda _request: NOT_FOUND,
+    named: str = "METRICS_PORT",
+) -> Iterator[str]:
     """Serve the routes in the background; gives the address as `http://host:port`.
+
+    Args:
+        routes: by path; they are asked with GET.
+        address: where to listen.
+        port: where to listen; 0 for any that is free.
+        page: answers all else.
+        named: the setting of the port.
 
     Raises:
         SettingError: when the address or port cannot be bound.
@@ -79,20 +122,42 @@ def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator
             return "velox"
 
         def do_GET(self) -> None:
-            self.wfile.write(self._answered().body)
+            self._send_body(self._answered())
 
         def do_HEAD(self) -> None:
             """As load balancers and uptime monitors ask."""
             self._answered()
 
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not (length.isascii() and length.isdecimal()):
+                self._send_body(self._headed(_refused(HTTPStatus.LENGTH_REQUIRED)))
+            elif len(length) > len(str(MOST_BODY)) or int(length) > MOST_BODY:
+                self._send_body(self._headed(_refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)))
+            else:
+                path, _, query = self.path.partition("?")
+                body = self.rfile.read(int(length))
+                request = Request("POST", path, query, self.headers, body)
+                self._send_body(self._headed(page(request)))
+
         def _answered(self) -> Answer:
             """The answer, whose head is sent."""
             path, _, query = self.path.partition("?")
-            route = routes.get(path)
-            answer = route(query) if route else Answer(HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
+            if (route := routes.get(path)) is not None:
+                return self._headed(route(query))
+            return self._headed(page(Request("GET", path, query, self.headers)))
+
+        def _send_body(self, answer: Answer) -> None:
+            if answer.written is None:
+                self.wfile.write(answer.body)
+            else:
+                answer.written(cast(BinaryIO, self.wfile))
+
+        def _headed(self, answer: Answer) -> Answer:
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.kind)
-            self.send_header("Content-Length", str(len(answer.body)))
+            if answer.written is None:
+                self.send_header("Content-Length", str(len(answer.body)))
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
@@ -105,7 +170,7 @@ def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator
         server = _Server((address, port), Handler)
     except (OSError, OverflowError) as error:
         raise SettingError(
-            f"METRICS_ADDRESS={address!r}, METRICS_PORT={port} cannot be bound: {error}"
+            f"METRICS_ADDRESS={address!r}, {named}={port} cannot be bound: {error}"
         ) from None
     thread = threading.Thread(
         target=server.serve_forever, args=(_LOOK_FOR_END_EVERY_S,), name="http", daemon=True
@@ -117,6 +182,10 @@ def serving(routes: Mapping[str, Route], *, address: str, port: int) -> Iterator
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _refused(status: HTTPStatus) -> Answer:
+    return Answer(status, TEXT, f"{status.phrase.lower()}\n".encode())
 
 
 class _Server(ThreadingHTTPServer):

@@ -5,6 +5,7 @@ declare.py           Declaring settings: every environment variable that Velox r
 kafka_properties.py  Properties of KAFKA_CONFIG that Velox's guarantees rest on: what they may say
 parsers.py           Parsers of settings: what a variable's text must look like
 programs.py          What each program reads; the consumer's settings have a module of their own
+review.py            What is kept for people to look at, and how they get to it
 shared.py            Settings that several programs read, and what their values may be
 thresholds.py        How thresholds are written in a setting
 unknown.py           Variables that nothing reads and that look like settings

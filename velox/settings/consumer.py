@@ -10,6 +10,7 @@ from velox.base.records import DEAD_LETTERS
 from velox.base.thresholds import Thresholds
 from velox.settings.declare import setting
 from velox.settings.parsers import OPTIONAL_PATH, SWITCH, Parser, choice, integer, number, parts
+from velox.settings.review import CandidateSettings
 from velox.settings.shared import (
     GroupSettings,
     KafkaSettings,
@@ -33,7 +34,12 @@ LABELS = Parser(_labels, r"a comma-separated list of labels (a comma in one: \,)
 
 @dataclass(frozen=True, kw_only=True)
 class ConsumerSettings(
-    GroupSettings, KafkaSettings, ModelSettings, StorageSettings, ResultsSettings
+    GroupSettings,
+    KafkaSettings,
+    ModelSettings,
+    StorageSettings,
+    ResultsSettings,
+    CandidateSettings,
 ):
     """What `consumer.py` reads."""
 

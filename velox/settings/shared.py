@@ -67,6 +67,37 @@ NAME = text(r"[^\s\0/\\.$\"]{1,63}", '1 to 63 characters without spaces or / \\ 
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddressSettings(Settings):
+    """Where a program listens."""
+
+    metrics_address: str = setting(
+        "METRICS_ADDRESS",
+        "127.0.0.1",
+        text(r"[0-9A-Fa-f.:]+", "an IP address of this machine, 0.0.0.0 for all"),
+        "Address that the metrics port binds to",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSettings(Settings):
+    """What the labels are."""
+
+    classes_path: Path = setting("CLASSES_PATH", "classes.json", PATH, "File of the labels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSettings(Settings):
+    """What images are taken."""
+
+    max_image_pixels: int = setting(
+        "MAX_IMAGE_PIXELS",
+        "50000000",
+        integer(1, 2**30),
+        "Pixels above which an image is refused as a decompression bomb",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class BrokerSettings(Settings):
     """How to reach the broker, and the topic of the images."""
 
@@ -105,7 +136,7 @@ class KafkaSettings(BrokerSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroupSettings(BrokerSettings):
+class GroupSettings(BrokerSettings, AddressSettings):
     """Which consumer group is meant, and where its metrics are served."""
 
     kafka_consumer_group: str = setting(
@@ -116,12 +147,6 @@ class GroupSettings(BrokerSettings):
     )
     metrics_port: int = setting(
         "METRICS_PORT", "8000", integer(0, 65_535), "Prometheus metrics port; 0 for any free one"
-    )
-    metrics_address: str = setting(
-        "METRICS_ADDRESS",
-        "127.0.0.1",
-        text(r"[0-9A-Fa-f.:]+", "an IP address of this machine, 0.0.0.0 for all"),
-        "Address that the metrics port binds to",
     )
 
 
@@ -150,11 +175,10 @@ class ShapeSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSettings(Settings):
+class ModelSettings(LabelSettings, ImageSettings):
     """Where the model lies, what it runs on, and what images it takes."""
 
     model_path: Path = setting("MODEL_PATH", "model.pth", PATH, "File of the checkpoint")
-    classes_path: Path = setting("CLASSES_PATH", "classes.json", PATH, "File of the labels")
     device: str = setting(
         "DEVICE",
         "auto",
@@ -166,12 +190,6 @@ class ModelSettings(Settings):
         "1",
         number(0.01, 1),
         "Share of the GPU's memory that one process may take; time slices do not divide it",
-    )
-    max_image_pixels: int = setting(
-        "MAX_IMAGE_PIXELS",
-        "50000000",
-        integer(1, 2**30),
-        "Pixels above which an image is refused as a decompression bomb",
     )
 
 

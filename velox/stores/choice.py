@@ -11,9 +11,14 @@ from velox.stores.interface import Reader, Store
 from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
 from velox.stores.mongo_removal import MongoRemoval
+from velox.stores.mongo_review import MongoReview
+from velox.stores.mongo_verdicts import MongoVerdicts
 from velox.stores.removal import Removal
+from velox.stores.review_interface import ReviewStore, Verdicts
 from velox.stores.sqlite import SQLITE_FILE, SQLiteReader, SQLiteStore
 from velox.stores.sqlite_removal import SQLiteRemoval
+from velox.stores.sqlite_review import REVIEW_FILE, SQLiteReview
+from velox.stores.sqlite_verdicts import SQLiteVerdicts
 
 
 def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
@@ -21,6 +26,20 @@ def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
     if mongo_uri:
         return MongoStore(uri=mongo_uri, database=database)
     return SQLiteStore(storage_path / SQLITE_FILE)
+
+
+def make_review_store(*, mongo_uri: str, database: str, storage_path: Path) -> ReviewStore:
+    """The store of images for review beside that of the same settings; it is not opened yet."""
+    if mongo_uri:
+        return MongoReview(uri=mongo_uri, database=database)
+    return SQLiteReview(storage_path / REVIEW_FILE)
+
+
+def make_verdicts(*, mongo_uri: str, database: str, storage_path: Path) -> Verdicts:
+    """The same store, as people look at it."""
+    if mongo_uri:
+        return MongoVerdicts(uri=mongo_uri, database=database)
+    return SQLiteVerdicts(storage_path / REVIEW_FILE)
 
 
 def reader_of(*, mongo_uri: str, database: str, storage_path: Path) -> Reader:

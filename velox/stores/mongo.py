@@ -8,10 +8,11 @@ from typing import Any
 
 from bson.errors import BSONError
 from pymongo import InsertOne, ReplaceOne
+from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from velox.base.errors import DocumentRejected, StoreUnavailable
+from velox.base.errors import DocumentRejected, StoreUnavailable, VeloxError
 from velox.base.records import Detection
 from velox.base.sink_errors import Verdict, verdict_of
 from velox.stores import mongo_probe
@@ -29,7 +30,7 @@ from velox.stores.mongo_errors import (
     rejection,
     write_failure,
 )
-from velox.stores.mongo_indexes import make_indexes
+from velox.stores.mongo_indexes import INDEXES, make_indexes
 
 SOCKET_TIMEOUT_MS = 10_000
 
@@ -54,7 +55,7 @@ class MongoStore:
 
     def __init__(self, *, uri: str, database: str) -> None:
         self._client = client(uri, socket_timeout_ms=SOCKET_TIMEOUT_MS)
-        self.name = name_of(uri, database)
+        self.name = name_of(uri, database, DETECTIONS)
         self._collection = self._client[database].get_collection(
             DETECTIONS, write_concern=WriteConcern(w="majority", j=True)
         )
@@ -67,17 +68,10 @@ class MongoStore:
             StoreRefuses: when the collection cannot be written to.
         """
         try:
-            if not make_indexes(self._collection):
-                self._ask_to_write()
+            if not make_indexes(self._collection, INDEXES):
+                ask_to_write(self._collection)
         except PyMongoError as error:
-            failure = command_failure(self.name, error)
-            raise (
-                StoreUnavailable(str(failure)) if _may_pass_at_the_start(error) else failure
-            ) from error
-
-    def _ask_to_write(self) -> None:
-        """A write that changes nothing: nobody has this id."""
-        self._collection.update_one({"_id": None}, {"$unset": {"nothing": ""}})
+            raise failure_at_the_start(self.name, error) from error
 
     def write(self, detections: Sequence[Detection]) -> Rejected:
         """Insert in one unordered bulk write, and replace what is there from a delivery before.
@@ -156,8 +150,22 @@ class MongoStore:
         close(self._client)
 
 
-def _may_pass_at_the_start(error: PyMongoError) -> bool:
-    """Whether the database may still be being set up: its user, its rights, its name in the DNS."""
-    if isinstance(error, ConfigurationError):
-        return True
-    return isinstance(error, OperationFailure) and error.code in LOGIN | {UNAUTHORIZED}
+def ask_to_write(collection: Collection[dict[str, Any]]) -> None:
+    """A write that changes nothing: nobody has this id."""
+    collection.update_one({"_id": None}, {"$unset": {"nothing": ""}})
+
+
+def failure_at_the_start(store: str, error: PyMongoError) -> VeloxError:
+    """What is raised where a collection cannot be opened.
+
+    The database may still be being set up: its user, its rights, its name in the DNS.
+
+    Args:
+        store: its name, without credentials.
+        error: what the driver raised.
+    """
+    failure = command_failure(store, error)
+    may_pass = isinstance(error, ConfigurationError) or (
+        isinstance(error, OperationFailure) and error.code in LOGIN | {UNAUTHORIZED}
+    )
+    return StoreUnavailable(str(failure)) if may_pass else failure

@@ -11,7 +11,6 @@ from pymongo.errors import ConfigurationError, InvalidURI
 
 from velox.base.errors import SettingError
 from velox.base.waiting import call_within
-from velox.stores.interface import DETECTIONS
 
 SELECT_TIMEOUT_MS = 5_000
 CLOSE_TIMEOUT_S = 0.5
@@ -51,9 +50,9 @@ def close(opened: MongoClient[dict[str, Any]]) -> None:
     call_within(CLOSE_TIMEOUT_S, opened.close)
 
 
-def name_of(uri: str, database: str) -> str:
-    """The collection as logs and errors name it, without credentials."""
-    return f"mongodb:{_hosts(uri)}/{database}.{DETECTIONS}"
+def name_of(uri: str, database: str, collection: str) -> str:
+    """A collection as logs and errors name it, without credentials."""
+    return f"mongodb:{_hosts(uri)}/{database}.{collection}"
 
 
 def _hosts(uri: str) -> str:

@@ -29,8 +29,12 @@ OF_THE_INDEX = CONFLICTS | {UNAUTHORIZED, 67, 171, 197, 201, 276}
 log = logging.getLogger(__name__)
 
 
-def make_indexes(collection: Collection[dict[str, Any]]) -> bool:
+def make_indexes(collection: Collection[dict[str, Any]], indexes: Mapping[str, Keys]) -> bool:
     """Make the indexes that are not there; one that cannot be made is said, with what to do.
+
+    Args:
+        collection: of which.
+        indexes: their keys by name.
 
     Returns:
         Whether the user had the right to.
@@ -39,7 +43,7 @@ def make_indexes(collection: Collection[dict[str, Any]]) -> bool:
         PyMongoError: when it failed for another reason than the index itself.
     """
     allowed = True
-    for name, keys in INDEXES.items():
+    for name, keys in indexes.items():
         try:
             collection.create_index(list(keys.items()), name=name)
         except OperationFailure as error:

@@ -31,7 +31,7 @@ class MongoReader:
 
     def __init__(self, *, uri: str, database: str) -> None:
         self._client = client(uri, socket_timeout_ms=READ_TIMEOUT_MS)
-        self.name = name_of(uri, database)
+        self.name = name_of(uri, database, DETECTIONS)
         self._collection = self._client[database][DETECTIONS]
 
     def totals(self) -> Totals:

@@ -35,7 +35,7 @@ class MongoRemoval:
 
     def __init__(self, *, uri: str, database: str) -> None:
         self._client = client(uri, socket_timeout_ms=TIMEOUT_MS)
-        self.name = name_of(uri, database)
+        self.name = name_of(uri, database, FOUND.collection)
         self._database = self._client.get_database(
             database, write_concern=WriteConcern(w="majority", j=True)
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from velox.base.errors import SettingError
-from velox.stores.choice import make_store, open_image_files, reader_of
+from velox.stores.choice import make_review_store, make_store, open_image_files, reader_of
 from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
 from velox.stores.sqlite import SQLiteReader, SQLiteStore
@@ -24,6 +24,16 @@ def test_a_mongo_uri_means_mongodb(tmp_path: Path) -> None:
     assert isinstance(store, MongoStore)
     assert store.name == "mongodb:h:1/db.shapes_found"
     store.close()
+
+
+def test_images_for_review_lie_beside_the_detections(tmp_path: Path) -> None:
+    file = make_review_store(mongo_uri="", database="db", storage_path=tmp_path)
+    assert file.name == f"sqlite:{tmp_path / 'review.db'}"
+    server = make_review_store(
+        mongo_uri="mongodb://u:secret@h:1/", database="db", storage_path=tmp_path
+    )
+    assert server.name == "mongodb:h:1/db.review"
+    server.close()
 
 
 def test_a_storage_path_that_is_a_file_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ agreement.py     Documents agree with the image files on disk, whoever removes f
 asked.py         The labels that settings ask for: which of them a model does not have
 batch.py         A batch: when it closes, what it carries, and which are stored together
 breaker.py       The breaker: a stage that refuses everything is not the records' fault
+candidates.py    What is worth a look is kept: images of unsure decisions, and a random share
 counts.py        What a batch came to, counted once it is durable
 dead_letters.py  Dead letters: records that cannot be classified, stored or told of
 decider.py       What a prediction comes to: a match or not
@@ -15,7 +16,7 @@ predictor.py     One batch through the engine: a failure is narrowed down to its
 recorder.py      Making all that a batch came to durable, in the order that loses nothing
 refusals.py      How many of a stage's last records were refused, counted batch by batch
 results.py       Results for other systems: every prediction, match or not, as JSON on a topic
-store_writer.py  Writing to a store until every detection is durable or refused
+store_writer.py  Writing to a store until all of it is durable or refused
 targets.py       Targets that are no labels of the model: they never match
 topic_sender.py  Sending to a topic of ours, until what it refuses is the fault of the records
 """

@@ -23,13 +23,14 @@ from velox.base.records import (
     Outcome,
     Prediction,
     Record,
+    time_of,
     usable_timestamp,
-    utc_text,
 )
 from velox.base.sink_errors import Verdict, verdict_of
 from velox.consumer.stages.agreement import store_agreeing
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import NEVER, Breaker
+from velox.consumer.stages.candidates import Candidates
 from velox.consumer.stages.counts import count
 from velox.consumer.stages.results import Result
 from velox.consumer.stages.store_writer import write_patiently
@@ -59,6 +60,7 @@ class Recorder:
         abort: ends retries; what was not durable by then is not committed either.
         results: where every prediction goes, if anywhere.
         latest: shown what was matched, if anybody looks.
+        candidates: keeps what is worth a look, if anything is kept.
         breaker: asked before what the store refuses becomes dead letters; by default nothing is.
         wall_clock: seconds since the epoch.
 
@@ -77,6 +79,7 @@ class Recorder:
         abort: threading.Event,
         results: Receiver[Result] | None = None,
         latest: LatestMatches | None = None,
+        candidates: Candidates | None = None,
         breaker: Breaker | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -87,6 +90,7 @@ class Recorder:
         self._abort = abort
         self._results = results
         self._latest = latest
+        self._candidates = candidates
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._topics = TopicSender(breaker=self._breaker, abort=abort, waiting=self._waiting)
         self._wall_clock = wall_clock
@@ -127,6 +131,8 @@ class Recorder:
             *(letter for batch in batches for letter in batch.dead),
             *(DeadLetter(records[each.id], STAGE, reason) for each, reason in refused),
         ]
+        if self._candidates is not None:
+            self._candidates.keep(batches, self._waiting)
         untold = self._send_results(batches)
         if dead or untold:
             self._send_letters([*dead, *untold])
@@ -235,7 +241,7 @@ def _detection(
     captured = usable_timestamp(record.timestamp_ms)
     return Detection(
         id=record.id,
-        timestamp=utc_text(record.timestamp_ms if captured else now_ms),
+        timestamp=time_of(record, now_ms),
         predicted_label=prediction.label,
         confidence=prediction.confidence,
         ground_truth=record.header("label"),

@@ -17,11 +17,11 @@ from velox.base.errors import BadImage, ImageTooLarge, SettingError
 from velox.base.names import shown
 from velox.base.waiting import Stopped
 from velox.images import header as image_header
+from velox.images.near import SKETCH, groups, near, sketch
 from velox.images.pixels import decode
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset, Indices, Pixels
 from velox.training.data.listing import Listing, listed
-from velox.training.data.near import SKETCH, groups, near, sketch
 
 # Fewer leave too little to learn from beside one image to validate and one to test.
 LEAST_PER_LABEL = 5

@@ -12,7 +12,7 @@ from velox.base import waiting
 from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.base.records import Detection
 from velox.base.waiting import Stopped
-from velox.consumer.stages.store_writer import DETECTIONS_IN_A_PART, TRIES_ALONE, write_patiently
+from velox.consumer.stages.store_writer import ITEMS_IN_A_PART, TRIES_ALONE, write_patiently
 from velox.stores.interface import Rejected
 
 
@@ -106,12 +106,12 @@ def test_a_store_that_is_away_is_waited_for() -> None:
 
 
 def test_what_a_slow_store_does_not_manage_together_is_written_in_parts() -> None:
-    store = SlowStore(most=DETECTIONS_IN_A_PART)
+    store = SlowStore(most=ITEMS_IN_A_PART)
     failures: list[Exception] = []
-    many = [detection(number) for number in range(2 * DETECTIONS_IN_A_PART + 1)]
+    many = [detection(number) for number in range(2 * ITEMS_IN_A_PART + 1)]
     refused = write_patiently(store, many, stop=threading.Event(), on_failure=failures.append)
     assert refused == []
-    assert store.calls == [len(many), DETECTIONS_IN_A_PART, DETECTIONS_IN_A_PART, 1]
+    assert store.calls == [len(many), ITEMS_IN_A_PART, ITEMS_IN_A_PART, 1]
     assert store.documents == {each.id for each in many}
     assert len(failures) == 1
 

@@ -19,8 +19,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from velox.training.data.dataset import Indices, Pixels
-
 _LIGHT, _COLOUR = 16, 8
 SKETCH = _LIGHT * _LIGHT + 2 * _COLOUR * _COLOUR
 # Grey values of 255. Photographs saved again at a JPEG quality of 40, or at half their size, differ
@@ -35,6 +33,8 @@ _BLOCK, _CHUNK, _NEAREST = 512, 4096, 4
 _OF_ALL = 4096
 _ROOT_OF_HALF = np.float32(0.5**0.5)
 
+Pixels = NDArray[np.uint8]
+Indices = NDArray[np.int64]
 Sketches = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from velox.images.near import SKETCH, Near, groups, near, sketch
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.folder import FolderImages
-from velox.training.data.near import SKETCH, Near, groups, near, sketch
 
 Picture = NDArray[np.uint8]
 

@@ -1,0 +1,123 @@
+"""What people see of the images in MongoDB, and what they say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import PyMongoError
+
+from velox.base.candidates import (
+    JUDGED,
+    RANDOM_RANK,
+    RANKS,
+    UNSURE_RANK,
+    Candidate,
+    Judged,
+    Tally,
+)
+from velox.stores.mongo_errors import command_failure
+from velox.stores.mongo_review import MongoReview
+from velox.stores.review_interface import MOST_SAID
+
+_SAID = ("verdict", "judged_by", "judged_at")
+_OF_CANDIDATES = {"history": False}
+
+
+class MongoVerdicts(MongoReview):
+    """See `velox.stores.review_interface.Verdicts`."""
+
+    def unsure(self, limit: int) -> list[Candidate]:
+        """See Verdicts."""
+        with self._failing():
+            found = self._review.find({"rank": UNSURE_RANK}, _OF_CANDIDATES)
+            order = [("timestamp", DESCENDING), ("_id", ASCENDING)]
+            return [Candidate.of(each) for each in found.sort(order).limit(limit)]
+
+    def random(self, model: str, limit: int) -> list[Candidate]:
+        """See Verdicts."""
+        with self._failing():
+            found = self._review.find({"rank": RANDOM_RANK, "model": model}, _OF_CANDIDATES)
+            order = [("chance", ASCENDING), ("_id", ASCENDING)]
+            return [Candidate.of(each) for each in found.sort(order).limit(limit)]
+
+    def counts(self) -> Sequence[int]:
+        """See Verdicts."""
+        with self._failing():
+            rows = self._review.aggregate([{"$group": {"_id": "$rank", "images": {"$sum": 1}}}])
+            found = {each["_id"]: each["images"] for each in rows}
+        return [found.get(rank, 0) for rank in range(RANKS)]
+
+    def newest_model(self) -> str | None:
+        """See Verdicts."""
+        with self._failing():
+            newest = self._review.find_one({}, {"model": 1}, sort=[("kept_at", DESCENDING)])
+        return newest["model"] if newest else None
+
+    def labels(self) -> set[str]:
+        """See Verdicts."""
+        with self._failing():
+            found = {*self._review.distinct("predicted_label"), *self._review.distinct("verdict")}
+        return found - {None}
+
+    def image(self, identity: str) -> bytes | None:
+        """See Verdicts."""
+        with self._failing():
+            found = self._images.find_one({"_id": identity})
+        return found["image"] if found else None
+
+    def judge(self, ids: Sequence[str], label: str | None, by: str, at: str) -> list[str]:
+        """See Verdicts. Each document is changed as a whole, its history with it."""
+        said = dict(zip(_SAID, (label, by, at), strict=True))
+        return self._say(ids, {"or": JUDGED}, said, {"label": label, "by": by, "at": at})
+
+    def take_back(self, ids: Sequence[str], by: str, at: str) -> list[str]:
+        """See Verdicts."""
+        entry = {"taken_back": True, "by": by, "at": at}
+        return self._say(ids, {"and": JUDGED - 1}, dict.fromkeys(_SAID), entry)
+
+    def _say(
+        self,
+        ids: Sequence[str],
+        rank: Mapping[str, int],
+        said: Mapping[str, str | None],
+        entry: Mapping[str, Any],
+    ) -> list[str]:
+        chosen = {"_id": {"$in": list(ids)}}
+        change = {
+            "$bit": {"rank": rank},
+            "$set": said,
+            "$push": {"history": {"$each": [entry], "$slice": -MOST_SAID}},
+        }
+        with self._failing():
+            self._review.update_many(chosen, change)
+            return [each["_id"] for each in self._review.find(chosen, {"_id": 1})]
+
+    def judged(self) -> Iterator[Judged]:
+        """See Verdicts."""
+        with self._failing():
+            found = self._review.find({"rank": {"$gte": JUDGED}}, _OF_CANDIDATES)
+            for each in found.sort("_id", ASCENDING):
+                yield Judged(Candidate.of(each), *(each[name] for name in _SAID))
+
+    def tally(self, model: str) -> list[Tally]:
+        """See Verdicts."""
+        pair = {"called": "$predicted_label", "label": "$verdict"}
+        with self._failing():
+            rows = self._review.aggregate(
+                [
+                    {"$match": {"rank": RANDOM_RANK | JUDGED, "model": model}},
+                    {"$group": {"_id": pair, "images": {"$sum": 1}}},
+                    {"$sort": {"_id.called": 1, "_id.label": 1}},
+                ]
+            )
+            return [Tally(**each["_id"], images=each["images"]) for each in rows]
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except PyMongoError as error:
+            raise command_failure(self.name, error) from error
