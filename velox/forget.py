@@ -3,12 +3,15 @@
     python -m velox.forget --source line-3                       # everything
     python -m velox.forget --source line-3 --before 2026-01-31   # what was captured before (UTC)
     python -m velox.forget --source line-3 --dry-run             # only say what would go
+    python -m velox.forget --lost-files                          # see below
     python -m velox.forget --help                                # every variable too
 
 The source is that of the documents: the record's header `source`. Consumers may be at work
 meanwhile, and it may be interrupted and begun again. What Kafka still has of the source stays until
 retention takes it: the last lines say where and for how long. Exit code 3: files are left that
 could not be removed, with their documents.
+
+--lost-files removes nothing: documents whose image file somebody has deleted say null from then on.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import sys
 import threading
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 from velox.base import logs, script
 from velox.base.errors import BrokerUnavailable, SettingError
@@ -30,6 +34,8 @@ from velox.settings.programs import ForgetSettings
 from velox.settings.unknown import unknown_variables
 from velox.stores.choice import removal_of
 from velox.stores.forgetting import Forgetting, Forgotten
+from velox.stores.lost_files import clear_lost
+from velox.stores.removal import Removal
 from velox.stores.sqlite import SQLITE_FILE
 
 log = logging.getLogger("forget")
@@ -39,7 +45,11 @@ def main() -> int:
     """Forget a source; returns the exit code."""
     logs.capture_native_stderr()
     arguments = script.parser(ForgetSettings, __doc__)
-    arguments.add_argument("--source", required=True, help="as the documents have it")
+    what = arguments.add_mutually_exclusive_group(required=True)
+    what.add_argument("--source", help="as the documents have it")
+    what.add_argument(
+        "--lost-files", action="store_true", help="let documents forget files that are not there"
+    )
     arguments.add_argument(
         "--before", type=moment_ms, metavar="T", help="only what was captured before that moment"
     )
@@ -67,14 +77,33 @@ def forget(chosen: argparse.Namespace, settings: ForgetSettings, stop: threading
         mongo_uri=settings.mongo_uri, database=settings.db_name, storage_path=folder
     )
     with closing(opened) as removal:
+        if chosen.lost_files:
+            return _forget_lost_files(removal, folder, chosen.dry_run, stop)
         forgetting = Forgetting(removal, folder, chosen.source, chosen.before, dry=chosen.dry_run)
         done = forgetting.run(until=stop.is_set)
         _say(done, chosen, removal.name)
     if stop.is_set():
-        log.warning("interrupted before the end; run it again")
-        return script.EXIT_INCOMPLETE
+        return _interrupted()
     _say_what_stays(settings)
     return script.EXIT_INCOMPLETE if done.left else 0
+
+
+def _forget_lost_files(removal: Removal, folder: Path, dry: bool, stop: threading.Event) -> int:
+    named, lost = clear_lost(removal, folder, dry=dry, until=stop.is_set)
+    log.info(
+        "documents that name a file=%d %s=%d folder=%s store=%s",
+        named,
+        "of which it is not there" if dry else "now null",
+        lost,
+        folder,
+        removal.name,
+    )
+    return _interrupted() if stop.is_set() else 0
+
+
+def _interrupted() -> int:
+    log.warning("interrupted before the end; run it again")
+    return script.EXIT_INCOMPLETE
 
 
 def _say(done: Forgotten, chosen: argparse.Namespace, store: str) -> None:

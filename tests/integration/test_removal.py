@@ -19,6 +19,7 @@ from velox.base.errors import StoreRefuses, StoreUnavailable
 from velox.base.records import Detection, utc_text
 from velox.stores.choice import make_store, removal_of
 from velox.stores.interface import DETECTIONS
+from velox.stores.lost_files import clear_lost
 from velox.stores.mongo_removal import MongoRemoval
 from velox.stores.removal import FOUND, TO_REVIEW, Named, Removal, Removed
 from velox.stores.sqlite import SQLITE_FILE
@@ -174,6 +175,22 @@ def test_images_for_review_go_with_their_documents(mongod: Mongod, tmp_path: Pat
                 (part,) = removal.of_source(TO_REVIEW, "line-1", None, 10)
                 assert removal.remove(TO_REVIEW, [each.id for each in part]) == 1
             assert there() == [{"other"}] * 4
+
+
+def test_documents_forget_files_that_are_not_there(place: Place, tmp_path: Path) -> None:
+    """Whatever path they name: only the name counts."""
+    detections = [aged(number, hours=number) for number in range(7)]
+    place.put([*detections, replace(aged(10, 0), file_path=None)])
+    place.put([replace(aged(11, 0), file_path="/etc/passwd")])
+    for each in detections[:2]:
+        (tmp_path / Path(str(each.file_path)).name).write_bytes(b"")
+    before = place.rows()
+    assert clear_lost(place.removal, tmp_path, dry=True) == (8, 6)
+    assert place.rows() == before
+    assert clear_lost(place.removal, tmp_path, dry=False) == (8, 6)
+    named = {each["_id"] for each in place.rows().values() if each["file_path"] is not None}
+    assert named == ids(detections[:2])
+    assert clear_lost(place.removal, tmp_path, dry=False) == (2, 0)
 
 
 def test_dates_of_old_documents_count_too(mongod: Mongod) -> None:

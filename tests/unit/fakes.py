@@ -217,6 +217,10 @@ class Removals:
         self._answer()
         yield from ()
 
+    def with_files(self, _at_once: int) -> Iterator[list[Named]]:
+        self._answer()
+        yield from ()
+
     def remove(self, _holding: Holding, ids: Sequence[object]) -> int:
         self._answer()
         return len(ids)

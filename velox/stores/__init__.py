@@ -9,6 +9,7 @@ image_files.py     The matched images on disk: the bytes that came in, the newes
 image_names.py     The names of the matched images' files: made of a record's id
 image_writing.py   Writing image files: whole or not at all, and past a power cut where asked
 interface.py       What a store of detections does, and what reads one: the two interfaces
+lost_files.py      Documents that name an image which is not there any more: they are to say so
 mongo.py           Detections in MongoDB: idempotent bulk writes
 mongo_client.py    The client of MongoDB, for the store and the reader alike
 mongo_codes.py     What each error code of MongoDB means

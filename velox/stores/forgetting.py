@@ -10,7 +10,7 @@ from pathlib import Path
 
 from velox.base.records import LONGEST_TEXT
 from velox.stores.image_names import is_ours, names_of
-from velox.stores.removal import FOUND, HOLDINGS, Holding, Named, Removal
+from velox.stores.removal import FOUND, HOLDINGS, Holding, Named, Removal, name_of_file
 
 AT_ONCE = 200
 
@@ -109,13 +109,13 @@ class Forgetting:
 
 
 def _names(document: Named) -> set[str]:
-    """What the files of a document may be called; it may name any path, of which the name counts.
+    """What the files of a document may be called.
 
     A document whose file was removed and came again may say that it has none.
     """
     names = set(names_of(document.id)) if isinstance(document.id, str) else set()
-    if document.file_path is not None:
-        names.add(document.file_path.replace("\\", "/").rpartition("/")[2])
+    if (name := name_of_file(document)) is not None:
+        names.add(name)
     return {name for name in names if is_ours(name) and "/" not in name and "\0" not in name}
 
 

@@ -58,6 +58,15 @@ class MongoRemoval:
         wanted: dict[str, Any] = {"source": source}
         if before_ms is not None:
             wanted["$or"] = list(_earlier(before_ms))
+        yield from self._parts(holding, wanted, at_once)
+
+    def with_files(self, at_once: int) -> Iterator[list[Named]]:
+        """See Removal."""
+        yield from self._parts(FOUND, {"file_path": {"$type": "string"}}, at_once)
+
+    def _parts(
+        self, holding: Holding, wanted: Mapping[str, Any], at_once: int
+    ) -> Iterator[list[Named]]:
         documents = self._database[holding.collection]
         with (
             self._failing(),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from velox.stores.image_names import is_ours
 from velox.stores.interface import DETECTIONS
 from velox.stores.sqlite import SQLITE_FILE
 
@@ -46,6 +47,17 @@ class Named:
 
     id: object
     file_path: str | None
+
+
+def name_of_file(document: Named) -> str | None:
+    """The name of the file that a document names, None if it names none of ours.
+
+    It may hold any path, of which the name alone counts.
+    """
+    if document.file_path is None:
+        return None
+    name = document.file_path.replace("\\", "/").rpartition("/")[2]
+    return name if is_ours(name) and "\0" not in name else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,9 @@ class Removal(Protocol):
             before_ms: those whose timestamp is earlier; None for all, whatever their timestamp.
             at_once: documents in one part.
         """
+
+    def with_files(self, at_once: int) -> Iterator[list[Named]]:
+        """The detections that name a file, so many at a time, by one look at each."""
 
     def remove(self, holding: Holding, ids: Sequence[object]) -> int:
         """Remove these documents; returns how many were there."""

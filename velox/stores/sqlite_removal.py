@@ -42,22 +42,30 @@ class SQLiteRemoval:
         self, holding: Holding, source: str, before_ms: int | None, at_once: int
     ) -> Iterator[list[Named]]:
         """See Removal. In the order of `_id`: each part begins where the last one ended."""
-        path = "file_path" if holding is FOUND else "NULL"
-        query = f"""
-            SELECT _id, {path} FROM {holding.collection}
-            WHERE _id > ? AND source = ? AND (? IS NULL OR timestamp < ?) ORDER BY _id LIMIT ?
-        """  # noqa: S608
         before = None if before_ms is None else utc_text(before_ms)
+        chosen = "source = ? AND (? IS NULL OR timestamp < ?)"
+        yield from self._parts(holding, chosen, (source, before, before), at_once)
+
+    def with_files(self, at_once: int) -> Iterator[list[Named]]:
+        """See Removal."""
+        yield from self._parts(FOUND, "file_path NOT NULL", (), at_once)
+
+    def _parts(
+        self, holding: Holding, chosen: str, values: tuple[str | None, ...], at_once: int
+    ) -> Iterator[list[Named]]:
+        path = "file_path" if holding is FOUND else "NULL"
+        rows = f"SELECT _id, {path} FROM {holding.collection}"  # noqa: S608
+        query = f"{rows} WHERE _id > ? AND {chosen} ORDER BY _id LIMIT ?"
         last = ""
         while True:
             with self._changing(holding) as connection:
                 if connection is None:
                     return
-                rows = connection.execute(query, (last, source, before, before, at_once)).fetchall()
-            if not rows:
+                found = connection.execute(query, (last, *values, at_once)).fetchall()
+            if not found:
                 return
-            last = rows[-1][0]
-            yield [Named(*row) for row in rows]
+            last = found[-1][0]
+            yield [Named(*row) for row in found]
 
     def remove(self, holding: Holding, ids: Sequence[object]) -> int:
         """See Removal."""
