@@ -103,6 +103,7 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
     )
     paths = folder / "model.pth", folder / "classes.json"
     checkpoint.save(untrained, *paths)
+    (folder / "sources.json").write_text('{"synthetic-*": {"expect_s": 5}}')
     return script(
         "consumer.py",
         env={
@@ -115,6 +116,7 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
             "CONFIDENCE_THRESHOLD": "0",
             "DEVICE": "cpu",
             "METRICS_PORT": "0",
+            "SOURCES_PATH": str(folder / "sources.json"),
         },
         log=folder / "consumer.log",
     )

@@ -57,7 +57,7 @@ GROUPS = {
     "Bound what goes wrong": """
         BREAKER_SHARE DRAIN_TIMEOUT_S STALL_TIMEOUT_S MAX_POLL_INTERVAL_S""",
     "Watch it run": """
-        METRICS_ADDRESS METRICS_PORT LIVE_PAGE LOG_LEVEL""",
+        METRICS_ADDRESS METRICS_PORT MAX_SOURCES LIVE_PAGE LOG_LEVEL""",
     "Not for production: the synthetic shapes and the demo": """
         SHAPES COLORS IMG_HEIGHT IMG_WIDTH SAMPLES_PER_CLASS IMAGES DEMO_PATH""",
 }

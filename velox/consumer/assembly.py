@@ -13,6 +13,8 @@ from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
+from velox.consumer.sources.counts import SourceCounts
+from velox.consumer.sources.rules import Sources
 from velox.consumer.sources.watch import SourcesWatch
 from velox.consumer.stages.asked import Asked
 from velox.consumer.stages.breaker import Breaker
@@ -122,9 +124,16 @@ def join_stages(
     parts.storage.sweeper.start(metrics)
     breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
     ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
-    recorder = _recorder(settings, monitoring, parts, breaker, abort, opened)
+    counts = SourceCounts(metrics, most=settings.max_sources)
+    recorder = _recorder(settings, monitoring, parts, breaker, abort, counts, opened)
     models = _models(settings, metrics, parts, opened)
-    parts.sources.start(lambda _: models.say_what_is_unknown())
+
+    def rules_taken(sources: Sources) -> None:
+        counts.expect(sources)
+        models.say_what_is_unknown()
+
+    counts.expect(parts.sources.current)
+    parts.sources.start(rules_taken)
     decoder = opened.enter_context(
         closing(
             Decoder(decode, max_pixels=settings.max_image_pixels, threads=settings.decode_threads)
@@ -171,6 +180,7 @@ def _recorder(
     parts: Parts,
     breaker: Breaker,
     abort: threading.Event,
+    counts: SourceCounts,
     opened: ExitStack,
 ) -> Recorder:
     bootstrap, extra = settings.kafka_bootstrap_server, settings.kafka_config
@@ -192,6 +202,7 @@ def _recorder(
         latest=monitoring.latest,
         candidates=candidates_of(settings, parts.storage.review, monitoring.metrics, abort),
         breaker=breaker,
+        sources=counts,
     )
 
 

@@ -49,6 +49,22 @@ class Metrics:
             f"Records finished, by outcome: {', '.join(OUTCOMES)}.",
             "outcome",
         )
+        self.source_images = counter(
+            "velox_source_images",
+            "Records finished by source and outcome; `other` for those beyond MAX_SOURCES.",
+            "source",
+            "outcome",
+        )
+        self.source_age = gauge(
+            "velox_source_age_seconds",
+            "Since the newest finished image of a source was taken.",
+            "source",
+        )
+        self.source_expect = gauge(
+            "velox_source_expect_seconds",
+            "After how long a source should have been heard of again; 0 if it need not any more.",
+            "source",
+        )
         self.predictions = counter(
             "velox_predictions",
             "Classified images by predicted label and ground truth ('' where the record has none).",

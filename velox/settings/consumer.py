@@ -124,6 +124,13 @@ class ConsumerSettings(
         "JSON file of what single sources have of their own: thresholds, targets, crop, and how "
         "often they must be heard; read again when it changes",
     )
+    max_sources: int = setting(
+        "MAX_SOURCES",
+        "100",
+        integer(0, 10_000),
+        "Most sources that the metrics tell apart besides those that SOURCES_PATH names in full; "
+        "the rest is `other`",
+    )
     max_stored_files: int = setting(
         "MAX_STORED_FILES", "100", integer(0, 100_000_000), "Most image files to keep"
     )

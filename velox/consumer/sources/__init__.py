@@ -1,5 +1,6 @@
-"""What single sources have of their own.
+"""What single sources have of their own, and what is counted of each.
 
+counts.py   How many images each source gave, and how long ago the last one was
 file.py     The file of SOURCES_PATH: what it may say, and where it says something else
 pattern.py  Names of sources, and patterns that they fit
 rules.py    What a source has of its own: thresholds, targets, crop, how often it must be heard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from velox.base.records import DeadLetter, Detection, Outcome, Prediction, Record, usable_timestamp
 from velox.consumer.stages.batch import Batch
@@ -45,6 +45,22 @@ def count(
         metrics.dead_letters.labels(letter.stage, type(letter.error).__name__).inc()
     for batch in batches:
         _count_predictions(metrics, batch, now)
+
+
+def finished(batches: Sequence[Batch], dead: Sequence[DeadLetter]) -> Iterator[tuple[Record, str]]:
+    """The records of batches, each with its outcome.
+
+    Args:
+        batches: which.
+        dead: their dead letters, also of matches that the store refused.
+    """
+    gone = {letter.record.id for letter in dead}
+    for letter in dead:
+        yield letter.record, "dead_letter"
+    for batch in batches:
+        for record, prediction in batch.predictions:
+            if not gone or record.id not in gone:
+                yield record, prediction.outcome
 
 
 def _count_predictions(metrics: Metrics, batch: Batch, now: float) -> None:

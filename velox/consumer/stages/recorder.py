@@ -27,11 +27,12 @@ from velox.base.records import (
     usable_timestamp,
 )
 from velox.base.sink_errors import Verdict, verdict_of
+from velox.consumer.sources.counts import SourceCounts
 from velox.consumer.stages.agreement import store_agreeing
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.candidates import Candidates
-from velox.consumer.stages.counts import count
+from velox.consumer.stages.counts import count, finished
 from velox.consumer.stages.results import Result
 from velox.consumer.stages.store_writer import write_patiently
 from velox.consumer.stages.topic_sender import Receiver, TopicSender
@@ -62,6 +63,7 @@ class Recorder:
         latest: shown what was matched, if anybody looks.
         candidates: keeps what is worth a look, if anything is kept.
         breaker: asked before what the store refuses becomes dead letters; by default nothing is.
+        sources: counts what each source gave, if anybody wants to know.
         wall_clock: seconds since the epoch.
 
     Attributes:
@@ -81,6 +83,7 @@ class Recorder:
         latest: LatestMatches | None = None,
         candidates: Candidates | None = None,
         breaker: Breaker | None = None,
+        sources: SourceCounts | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -93,6 +96,7 @@ class Recorder:
         self._candidates = candidates
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self._topics = TopicSender(breaker=self._breaker, abort=abort, waiting=self._waiting)
+        self._sources = sources
         self._wall_clock = wall_clock
         self._match_log = ThinnedLog(log, per_second=3)
         self._trouble_log = ThinnedLog(log, per_second=0.1)
@@ -223,6 +227,8 @@ class Recorder:
         untold: Sequence[DeadLetter],
     ) -> None:
         count(self._metrics, batches, detections, dead, self._wall_clock(), untold)
+        if self._sources is not None:
+            self._sources.count(finished(batches, dead))
         for letter in (*dead, *untold):
             self._trouble_log.warning(
                 "dead letter id=%s stage=%s reason=%s: %s",

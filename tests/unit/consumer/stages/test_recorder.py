@@ -19,6 +19,7 @@ from velox.base.errors import (
 )
 from velox.base.records import DeadLetter, Detection, Outcome, Prediction, Record
 from velox.base.waiting import Stopped
+from velox.consumer.sources.counts import SourceCounts
 from velox.consumer.stages import breaker
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import Breaker
@@ -152,6 +153,7 @@ class Parts:
         self.results = FakeTopic("results", self.journal)
         usual: dict[str, Any] = {
             "results": None,
+            "sources": SourceCounts(self.metrics, most=0),
             "wall_clock": lambda: NOW,
         }
         if settings.pop("with_results", False):
@@ -412,6 +414,11 @@ def test_a_document_that_is_refused_becomes_a_dead_letter_alone(parts: Parts) ->
     (letter,) = parts.dead.sent
     assert (letter.record, letter.stage, str(letter.error)) == (record(1), "store", "error 121")
     assert parts.outcomes() == (2, 0, 1)
+    images = {
+        each: parts.count("velox_source_images_total", source="other", outcome=each)
+        for each in ("match", "no_match", "dead_letter")
+    }
+    assert tuple(images.values()) == parts.outcomes()
     labels = {"stage": "store", "reason": "DocumentRejected"}
     assert parts.count("velox_dead_letters_total", **labels) == 1
     assert parts.count("target_shapes_found_total", label="red") == 2
