@@ -11,6 +11,8 @@ Headers = tuple[tuple[str, bytes | None], ...]
 LONGEST_TEXT = 1000
 # What the name of a topic's dead letters ends with.
 DEAD_LETTERS = "-dlt"
+# And that of letters that are not redriven any more.
+PARKED = DEAD_LETTERS + "-parked"
 
 # The objects that carry a record and a header, as sys.getsizeof counts them, and their part of the
 # queues; a name has up to 4 bytes a character.
@@ -79,6 +81,20 @@ class Record:
                 except UnicodeDecodeError:
                     return None
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven(Record):
+    """A record as its dead letter gives it back, at the place that it had first.
+
+    Attributes:
+        letter: as it was polled from the dead-letter topic; None for no other reason than that a
+            dataclass wants a default.
+        redrives: how often it was redriven, this time included.
+    """
+
+    letter: Record | None = None
+    redrives: int = 1
 
 
 class Outcome(StrEnum):

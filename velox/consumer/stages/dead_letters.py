@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from velox.base.records import DEAD_LETTERS, LONGEST_TEXT, DeadLetter, Headers
+from velox.base.records import DEAD_LETTERS, LONGEST_TEXT, DeadLetter, Headers, Redriven
 from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.messages import Outgoing
 from velox.kafka.outbox import Outbox
@@ -20,6 +20,10 @@ LONGEST_MESSAGE = 1000
 # Of the record's own headers, where they do not travel whole.
 MOST_HEADERS = 100
 SHORTEST_MESSAGE = 200
+# When the record's image was captured: a part of its identity. The letter's own time is its own.
+TIMESTAMP_HEADER = "velox.record.timestamp.ms"
+# How often a letter was redriven, if ever.
+REDRIVES_HEADER = "velox.redrives"
 # Says how large a value was that does not travel with a dead letter.
 OMITTED_HEADER = "velox.value.omitted.bytes"
 # Says how much of the key and of the headers does not.
@@ -34,13 +38,16 @@ class DeadLetters(Outbox[DeadLetter]):
         topic: the topic of the records; its dead letters go to `<topic>-dlt`.
         bootstrap: broker addresses.
         extra: further librdkafka properties.
+        suffix: what is added to the topic's name, where it is another.
 
     Raises:
         SettingError: when librdkafka refuses a property of KAFKA_CONFIG.
     """
 
-    def __init__(self, *, topic: str, bootstrap: str, extra: Mapping[str, str]) -> None:
-        to = topic + SUFFIX
+    def __init__(
+        self, *, topic: str, bootstrap: str, extra: Mapping[str, str], suffix: str = SUFFIX
+    ) -> None:
+        to = topic + suffix
         super().__init__(
             AcknowledgedProducer(topic=to, bootstrap=bootstrap, extra=extra, role="dead-letters"),
             name=f"dead-letter topic {to} (of KAFKA_TOPIC)",
@@ -85,7 +92,11 @@ def _reasons(letter: DeadLetter, longest: int) -> Headers:
         "exception.class.name": type(error).__name__,
         "exception.message": str(error)[:longest],
     }
-    return tuple((PREFIX + name, text.encode(errors="replace")) for name, text in reasons.items())
+    said = {PREFIX + name: text for name, text in reasons.items()}
+    said[TIMESTAMP_HEADER] = str(record.timestamp_ms)
+    if isinstance(record, Redriven):
+        said[REDRIVES_HEADER] = str(record.redrives)
+    return tuple((name, text.encode(errors="replace")) for name, text in said.items())
 
 
 def _omitted(letter: DeadLetter) -> tuple[str, bytes]:

@@ -5,7 +5,7 @@ from confluent_kafka import KafkaError
 
 from tests.unit.fakes import record
 from velox.base.errors import BrokerUnavailable, UndecodableImage
-from velox.base.records import DeadLetter
+from velox.base.records import DeadLetter, Redriven
 from velox.consumer.stages import dead_letters
 from velox.consumer.stages.dead_letters import LONGEST_MESSAGE, DeadLetters
 from velox.kafka.messages import Outgoing
@@ -85,7 +85,21 @@ def test_it_has_the_records_key_value_and_headers_and_those_of_kafka_connect(
         ("__connect.errors.stage", b"decode"),
         ("__connect.errors.exception.class.name", b"UndecodableImage"),
         ("__connect.errors.exception.message", b"cut short"),
+        ("velox.record.timestamp.ms", str(letter(7).record.timestamp_ms).encode()),
     )
+
+
+def test_it_says_how_often_it_was_redriven(topic: DeadLetters) -> None:
+    one = letter(7).record
+    places = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    topic.send([DeadLetter(Redriven(**places, redrives=2), "decode", UndecodableImage("short"))])
+    assert sent(topic)[0].headers[-1] == ("velox.redrives", b"2")
+
+
+def test_parked_letters_have_a_topic_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "AcknowledgedProducer", FakeProducer)
+    parked = DeadLetters(topic="image_data", bootstrap="b:1", extra={}, suffix="-dlt-parked")
+    assert parked.topic == "image_data-dlt-parked"
 
 
 def test_a_null_value_stays_null(topic: DeadLetters) -> None:
@@ -161,6 +175,7 @@ def test_the_last_resort_is_place_and_reason_alone(topic: DeadLetters) -> None:
         ("__connect.errors.stage", b"decode"),
         ("__connect.errors.exception.class.name", b"ValueError"),
         ("__connect.errors.exception.message", ("é" * 200).encode()),
+        ("velox.record.timestamp.ms", str(record(7).timestamp_ms).encode()),
         ("velox.value.omitted.bytes", b"5"),
         ("velox.headers.clipped.bytes", str(size_of_headers(with_much())).encode()),
         ("velox.key.omitted.bytes", b"3000000"),
