@@ -44,7 +44,12 @@ class CpuBackend:
     ) -> None:
         self._workers = Workers(min(usable_cores(), torch.get_num_threads()))
         size = checkpoint.input_size
-        asked = {"runtime": "torch", "precision": precision, "thresholds": tuple(thresholds)}
+        asked = {
+            "runtime": "torch",
+            "precision": precision,
+            "thresholds": tuple(thresholds),
+            "cores": self._workers.cores,
+        }
         known = kept.choice(checkpoint.digest, asked) if kept is not None else {}
         with torch.inference_mode():
             choice = Choice(checkpoint, self._workers, thresholds=thresholds, top=top)

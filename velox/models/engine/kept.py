@@ -8,6 +8,8 @@ data: who may write it may as well write the checkpoint itself.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
 import json
 import logging
@@ -18,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from velox.base.files import write_whole
-from velox.base.machine import processor, usable_cores
+from velox.base.machine import processor
+from velox.models.description import Description
 
 # Counted up when what is made of a model, or how it is judged, changes.
 _EDITION = 1
+# What is kept of a model by a version that knows less of it is incomplete.
+_SAID = ",".join(each.name for each in dataclasses.fields(Description))
 
 # Files of each kind that stay, the newest: models, for the one in use and the one before it;
 # choices, for consumers with other settings.
@@ -65,14 +70,14 @@ class Kept:
 
         Args:
             digest: the checkpoint's.
-            asked: all that the answer depends on, beside the machine and the packages' versions.
+            asked: all that the answer depends on, beside the processor and the packages' versions.
             found: in values that JSON has.
         """
         name = _name(digest, self._question(asked), CHOICE)
         self._write(name, json.dumps(found).encode())
 
     def _question(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        return {**asked, **_versions(), "processor": processor(), "cores": usable_cores()}
+        return {**asked, **_versions(), "processor": processor()}
 
     def _read(self, name: str) -> bytes | None:
         try:
@@ -86,20 +91,28 @@ class Kept:
         try:
             self._folder.mkdir(exist_ok=True)
             write_whole(self._folder / name, _seal(name, content) + content)
-            self._tidy()
         except OSError as error:
-            log.debug("nothing kept in %s: %s", self._folder, error)
+            log.info("nothing kept for a faster start in %s: %s", self._folder, error.strerror)
+            return
+        with contextlib.suppress(OSError):
+            self._tidy()
 
     def _tidy(self) -> None:
         """Remove what is beyond its kind's number; another process may do the same."""
-        found = [(each.stat().st_mtime, each) for each in self._folder.iterdir()]
+        found = [(each.lstat().st_mtime, each) for each in self._folder.iterdir()]
         for kind, count in _STAY.items():
             of_kind = sorted(each for each in found if each[1].name.endswith(kind))
             for _, path in of_kind[:-count]:
-                path.unlink(missing_ok=True)
+                _remove(path)
         for moment, path in found:
             if path.suffix not in _STAY and time.time() - moment > _LONGEST_WRITE_S:
-                path.unlink(missing_ok=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; what cannot be removed, as a foreign folder, hinders nothing."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _name(digest: str, key: Mapping[str, Any], kind: str) -> str:
@@ -113,7 +126,7 @@ def _seal(name: str, content: bytes) -> bytes:
 
 def _versions() -> dict[str, str]:
     """Of what makes and runs a model; read from the packages' files, without importing them."""
-    return {"edition": str(_EDITION)} | {
+    return {"edition": str(_EDITION), "said": _SAID} | {
         name: _version(name) for name in ("torch", "torchvision", "onnxruntime")
     }
 

@@ -64,7 +64,12 @@ class OnnxEngine:
         self.architecture = graphs.architecture
         self._pool = ThreadPoolExecutor(cores(), "infer")
         started = time.monotonic()
-        asked = {"runtime": "onnx", "precision": precision, "thresholds": self.thresholds}
+        asked = {
+            "runtime": "onnx",
+            "precision": precision,
+            "thresholds": self.thresholds,
+            "cores": cores(),
+        }
         known = kept.choice(self.digest, asked) if kept is not None else {}
         with _named_out_of_memory(batch_size):
             form, settled = self._chosen(graphs, precision, known)

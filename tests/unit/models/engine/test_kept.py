@@ -48,7 +48,6 @@ def test_another_checkpoint_or_question_finds_nothing(kept: Kept) -> None:
     ("name", "other", "model_stays"),
     [
         ("processor", lambda: {"model name": "another"}, True),
-        ("usable_cores", lambda: 64, True),
         ("_versions", lambda: {"torch": "9.9"}, False),
     ],
 )
@@ -61,6 +60,17 @@ def test_another_machine_or_version_finds_nothing(
     monkeypatch.setattr(module, name, other)
     assert (kept.model(DIGEST) is not None) is model_stays
     assert kept.choice(DIGEST, ASKED) == {}
+
+
+def test_what_a_version_kept_that_knows_less_of_a_model_is_not_taken(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a consumer would lack what the checkpoint has, as its thresholds, after an upgrade."""
+    with monkeypatch.context() as before:
+        before.setattr(module, "_SAID", module._SAID.replace("thresholds,", ""))
+        kept.keep_model(DIGEST, b"graphs")
+        assert kept.model(DIGEST) == b"graphs"
+    assert kept.model(DIGEST) is None
 
 
 @pytest.mark.parametrize(
@@ -92,11 +102,27 @@ def test_a_file_under_the_name_of_another_is_not_taken(kept: Kept, tmp_path: Pat
     assert kept.model(DIGEST) is None
 
 
-def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path) -> None:
+def test_where_nothing_can_be_written_nothing_is_kept_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     (tmp_path / ".model.pth.made").write_text("in the way")
     kept = Kept(tmp_path / "model.pth")
     kept.keep_model(DIGEST, b"graphs")
     assert kept.model(DIGEST) is None
+    assert f"nothing kept for a faster start in {tmp_path}" in caplog.text
+
+
+def test_foreign_things_in_the_folder_do_not_keep_old_models_there(
+    kept: Kept, tmp_path: Path
+) -> None:
+    folder = tmp_path / ".model.pth.made"
+    (folder / "a.folder").mkdir(parents=True)
+    (folder / "broken").symlink_to("nowhere")
+    os.utime(folder / "a.folder", (1, 1))
+    for name in ("0" * 12, "1" * 12, "2" * 12, "3" * 12):
+        kept.keep_model(name, b"graphs")
+    assert len([each for each in files(tmp_path) if each.suffix == ".model"]) == 2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

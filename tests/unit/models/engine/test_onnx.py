@@ -185,6 +185,23 @@ def test_what_was_chosen_is_not_tried_again(
     again.close()
 
 
+def test_what_was_chosen_for_one_core_is_not_taken_for_two(
+    graphs: Graphs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """OMP_NUM_THREADS comes and goes, and a single image would stay on one core for good."""
+    caplog.set_level("INFO")
+    kept = Kept(tmp_path / "model.pth")
+    for cores, known in (("1", False), ("1", True), ("2", False)):
+        caplog.clear()
+        monkeypatch.setattr(onnx_engine, "usable_cores", lambda: 2)
+        monkeypatch.setenv("OMP_NUM_THREADS", cores)
+        opened(graphs, "fp32", kept=kept).close()
+        assert ("as kept" in caplog.text) is known
+
+
 @needs_int8
 def test_a_choice_that_haste_made_is_made_again(
     graphs: Graphs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
