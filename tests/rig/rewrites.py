@@ -15,14 +15,15 @@ LOOK_EVERY_S = 0.5
 class Rewrites:
     """Looks at a collection again and again while it is open.
 
-    A record that is done again leaves a document with another latency. What is written twice
-    between two looks is missed: a process that begins anew takes longer than that.
+    A record that is done again leaves a document with another latency; one whose image file is
+    removed only says so. What is written twice between two looks is missed: a process that begins
+    anew takes longer than that.
 
     Args:
         collection: of detections.
 
     Attributes:
-        seen: each document by its id, as it was last.
+        seen: each document by its id, as it was last, without the name of its file.
         changed: the ids of those that were another before.
     """
 
@@ -59,7 +60,7 @@ class Rewrites:
             self._failure = error
 
     def _look(self) -> None:
-        for document in self._collection.find():
+        for document in self._collection.find({}, {"file_path": False}):
             name = document["_id"]
             if self.seen.get(name, document) != document:
                 self.changed.add(name)
