@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Bucket = tuple[float, float]
 EXPECTED = "velox_expected_accuracy"
+SIGNALS = ("velox_drift", "velox_signal_mean", "velox_signal_usual_mean")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Figures:
         expected: share of the newest images that is expected to be right, with both ends of its
             interval; None where it is not known.
         drifts: by signal, how far those images are from what is usual.
+        means, usual_means: of the signals, over those images and in the training.
         labels: matches by label.
         reasons: dead letters by stage and reason.
         model: digest, architecture, input_size, device and precision of the model in use; empty
@@ -41,6 +43,8 @@ class Figures:
     lag: int = 0
     expected: tuple[float, float, float] | None = None
     drifts: Mapping[str, float] = field(default_factory=dict)
+    means: Mapping[str, float] = field(default_factory=dict)
+    usual_means: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
     model: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +82,7 @@ def of(families: Iterable[Metric]) -> Figures:
     """The figures of a consumer's metrics, as a registry collects them or a parser reads them."""
     outcomes: dict[str, float] = {}
     expected: dict[str, float] = {}
-    drifts: dict[str, float] = {}
+    signals: dict[str, dict[str, float]] = {name: {} for name in SIGNALS}
     correct = labelled = lag = 0.0
     latency: list[Bucket] = []
     matches: dict[str, int] = {}
@@ -97,8 +101,8 @@ def of(families: Iterable[Metric]) -> Figures:
                 lag += value
             elif name.startswith(EXPECTED) and not labels["label"]:
                 expected[name.removeprefix(EXPECTED)] = value
-            elif name == "velox_drift":
-                drifts[labels["signal"]] = value
+            elif name in signals:
+                signals[name][labels["signal"]] = value
             elif name == "target_shapes_found_total":
                 matches[labels["label"]] = int(value)
             elif name == "velox_dead_letters_total":
@@ -115,7 +119,9 @@ def of(families: Iterable[Metric]) -> Figures:
         latency=latency,
         lag=int(lag),
         expected=(expected[""], expected["_low"], expected["_high"]) if expected else None,
-        drifts=drifts,
+        drifts=signals["velox_drift"],
+        means=signals["velox_signal_mean"],
+        usual_means=signals["velox_signal_usual_mean"],
         labels=matches,
         reasons=reasons,
         model=model,

@@ -100,7 +100,7 @@ class LiveState:
             "labelled": now.labelled,
             "expected": now.expected and [_number(each) for each in now.expected],
             "drifts": [
-                [name.replace("_", " "), _number(value), value > LARGE]
+                [name.replace("_", " "), _number(value), _alarming(name, now)]
                 for name, value in now.drifts.items()
             ],
             "labels": _rows(now.labels),
@@ -108,6 +108,12 @@ class LiveState:
             "model": dict(now.model),
             "matches": [_shown(each) for each in self._matches.newest_first()],
         }
+
+
+def _alarming(signal: str, now: Figures) -> bool:
+    """Whether a drift is large; a model that is surer than usual is no trouble."""
+    surer = signal == "confidence" and now.means[signal] > now.usual_means[signal]
+    return now.drifts[signal] > LARGE and not surer
 
 
 def _rate(first: Reading, last: Reading) -> float:
