@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 
 from tests.rig.mongod import Mongod
-from tests.unit.fakes import CAPTURED_MS, detection
+from tests.unit.fakes import CAPTURED_MS, candidate, detection
+from velox.base.candidates import Kept
 from velox.base.errors import StoreRefuses, StoreUnavailable
 from velox.base.records import Detection, utc_text
-from velox.stores.choice import make_store, removal_of
+from velox.stores.choice import make_review_store, make_store, removal_of
 from velox.stores.interface import DETECTIONS
 from velox.stores.lost_files import clear_lost
 from velox.stores.mongo_removal import MongoRemoval
 from velox.stores.removal import FOUND, TO_REVIEW, Named, Removal, Removed
+from velox.stores.review_interface import IMAGES, REVIEW
 from velox.stores.sqlite import SQLITE_FILE
 from velox.stores.sqlite_removal import SQLiteRemoval
 
@@ -36,11 +38,15 @@ class Place:
         removal: what is tested.
         rows: the documents as a bystander sees them, by id.
         put: writes detections as a consumer does.
+        settings: that lead to the store.
+        mongod: None for SQLite.
     """
 
     removal: Removal
     rows: Any
     put: Any
+    settings: Any
+    mongod: Mongod | None
 
 
 def rows_of_sqlite(file: Path) -> dict[str, dict[str, Any]]:
@@ -66,7 +72,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     settings: Any = {"mongo_uri": uri, "database": database, "storage_path": tmp_path}
     with closing(make_store(**settings)) as store, closing(removal_of(**settings)) as removal:
         store.open()
-        yield Place(removal, rows, store.write)
+        yield Place(removal, rows, store.write, settings, mongod)
 
 
 def aged(number: int, hours: float, source: str | None = "line-1") -> Detection:
@@ -138,43 +144,33 @@ def test_a_document_can_say_that_its_file_is_gone(place: Place) -> None:
     assert place.rows()[detections[0].id] == replace(detections[0], file_path=None).document()
 
 
-def test_images_for_review_go_with_their_documents(mongod: Mongod, tmp_path: Path) -> None:
-    """In MongoDB and in SQLite: images of either age, by age and by source."""
-    name = f"db-{uuid.uuid4().hex[:8]}"
-    rows = [("old", 9, "line-1"), ("new", 0, "line-1"), ("other", 0, "line-2")]
-    documents = [
-        {"_id": number, "timestamp": utc_text(CAPTURED_MS - hours * HOUR_MS), "source": source}
-        for number, hours, source in rows
-    ]
-    file = tmp_path / TO_REVIEW.file
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("CREATE TABLE review (_id TEXT, timestamp TEXT, source TEXT)")
-        connection.execute("CREATE TABLE review_images (_id TEXT, image BLOB)")
-        connection.executemany("INSERT INTO review VALUES (:_id, :timestamp, :source)", documents)
-        connection.executemany("INSERT INTO review_images VALUES (:_id, x'FF')", documents)
-    with mongod.client() as client:
-        client[name].review.insert_many(documents)
-        client[name].review_images.insert_many([{"_id": each["_id"]} for each in documents])
+def of_review(place: Place) -> list[set[str]]:
+    """The ids of the documents for review, and of their images."""
+    folder, database = place.settings["storage_path"], place.settings["database"]
+    if place.mongod is None:
+        with closing(sqlite3.connect(folder / TO_REVIEW.file)) as connection:
+            names = (f"SELECT _id FROM {each}" for each in (REVIEW, IMAGES))  # noqa: S608
+            return [{each for (each,) in connection.execute(name)} for name in names]
+    with place.mongod.client() as client:
+        found = client[database]
+        return [{each["_id"] for each in found[name].find()} for name in (REVIEW, IMAGES)]
 
-        def there() -> list[set[str]]:
-            """In both collections of MongoDB and both tables of SQLite."""
-            found = [{each["_id"] for each in client[name][of].find()} for of in both]
-            with closing(sqlite3.connect(file)) as connection:
-                for of in both:
-                    rows = connection.execute(f"SELECT _id FROM {of}")  # noqa: S608 - a constant
-                    found.append({each for (each,) in rows})
-            return found
 
-        both = ("review", "review_images")
-        removals = MongoRemoval(uri=mongod.uri, database=name), SQLiteRemoval(tmp_path)
-        with closing(removals[0]), closing(removals[1]):
-            for removal in removals:
-                assert removal.remove_before(TO_REVIEW, CAPTURED_MS, 10) == Removed(1, 1)
-            assert there() == [{"new", "other"}] * 4
-            for removal in removals:
-                (part,) = removal.of_source(TO_REVIEW, "line-1", None, 10)
-                assert removal.remove(TO_REVIEW, [each.id for each in part]) == 1
-            assert there() == [{"other"}] * 4
+def test_images_for_review_go_with_their_documents(place: Place) -> None:
+    """By age and by source."""
+    old, new, other = (
+        Kept(replace(candidate(number, age=age), source=source), b"image")
+        for number, age, source in ((1, 60, "line-1"), (2, 0, "line-1"), (3, 0, "line-2"))
+    )
+    with closing(make_review_store(**place.settings)) as store:
+        store.open()
+        store.write([old, new, other])
+    assert of_review(place) == [{old.id, new.id, other.id}] * 2
+    assert place.removal.remove_before(TO_REVIEW, CAPTURED_MS - 1, 10) == Removed(1, 1)
+    assert of_review(place) == [{new.id, other.id}] * 2
+    (part,) = place.removal.of_source(TO_REVIEW, "line-1", None, 10)
+    assert place.removal.remove(TO_REVIEW, [each.id for each in part]) == 1
+    assert of_review(place) == [{other.id}] * 2
 
 
 def test_documents_forget_files_that_are_not_there(place: Place, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from velox.stores.image_names import is_ours
 from velox.stores.interface import DETECTIONS
+from velox.stores.review_interface import IMAGES, REVIEW
 from velox.stores.sqlite import SQLITE_FILE
+from velox.stores.sqlite_review import REVIEW_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Holding:
 
 
 FOUND = Holding(DETECTIONS, SQLITE_FILE)
-TO_REVIEW = Holding("review", "review.db", images="review_images")
+TO_REVIEW = Holding(REVIEW, REVIEW_FILE, images=IMAGES)
 # Whatever else Velox holds of images belongs in here: KEEP_DAYS and `velox.forget` go by this.
 HOLDINGS = (FOUND, TO_REVIEW)
 
