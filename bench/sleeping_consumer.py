@@ -38,6 +38,7 @@ class SleepingEngine:
     thresholds = (0.9,) * 4
     top = 1
     digest = "0123456789ab"
+    reference = None
 
     def __init__(self, *_: object, **__: object) -> None:
         """Take what a real engine takes."""

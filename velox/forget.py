@@ -55,6 +55,10 @@ def main() -> int:
     )
     arguments.add_argument("--dry-run", action="store_true", help="remove nothing, only count")
     chosen = arguments.parse_args()
+    if chosen.source == "":
+        arguments.error("--source is empty: name it as the documents have it")
+    if chosen.lost_files and chosen.before is not None:
+        arguments.error("--before goes with --source")
     return script.run(
         ForgetSettings, __doc__, partial(forget, chosen), [], doubts=unknown_variables
     )
@@ -137,21 +141,21 @@ def _say_what_stays(settings: ForgetSettings) -> None:
         settings.kafka_topic + DEAD_LETTERS,
         settings.kafka_results_topic,
     )
-    for topic in filter(None, named):
-        try:
-            there = topics.partitions(topic) > 0
-            kept = kept_by(topics, topic) if there else None
-        except BrokerUnavailable as error:
-            log.warning(
-                "not known what Kafka still has of it topic=%s reason=%r", topic, str(error)
-            )
-            continue
-        if there:
-            log.info(
-                "in Kafka its records stay topic=%s %s",
-                topic,
-                kept or "for as long as the broker keeps them, which it does not say",
-            )
+    wanted = [topic for topic in named if topic]
+    try:
+        there = [topic for topic in wanted if topics.partitions(topic) > 0]
+        kept = {topic: kept_by(topics, topic) for topic in there}
+    except BrokerUnavailable as error:
+        log.warning(
+            "not known how long Kafka keeps it topics=%s reason=%r", ",".join(wanted), str(error)
+        )
+        return
+    for topic in there:
+        log.info(
+            "in Kafka its records stay topic=%s %s",
+            topic,
+            kept[topic] or "for as long as the broker keeps them, which it does not say",
+        )
 
 
 if __name__ == "__main__":

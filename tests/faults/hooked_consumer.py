@@ -56,6 +56,7 @@ class ColourEngine:
     thresholds = (0.9,) * len(COLOURS)
     top = 1
     digest = "0123456789ab"
+    reference = None
 
     def __init__(self, *_: object, **__: object) -> None:
         self._failures = 0

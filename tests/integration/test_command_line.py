@@ -9,7 +9,7 @@ import pytest
 from tests.rig.processes import Child, script
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
-from velox.settings.programs import ProducerSettings, TrainSettings
+from velox.settings.programs import ForgetSettings, ProducerSettings, TrainSettings
 
 LIMIT_S = 60
 
@@ -17,6 +17,7 @@ SCRIPTS: dict[str, type[Settings]] = {
     "producer.py": ProducerSettings,
     "train.py": TrainSettings,
     "consumer.py": ConsumerSettings,
+    "velox/forget.py": ForgetSettings,
 }
 
 
