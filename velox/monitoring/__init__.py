@@ -5,6 +5,7 @@ group_metrics.py  What a consumer group's lag exporter exposes
 health.py    Health: is the process alive (restart it if not), is it ready (count on it if so)
 live/        The live page: what the consumer is finding, in a browser
 metrics.py   Every metric that is exposed, in one place, with fixed label sets and base units
+mix.py       How far a mix of labels is from the usual one, beyond what chance does
 outlook.py   How the model is doing where nobody says what is right: expected accuracy, and drift
 review_metrics.py  What the page to label on exposes as metrics
 server.py    The HTTP server: `/metrics`, `/healthz`, `/readyz`, and pages for people

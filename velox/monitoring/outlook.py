@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from velox.base.interval import wilson
 from velox.base.reference import LOOKS, SIGNALS, SUREST, Recalibration, Reference
 from velox.monitoring.drift import drift
+from velox.monitoring.mix import mix_drift
 from velox.monitoring.window import NO_TRUTH, RIGHT, UNDECIDED, Decided, Window
 
 # The expected accuracy is of more images than the drift: what is rare needs many, what has
@@ -141,14 +142,14 @@ def _drift(reference: Reference | None, decided: Decided) -> Iterator[GaugeMetri
     found, mean, usual_mean = (
         GaugeMetricFamily(name, text, labels=["signal"])
         for name, text in (
-            ("velox_drift", "Population stability index, less what chance does; large from 0.2."),
+            ("velox_drift", "How far the newest images are from the usual; large from 0.2."),
             ("velox_signal_mean", "Mean of a signal over the newest images."),
             ("velox_signal_usual_mean", "Mean of a signal where the model was trained."),
         )
     )
     if reference is not None and len(decided) >= LEAST_IMAGES:
         called = np.bincount(decided.called, minlength=len(reference.called))
-        found.add_metric([LABEL_MIX], drift(np.array(reference.called), called))
+        found.add_metric([LABEL_MIX], mix_drift(np.array(reference.called), called))
         values = dict(zip(LOOKS, decided.looks.T, strict=True))
         values["confidence"] = decided.confidences
         for signal in SIGNALS:
