@@ -89,8 +89,8 @@ def of_plain(content: Mapping[str, Any]) -> dict[str, Any]:
         "std": _three(content["std"]),
         "metrics": dict(content.get("metrics", {})),
         "temperature": float(content.get("temperature", 1.0)),
-        "thresholds": thresholds and MeasuredThresholds.of(thresholds),
-        "reference": reference and Reference.of(reference),
+        "thresholds": None if thresholds is None else MeasuredThresholds.of(thresholds),
+        "reference": None if reference is None else Reference.of(reference),
     }
 
 

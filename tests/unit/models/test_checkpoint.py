@@ -93,6 +93,14 @@ def test_thresholds_are_one_for_each_label(files: Files, of_labels: list[float])
         files.load()
 
 
+@pytest.mark.parametrize("name", ["thresholds", "reference"])
+@pytest.mark.parametrize("empty", [{}, [], 0])
+def test_what_is_there_and_empty_is_not_usable(files: Files, name: str, empty: object) -> None:
+    files.change(lambda content: content.update({name: empty}))
+    with pytest.raises(CheckpointError, match="is not a usable checkpoint: "):
+        files.load()
+
+
 def test_a_checkpoint_without_a_reference_has_none(files: Files) -> None:
     files.change(lambda content: content.pop("reference"))
     assert files.load().reference is None
