@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -115,20 +114,23 @@ class Engines:
                 "it once more, or give a number, as CONFIDENCE_THRESHOLD=0.9"
             )
         found = self.thresholds.of(checkpoint.labels, measured.of_labels)
+        usable = [at for at in found if at <= 1]
         never = [each for each, at in zip(checkpoint.labels, found, strict=True) if at > 1]
-        log.info(
-            "thresholds of the model precision=%g labels=%d from=%g to=%g",
-            measured.precision,
-            len(found) - len(never),
-            min(found),
-            max((at for at in found if at <= 1), default=math.inf),
-        )
+        if usable:
+            log.info(
+                "thresholds of the model precision=%g labels=%d from=%g to=%g",
+                measured.precision,
+                len(usable),
+                min(usable),
+                max(usable),
+            )
         if never:
             more = f" and {len(never) - MOST_NAMED} more" if len(never) > MOST_NAMED else ""
             log.warning(
-                "CONFIDENCE_THRESHOLD=auto: never matched: %s%s; the model's report says why",
+                "CONFIDENCE_THRESHOLD=auto: never matched: %s%s%s; the model's report says why",
                 ", ".join(map(repr, never[:MOST_NAMED])),
                 more,
+                "" if usable else ", so nothing will match",
             )
         return found
 

@@ -78,6 +78,8 @@ def figures(found: Judgement) -> dict[str, str]:
         "calibration error": f"{after:.4f} (ECE over 15 bins), {before:.4f} before the temperature",
         f"confidence >= {SURE:.2f}": (
             f"{found.sure:.4f} of the images, of which {found.sure_right:.4f} are right"
+            if found.sure
+            else "none of the images"
         ),
     }
 

@@ -56,10 +56,14 @@ class Threshold:
                 f"{self.right} of {self.images} unseen images at or above it are right, "
                 f"so at least {least_share(self.right, self.images):.4f} of others (95 %)"
             )
-        wrong = self.images - self.right
-        surest = f", of which {wrong} are wrong" if wrong else ""
+        if wrong := self.images - self.right:
+            return (
+                f"never matched: of the {self.images} surest unseen images {wrong} "
+                f"{'is' if wrong == 1 else 'are'} wrong, so at least {self.missing} more are "
+                "needed that are right and as sure"
+            )
         return (
-            f"never matched: found on {self.images} unseen images{surest}, "
+            f"never matched: found on {self.images} unseen images, "
             f"at least {self.missing} more are needed"
         )
 

@@ -56,6 +56,13 @@ def test_auto_takes_what_training_measured(caplog: pytest.LogCaptureFixture) -> 
     assert f"CONFIDENCE_THRESHOLD=auto: never matched: {others[0]!r}; " in caplog.text
 
 
+def test_auto_says_where_nothing_will_match(caplog: pytest.LogCaptureFixture) -> None:
+    plain = telling()
+    measured = MeasuredThresholds(0.99, (None,) * len(plain.labels))
+    engines(Thresholds(None)).later(replace(plain, thresholds=measured)).close()
+    assert ", so nothing will match; the model's report says why" in caplog.text
+
+
 def test_a_model_without_a_reference_says_once_what_is_off(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

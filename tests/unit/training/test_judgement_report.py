@@ -60,7 +60,7 @@ def report() -> str:
         r" +2 owl +2 +1\.0000 +0\.5000",
         r"Thresholds: from this confidence on, at least 0\.99 of a label's matches are right",
         r" +0 cat +0\.7500   1 of 1, 1 right; 400 of 400 unseen images at or above it are",
-        r" +1 dog +-   none of 2; never matched: found on 3 unseen images, of which 1 are",
+        r" +1 dog +-   none of 2; never matched: of the 3 surest unseen images 1 is wrong",
         r" +2  0 1 1",
         r"Images",
         r"- 3 files left out, as unusable: a/b\.png, caf\\xe9\.png, \\x1b\[31m\\n\.png",
@@ -75,6 +75,13 @@ def report() -> str:
 )
 def test_the_report_says(line: str) -> None:
     assert re.search(f"^{line}", report(), re.MULTILINE), report()
+
+
+def test_a_model_that_is_sure_of_nothing_is_told_so_in_words() -> None:
+    found = judge(torch.zeros(4, 3), torch.tensor([0, 1, 2, 2]), labels=LABELS, temperature=1.0)
+    text = as_text(found, None, facts={}, look=None, doubts=None)
+    assert re.search(r"^confidence >= 0\.90 +none of the images$", text, re.MULTILINE), text
+    assert "nan" not in text
 
 
 @pytest.mark.parametrize("count", [2, 12, 300])
