@@ -29,6 +29,8 @@ def make_ready(checkpoint: Checkpoint, model_path: Path) -> None:
         from velox.models.engine.onnx_engine import OnnxEngine
 
         kept = Kept(model_path)
+        if kept.model(checkpoint.digest) is not None:
+            return
         if (found := made(checkpoint, kept)) is not None:
             OnnxEngine(found, kept=kept).close()
     except Exception as error:

@@ -13,7 +13,8 @@ from pathlib import Path
 from velox.base.errors import CheckpointError, SettingError
 from velox.base.files import write_whole
 from velox.base.waiting import Stopped
-from velox.models.checkpoint import load
+from velox.models.checkpoint import Checkpoint, load
+from velox.training.made_ready import make_ready
 
 LOOK_EVERY_S = 0.2
 REPORTS = (TEXT_REPORT, PAGE, CONFUSION) = (".report.txt", ".report.html", ".confusion.png")
@@ -70,22 +71,22 @@ def require_writable(classes_path: Path) -> None:
         )
 
 
-def usable(model_path: Path, classes_path: Path) -> bool:
-    """Whether there is a checkpoint that a consumer could use."""
+def usable(model_path: Path, classes_path: Path) -> Checkpoint | None:
+    """The checkpoint that is there, None where a consumer could use none."""
     if not model_path.exists():
-        return False
+        return None
     try:
         checkpoint = load(model_path, classes_path)
     except CheckpointError as error:
         log.warning("%s", error)
-        return False
+        return None
     log.info(
         "keeping model=%s digest=%s labels=%s",
         model_path,
         checkpoint.digest,
         ",".join(checkpoint.labels),
     )
-    return True
+    return checkpoint
 
 
 def refused(path: Path) -> Path:
@@ -102,6 +103,7 @@ def use_refused(model_path: Path, classes_path: Path) -> None:
     """
     kept_model, kept_classes = refused(model_path), refused(classes_path)
     checkpoint = load(kept_model, kept_classes)
+    make_ready(checkpoint, model_path)
     # A model never lies there without its labels, as when it is saved.
     write_whole(classes_path, kept_classes.read_bytes())
     write_whole(model_path, kept_model.read_bytes())

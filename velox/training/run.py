@@ -32,6 +32,7 @@ from velox.training.heads import Heads
 from velox.training.judgement import judged
 from velox.training.judgement_log import log_judgement
 from velox.training.last_layer import teach_last_layer
+from velox.training.made_ready import make_ready
 from velox.training.model_files import (
     alone,
     refused,
@@ -63,7 +64,7 @@ def train(settings: TrainSettings, stop: threading.Event, *, if_missing: bool) -
         VeloxError: why no model was written.
         Stopped: when told to stop.
     """
-    if if_missing and usable(settings.model_path, settings.classes_path):
+    if if_missing and _stays(settings):
         return 0
     require_architecture(settings.model_arch)
     device = select_device(settings.device)
@@ -71,7 +72,7 @@ def train(settings: TrainSettings, stop: threading.Event, *, if_missing: bool) -
         torch.cuda.set_per_process_memory_fraction(settings.gpu_memory_fraction, device)
     with alone(settings.model_path, stop):
         # Another process may have trained while this one waited.
-        if if_missing and usable(settings.model_path, settings.classes_path):
+        if if_missing and _stays(settings):
             return 0
         if if_missing and settings.model_path.exists():
             set_aside(settings.model_path)
@@ -81,6 +82,17 @@ def train(settings: TrainSettings, stop: threading.Event, *, if_missing: bool) -
         except OSError as error:
             raise TrainingFailed(f"{error.strerror}; no model was written") from error
     return 0
+
+
+def _stays(settings: TrainSettings) -> bool:
+    """Whether there is a usable checkpoint; consumers, which may not write there, find it ready.
+
+    What was kept for them does not fit after an upgrade, and a model from elsewhere has nothing.
+    """
+    checkpoint = usable(settings.model_path, settings.classes_path)
+    if checkpoint is not None:
+        make_ready(checkpoint, settings.model_path)
+    return checkpoint is not None
 
 
 def run(settings: TrainSettings, device: torch.device, stop: threading.Event) -> None:

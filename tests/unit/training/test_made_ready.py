@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from tests.unit.models.engine.networks import telling
 from velox.models.checkpoint import Checkpoint, save
 from velox.models.engine import graphs
+from velox.settings.programs import TrainSettings
 from velox.training.made_ready import make_ready
+from velox.training.model_files import refused, use_refused
+from velox.training.run import train
 
 MADE = ".model.pth.made"
 
@@ -32,6 +36,29 @@ def test_graphs_and_choice_lie_beside_the_model(tmp_path: Path) -> None:
     assert found is not None
     assert (found.digest, found.labels) == (saved.digest, saved.labels)
     assert {each.suffix for each in (tmp_path / MADE).iterdir()} == {".model", ".choice"}
+
+
+def test_a_model_that_stays_is_made_ready_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is from elsewhere or from before an upgrade, and consumers may not write beside it."""
+    export = pytest.importorskip("velox.models.engine.export")
+    files = (tmp_path / "model.pth", tmp_path / "classes.json")
+    save(telling(passes=1), *files)
+    environment = {"MODEL_PATH": str(files[0]), "CLASSES_PATH": str(files[1])}
+    settings = TrainSettings.load(environment)
+    assert train(settings, Event(), if_missing=True) == 0
+    assert graphs.found(*files) is not None
+    monkeypatch.setattr(export, "made", pytest.fail)
+    assert train(settings, Event(), if_missing=True) == 0
+
+
+def test_a_refused_model_that_is_used_after_all_is_made_ready(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the packages of requirements-onnx.txt")
+    files = (tmp_path / "model.pth", tmp_path / "classes.json")
+    save(telling(passes=1), *map(refused, files))
+    use_refused(*files)
+    assert graphs.found(*files) is not None
 
 
 def test_without_the_packages_nothing_is_kept(
