@@ -25,6 +25,7 @@ from bench import (
     size_case,
     start_case,
     training_case,
+    unknown_case,
 )
 from bench.checkpoints import Checkpoints
 from bench.plot import plot
@@ -39,6 +40,7 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "latency": latency_case.run,
     "growth": growth_case.run,
     "producer": producer_case.run,
+    "unknown": unknown_case.run,
 }
 CASES = ("decode", "engine", "training", "decisions", "outlook", *WITH_SERVERS)
 # Half an hour and some 10 GB of disk at ten million documents: only when it is named.

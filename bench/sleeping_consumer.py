@@ -6,6 +6,7 @@ each of its images. BENCH_WRITE_S is what a write to the store takes longer, how
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -36,6 +37,7 @@ class SleepingEngine:
     device = "cpu"
     precision = "none"
     thresholds = (0.9,) * 4
+    unknown_above = math.inf
     top = 1
     digest = "0123456789ab"
     reference = None

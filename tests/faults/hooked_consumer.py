@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import os
 import signal
 import sys
@@ -54,6 +55,7 @@ class ColourEngine:
     device = "cpu"
     precision = "exact"
     thresholds = (0.9,) * len(COLOURS)
+    unknown_above = math.inf
     top = 1
     digest = "0123456789ab"
     reference = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -57,6 +58,7 @@ class FakeEngine:
     precision = "fp32"
     reference: Reference | None = None
     thresholds: tuple[float, ...] = (0.9, 0.9)
+    unknown_above = math.inf
     top = 1
 
     def __init__(self) -> None:

@@ -81,6 +81,7 @@ PACKAGES = {
 WITHOUT_TORCH = {
     "velox/models/cards.py",
     "velox/models/description.py",
+    "velox/models/novelty_limits.py",
     "velox/models/samples.py",
     *(
         f"velox/models/engine/{name}.py"

@@ -104,6 +104,7 @@ def engines_of(settings: ConsumerSettings) -> Engines:
         # Nothing else looks at more than the likeliest label.
         top=settings.results_top if settings.kafka_results_topic else 1,
         thresholds=settings.confidence_threshold,
+        unknown=settings.unknown,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from velox.base.errors import EngineOutOfMemory, SettingError
 from velox.base.thresholds import Thresholds
@@ -17,6 +18,7 @@ from velox.models.engine import graphs
 from velox.models.engine.graphs import Graphs
 from velox.models.engine.interface import Engine
 from velox.models.engine.kept import Kept
+from velox.models.novelty_limits import least_images
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 MOST_NAMED = 5
 
 log = logging.getLogger(__name__)
+
+
+class _Bounds(NamedTuple):
+    """What a model's answers are compared with; see `Engine`."""
+
+    thresholds: tuple[float, ...]
+    unknown_above: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +47,7 @@ class Engines:
         device, precision, compiled, memory_fraction, batch_size: see `TorchEngine`.
         top: labels that each image is given.
         thresholds: from which confidence on an image is a match.
+        unknown: share of known images that may be called unknown; None to call none so.
     """
 
     model_path: Path
@@ -49,6 +59,7 @@ class Engines:
     batch_size: int
     top: int
     thresholds: Thresholds
+    unknown: float | None = None
 
     def require_device(self) -> None:
         """Refuse a device that cannot be used.
@@ -86,12 +97,13 @@ class Engines:
 
         Raises:
             CheckpointError: when it is not fit to decide.
-            SettingError: when it brings no thresholds, and they are asked for.
+            SettingError: when it brings no thresholds, or cannot tell what is unknown, and that is
+                asked for.
         """
-        thresholds = self._thresholds(checkpoint)
-        engine = self._with_onnx(checkpoint, thresholds) if self._onnx else None
+        bounds = _Bounds(self._thresholds(checkpoint), self._unknown_above(checkpoint))
+        engine = self._with_onnx(checkpoint, bounds) if self._onnx else None
         if engine is None:
-            engine = self._with_torch(checkpoint, thresholds)
+            engine = self._with_torch(checkpoint, bounds)
         try:
             accept(engine, checkpoint, self.model_path)
         except BaseException:
@@ -134,6 +146,31 @@ class Engines:
             )
         return found
 
+    def _unknown_above(self, checkpoint: Description) -> float:
+        if self.unknown is None:
+            return math.inf
+        if (limits := checkpoint.unknown) is None:
+            raise SettingError(
+                f"UNKNOWN: {self.model_path} cannot tell what is unlike the images of its "
+                "training; train it once more, or leave UNKNOWN empty"
+            )
+        above = limits.above(self.unknown)
+        log.info(
+            "images are unknown above novelty=%.3f share=%g images=%d",
+            above,
+            self.unknown,
+            limits.images,
+        )
+        if math.isinf(above):
+            log.warning(
+                "UNKNOWN=%g calls no image unknown: found on %d known images, at least %d are "
+                "needed",
+                self.unknown,
+                limits.images,
+                least_images(self.unknown),
+            )
+        return above
+
     @property
     def _onnx(self) -> bool:
         """Whether ONNX Runtime will do."""
@@ -151,7 +188,7 @@ class Engines:
 
         return load(self.model_path, self.classes_path)
 
-    def _with_onnx(self, model: Description, thresholds: tuple[float, ...]) -> Engine | None:
+    def _with_onnx(self, model: Description, bounds: _Bounds) -> Engine | None:
         """An engine of a model's graphs, None where it cannot be."""
         kept = Kept(self.model_path)
         try:
@@ -170,7 +207,8 @@ class Engines:
                 found,
                 precision=self.precision,
                 batch_size=self.batch_size,
-                thresholds=thresholds,
+                thresholds=bounds.thresholds,
+                unknown_above=bounds.unknown_above,
                 top=self.top,
                 kept=kept,
             )
@@ -181,7 +219,7 @@ class Engines:
             log.warning("ONNX Runtime is not used: %s", (str(error) or repr(error)).splitlines()[0])
             return None
 
-    def _with_torch(self, model: Description, thresholds: tuple[float, ...]) -> Engine:
+    def _with_torch(self, model: Description, bounds: _Bounds) -> Engine:
         from velox.models.engine.torch_engine import TorchEngine
 
         checkpoint = self._checkpoint() if isinstance(model, Graphs) else cast("Checkpoint", model)
@@ -192,7 +230,8 @@ class Engines:
             compiled=self.compiled,
             memory_fraction=self.memory_fraction,
             batch_size=self.batch_size,
-            thresholds=thresholds,
+            thresholds=bounds.thresholds,
+            unknown_above=bounds.unknown_above,
             top=self.top,
             kept=Kept(self.model_path),
         )

@@ -8,7 +8,10 @@ description.py        What a checkpoint says of its model beside the weights; it
 device.py             The device that a model runs on, and why a card that is there cannot be used
 engine/               The engine: a model at work, in the form that is fastest and decides the same
 files.py              The files of a model: when there is reason to read them
+inner_maps.py         What inner maps say of an image, given out beside the network's answer
 labels.py             The list of labels beside a model, in the order of its outputs
+novelty.py            How unlike the images of a model's training an image is
+novelty_limits.py     Beyond which novelty an image is unknown, as training has measured it
 sample_tensors.py     Samples as a checkpoint's file holds them: tensors of bytes
 measured_thresholds.py  Thresholds that training has measured, as they travel with a checkpoint
 samples.py            Images that travel with a checkpoint

@@ -1,10 +1,10 @@
 """The checkpoint: one file that carries all that rebuilds the model, and the list of its labels.
 
 MODEL_PATH holds one dict: architecture, labels, input size, preprocessing, normalisation, state
-dict, temperature, training metrics and samples. CLASSES_PATH holds the labels as well, as
-`{"0": "red_circle", ...}`, for readers that know no torch. A bare state dict beside such a list
-also loads: it is taken for `mobilenet_v2` at 224 pixels without normalisation, as the first
-version of Velox trained it.
+dict, temperature, training metrics, samples, and what tells unlike images from others. CLASSES_PATH
+holds the labels as well, as `{"0": "red_circle", ...}`, for readers that know no torch. A bare
+state dict beside such a list also loads: it is taken for `mobilenet_v2` at 224 pixels without
+normalisation, as the first version of Velox trained it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from velox.base.files import write_whole
 from velox.models import labels, torch_file
 from velox.models.architectures import build
 from velox.models.description import Description, digest, of_plain
+from velox.models.inner_maps import beside
+from velox.models.novelty import Novelty
 from velox.models.sample_tensors import samples_of, tensors_of
 from velox.models.soundness import require_sound
 from velox.models.torch_file import CONVERT
@@ -44,9 +46,12 @@ class Checkpoint(Description):
 
     Attributes:
         state_dict: the weights, on the CPU.
+        novelty: what tells how unlike the images of its training an image is, see
+            `velox.models.novelty.Novelty`; None where training has not found it.
     """
 
     state_dict: Mapping[str, Tensor] = field(repr=False)
+    novelty: Mapping[str, Tensor] | None = field(default=None, repr=False)
 
 
 def restore(checkpoint: Checkpoint) -> nn.Module:
@@ -54,6 +59,24 @@ def restore(checkpoint: Checkpoint) -> nn.Module:
     model = build(checkpoint.architecture, len(checkpoint.labels))
     model.load_state_dict(dict(checkpoint.state_dict))
     return model.eval()
+
+
+def at_work(checkpoint: Checkpoint) -> nn.Module:
+    """The classifier as engines run it: one that knows novelty gives it out beside the logits.
+
+    Raises:
+        CheckpointError: when what computes the novelty does not go with the network.
+    """
+    network = restore(checkpoint)
+    if checkpoint.novelty is None:
+        return network
+    try:
+        return beside(
+            network, checkpoint.input_size, Novelty(checkpoint.novelty, checkpoint.temperature)
+        )
+    except Exception as error:
+        # Tracing runs the model's own code on stand-ins, so anything may come out.
+        raise CheckpointError(f"its novelty does not fit {checkpoint.architecture}") from error
 
 
 def save(
@@ -82,6 +105,8 @@ def save(
         "samples": tensors_of(checkpoint.samples),
         "state_dict": {name: value.cpu() for name, value in checkpoint.state_dict.items()},
     }
+    if checkpoint.novelty is not None:
+        content["novelty"] = dict(checkpoint.novelty)
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
@@ -137,6 +162,7 @@ def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
         **of_plain(content),
         state_dict=dict(content["state_dict"]),
         samples=samples_of(content.get("samples", {})),
+        novelty=content.get("novelty"),
     )
 
 

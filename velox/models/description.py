@@ -10,6 +10,7 @@ from typing import Any
 from velox.base.reference import Reference
 from velox.images.preprocessing import Preprocessing
 from velox.models.measured_thresholds import MeasuredThresholds
+from velox.models.novelty_limits import NoveltyLimits
 from velox.models.samples import NO_SAMPLES, Samples
 
 # Of the pixels in [0, 1], red, green and blue, over ImageNet's training images (torchvision docs).
@@ -36,6 +37,7 @@ class Description:
         temperature: divides the outputs before the softmax, so that confidences are honest.
         thresholds: that training measured, where it did.
         reference: how the images of training looked and were decided, where it is known.
+        unknown: limits of novelty that training measured, where it did.
         samples: to accept the model by, and to calibrate and check a reduced precision; may be
             none.
         digest: the first 12 hexadecimal digits of the file's SHA-256; empty while there is none.
@@ -51,6 +53,7 @@ class Description:
     temperature: float = 1.0
     thresholds: MeasuredThresholds | None = None
     reference: Reference | None = None
+    unknown: NoveltyLimits | None = None
     samples: Samples = field(default=NO_SAMPLES, repr=False)
     digest: str = ""
 
@@ -70,6 +73,8 @@ class Description:
             content["thresholds"] = self.thresholds.as_dict()
         if self.reference is not None:
             content["reference"] = self.reference.as_dict()
+        if self.unknown is not None:
+            content["unknown"] = self.unknown.as_dict()
         return content
 
 
@@ -80,6 +85,7 @@ def of_plain(content: Mapping[str, Any]) -> dict[str, Any]:
         KeyError, TypeError, ValueError: when an entry is missing or has another form.
     """
     thresholds, reference = content.get("thresholds"), content.get("reference")
+    unknown = content.get("unknown")
     return {
         "architecture": str(content["architecture"]),
         "labels": tuple(map(str, content["labels"])),
@@ -91,6 +97,7 @@ def of_plain(content: Mapping[str, Any]) -> dict[str, Any]:
         "temperature": float(content.get("temperature", 1.0)),
         "thresholds": None if thresholds is None else MeasuredThresholds.of(thresholds),
         "reference": None if reference is None else Reference.of(reference),
+        "unknown": None if unknown is None else NoveltyLimits.of(unknown),
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from velox.images.preprocessing import Preprocessing
+from velox.models import novelty
 from velox.models.architectures import build
 from velox.models.wrappings import is_state_dict
 
@@ -62,3 +63,13 @@ def require_sound(checkpoint: Checkpoint) -> None:
         raise ValueError("its thresholds are not one for each label, from 0 to 1 or None")
     if checkpoint.reference is not None and not checkpoint.reference.fit(len(checkpoint.labels)):
         raise ValueError("its reference does not count images of each label and in each bin")
+    _require_sound_novelty(checkpoint)
+
+
+def _require_sound_novelty(checkpoint: Checkpoint) -> None:
+    if (checkpoint.novelty is None) != (checkpoint.unknown is None):
+        raise ValueError("it has limits of novelty and nothing to compute it by, or the reverse")
+    if checkpoint.novelty is not None:
+        if not is_state_dict(checkpoint.novelty):
+            raise ValueError("its novelty is no dict of plain tensors")
+        novelty.require_sound(checkpoint.novelty, len(checkpoint.labels))

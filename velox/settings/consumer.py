@@ -9,7 +9,16 @@ from velox.base.errors import SettingError
 from velox.base.records import DEAD_LETTERS
 from velox.base.thresholds import Thresholds
 from velox.settings.declare import setting
-from velox.settings.parsers import OPTIONAL_PATH, SWITCH, Parser, choice, integer, number, parts
+from velox.settings.parsers import (
+    OPTIONAL_PATH,
+    SWITCH,
+    Parser,
+    auto_or,
+    choice,
+    integer,
+    number,
+    parts,
+)
 from velox.settings.review import CandidateSettings
 from velox.settings.shared import (
     GroupSettings,
@@ -30,6 +39,11 @@ def _labels(value: str) -> frozenset[str]:
 
 
 LABELS = Parser(_labels, r"a comma-separated list of labels (a comma in one: \,), or empty for all")
+# What training measures, see `velox.models.novelty_limits`.
+_SHARE = auto_or(number(0.001, 0.1), auto=0.01)
+UNKNOWN_SHARE = Parser(
+    lambda value: _SHARE.convert(value) if value else None, f"{_SHARE.allowed}, or empty"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +127,13 @@ class ConsumerSettings(
         THRESHOLDS,
         "Lowest confidence that counts as a match, e.g. 0.9,defect=0.55; auto: what training found "
         "for each label (TARGET_PRECISION)",
+    )
+    unknown: float | None = setting(
+        "UNKNOWN",
+        "",
+        UNKNOWN_SHARE,
+        "Share of images like those of training that may be called unknown, so that images unlike "
+        "them are; auto for 0.01, empty to call none so",
     )
     target_labels: frozenset[str] = setting(
         "TARGET_LABELS", "", LABELS, "Labels that count as a match"

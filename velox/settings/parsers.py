@@ -99,8 +99,8 @@ def some(*names: str) -> Parser:
     )
 
 
-def auto_or(parser: Parser, *, auto: int | None = 0) -> Parser:
-    """As the parser, or `auto`, which becomes 0 or None: who reads the setting decides."""
+def auto_or(parser: Parser, *, auto: float | None = 0) -> Parser:
+    """As the parser, or `auto`, which becomes what is given, by default 0: who reads it decides."""
     return Parser(
         lambda value: auto if value == "auto" else parser.convert(value),
         f"auto, or {parser.allowed}",

@@ -124,6 +124,13 @@ class TrainSettings(ShapeSettings, ModelSettings):
         OPTIONAL_PATH,
         "Folder of own images to train on, one folder a label; empty for synthetic shapes",
     )
+    unknown_path: Path | None = setting(
+        "UNKNOWN_PATH",
+        "",
+        OPTIONAL_PATH,
+        "Folder of images that have none of the labels: the report says how well they are told "
+        "from the others (for UNKNOWN); empty for none",
+    )
     hold_out: float = setting(
         "HOLD_OUT",
         "0.2",

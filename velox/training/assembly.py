@@ -217,6 +217,8 @@ def save(
         temperature=found.temperature,
         thresholds=found.promise.measured() if found.promise else None,
         reference=reference_of(splits, found.decisions, seed=settings.seed, stop=stop),
+        unknown=found.novelty.limits if found.novelty else None,
+        novelty=found.novelty.tensors if found.novelty else None,
         samples=samples,
     )
     # A consumer that finds the model finds this too.

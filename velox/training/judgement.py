@@ -22,6 +22,7 @@ from velox.training.calibration import (
 )
 from velox.training.data.dataset import Splits
 from velox.training.evaluation import Inputs, outputs
+from velox.training.novelty import Found
 from velox.training.thresholds import Promise, promise_of
 
 SURE = 0.90
@@ -56,6 +57,7 @@ class Judgement:
         sure_right: share of those that are right; NaN where there are none.
         wrong: the images that are not right, the surest first, `MOST_WRONG` at most.
         promise: thresholds that unseen images gave, not these.
+        novelty: how unlike its training images others are, where that was found out.
         matched: int64 [C, 2], of each label the images that are called so at or above its
             threshold, and how many of them are right; all 0 without a promise.
         decisions: on these images and on those that gave the temperature.
@@ -69,6 +71,7 @@ class Judgement:
     sure_right: float
     wrong: tuple[Wrong, ...] = ()
     promise: Promise | None = None
+    novelty: Found | None = None
     matched: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     decisions: Decisions = NO_DECISIONS
 

@@ -81,6 +81,7 @@ def figures(found: Judgement) -> dict[str, str]:
             if found.sure
             else "none of the images"
         ),
+        **(found.novelty.figures() if found.novelty else {}),
     }
 
 

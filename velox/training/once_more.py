@@ -24,6 +24,11 @@ from velox.training.last_layer import Taught, solved
 log = logging.getLogger(__name__)
 
 
+def taught_by(splits: Splits, taught: Taught) -> Dataset:
+    """The images that such a layer is taught by."""
+    return Dataset.joined((splits.training.subset(taught.rows), splits.validation))
+
+
 def teach_once_more(
     network: nn.Module,
     splits: Splits,
@@ -62,7 +67,7 @@ def teach_once_more(
         on_progress=partial(progress.show, "features"),
     )
     features = torch.cat((taught.features, more))
-    data = Dataset.joined((splits.training.subset(taught.rows), splits.validation))
+    data = taught_by(splits, taught)
     weight, bias = solved(
         features, torch.from_numpy(data.targets), classes=classes, penalty=taught.penalty
     )

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -26,6 +27,7 @@ from velox.training.assembly import (
 )
 from velox.training.batch_statistics import renew_statistics
 from velox.training.crossed import cross_validated
+from velox.training.data.others import read_others
 from velox.training.doubt import doubts_of
 from velox.training.fit import fit
 from velox.training.heads import Heads
@@ -41,7 +43,8 @@ from velox.training.model_files import (
     usable,
     use_refused,
 )
-from velox.training.once_more import teach_once_more
+from velox.training.novelty import find, log_found
+from velox.training.once_more import taught_by, teach_once_more
 from velox.training.reports import write_look
 from velox.training.trainer import Trainer, make_deterministic
 from velox.training.verdict import objection
@@ -109,6 +112,18 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     settings = replace(settings, input_size=input_size_of(settings, start))
     preprocessing = preprocessing_of(settings, start)
     splits, seen = read_data(settings, preprocessing, progress, stop)
+    others = (
+        None
+        if settings.unknown_path is None
+        else read_others(
+            settings.unknown_path,
+            size=settings.input_size,
+            max_pixels=settings.max_image_pixels,
+            preprocessing=preprocessing,
+            stop=stop,
+            on_progress=partial(progress.show, "reading"),
+        )
+    )
     inputs = start.inputs(device)
     recipe = recipe_of(settings, start, len(splits.training))
     network = network_of(settings, start, recipe, splits.training, inputs)
@@ -164,6 +179,22 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         )
     found = judged(network, splits, inputs, stop, unseen, precision=settings.target_precision)
     log_judgement(found)
+    learned = None
+    if taught is not None and unseen is not None:
+        learned = taught_by(splits, taught), unseen.logits
+    novelty = find(
+        network,
+        splits,
+        others,
+        temperature=found.temperature,
+        learned=learned,
+        inputs=inputs,
+        seed=recipe.seed,
+        stop=stop,
+    )
+    if novelty is not None:
+        found = replace(found, novelty=novelty)
+        log_found(novelty)
     across = crossed.judgement if crossed else None
     against = objection(
         found, across, least=settings.min_accuracy, own=settings.dataset_path is not None

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from tests.unit.fakes import reference
 from tests.unit.models.engine.networks import telling
@@ -12,6 +13,7 @@ from velox.base.errors import SettingError
 from velox.base.thresholds import Thresholds
 from velox.consumer.engines import Engines
 from velox.models.measured_thresholds import MeasuredThresholds
+from velox.models.novelty_limits import SHARES, NoveltyLimits
 
 
 def engines(thresholds: Thresholds) -> Engines:
@@ -80,3 +82,45 @@ def test_auto_without_measured_thresholds_stops_the_start() -> None:
     )
     with pytest.raises(SettingError, match=words):
         engines(Thresholds(None)).first(telling())
+
+
+def knowing(*limits: float | None) -> Any:
+    """A checkpoint that tells unlike images from others, with these limits."""
+    checkpoint = telling("resnet18", passes=1)
+    wide = 2 * (64 + 128 + 256 + 512)
+    tensors = {
+        "shift": torch.zeros(wide),
+        "scale": torch.ones(wide),
+        "centres": torch.zeros(len(checkpoint.labels), wide),
+        "directions": torch.zeros(wide, 2),
+        "means": torch.zeros(2),
+        "deviations": torch.ones(2),
+    }
+    held = (*[None] * (len(SHARES) - len(limits)), *limits)
+    return replace(checkpoint, novelty=tensors, unknown=NoveltyLimits(250, held))
+
+
+def test_an_engine_calls_unknown_what_is_beyond_its_models_limit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    plain = engines(Thresholds(0.9))
+    checkpoint = knowing(9.5, 8.0, 6.0, 4.0)
+    for share, above in ((None, math.inf), (0.01, 9.5), (0.05, 6.0)):
+        engine = replace(plain, unknown=share).later(checkpoint)
+        assert engine.unknown_above == above
+        engine.close()
+    assert "images are unknown above novelty=9.500 share=0.01 images=250" in caplog.text
+    engine = replace(plain, unknown=0.001).later(checkpoint)
+    assert engine.unknown_above == math.inf
+    engine.close()
+    said = (
+        "UNKNOWN=0.001 calls no image unknown: found on 250 known images, at least 999 are needed"
+    )
+    assert said in caplog.text
+
+
+def test_unknown_with_a_model_that_cannot_tell_stops_the_start() -> None:
+    words = r"^UNKNOWN: model\.pth cannot tell what is unlike the images of its training; train it"
+    with pytest.raises(SettingError, match=words):
+        replace(engines(Thresholds(0.9)), unknown=0.01).first(telling())

@@ -195,6 +195,20 @@ def test_each_label_is_decided_by_its_own_threshold_and_the_likeliest_are_kept(
     assert found[1].top == (("green_square", 0.75), ("red_circle", 0.25))
 
 
+def test_what_is_beyond_the_limit_of_its_model_is_unknown(parts: Parts) -> None:
+    parts.engine.thresholds, parts.engine.unknown_above = (0.0, 0.0), 1.5
+
+    def predict(batch: NDArray[np.uint8]) -> Predictions:
+        shape = (len(batch), 1)
+        novelty = batch[:, 0, 0, 0].astype(np.float32)
+        return Predictions(np.zeros(shape, np.int64), np.ones(shape, np.float32), novelty)
+
+    parts.engine.predict = predict  # type: ignore[method-assign]
+    parts.run(0, 1, 2, 3)
+    found = [each.outcome for batch in parts.recorder.batches for _, each in batch.predictions]
+    assert found == ["match", "match", "unknown", "unknown"]
+
+
 def test_a_new_model_brings_its_thresholds(parts: Parts) -> None:
     after = FakeEngine()
     parts.engine.thresholds, after.thresholds = (0.0, 0.0), (1.0, 1.0)

@@ -19,6 +19,7 @@ from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
 from velox.models.description import digest
 from velox.models.measured_thresholds import MeasuredThresholds
+from velox.models.novelty_limits import NoveltyLimits
 from velox.models.samples import Samples
 
 LABELS = ("red_circle", "red_square", "green_circle")
@@ -125,6 +126,46 @@ def test_a_reference_counts_images_of_each_label_and_in_each_bin(
     files: Files, change: dict[str, Any]
 ) -> None:
     files.change(lambda content: content["reference"].update(change))
+    with pytest.raises(CheckpointError, match="is not a usable checkpoint: "):
+        files.load()
+
+
+NOVELTY = {
+    "shift": torch.zeros(6),
+    "scale": torch.ones(6),
+    "centres": torch.zeros(3, 6),
+    "directions": torch.zeros(6, 2),
+    "means": torch.zeros(2),
+    "deviations": torch.ones(2),
+}
+LIMITS = NoveltyLimits(250, (None, None, None, 9.5, 8.0, 6.0, 4.0))
+
+
+def test_what_tells_unlike_images_travels_with_it(tmp_path: Path) -> None:
+    where = tmp_path / "model.pth", tmp_path / "classes.json"
+    model.save(replace(untrained(), novelty=NOVELTY, unknown=LIMITS), *where)
+    loaded = model.load(*where)
+    assert loaded.unknown == LIMITS
+    assert loaded.novelty is not None
+    assert all(torch.equal(loaded.novelty[name], each) for name, each in NOVELTY.items())
+    with pytest.raises(CheckpointError, match="its novelty does not fit shufflenet_v2_x0_5"):
+        model.at_work(loaded)
+
+
+@pytest.mark.parametrize(
+    ("novelty", "unknown"),
+    [
+        (None, LIMITS.as_dict()),
+        (NOVELTY, None),
+        ({}, LIMITS.as_dict()),
+        ({"means": 1}, LIMITS.as_dict()),
+        (NOVELTY | {"deviations": torch.zeros(2)}, LIMITS.as_dict()),
+        (NOVELTY | {"means": torch.tensor(1.0)}, LIMITS.as_dict()),
+        (NOVELTY, {"images": 250}),
+    ],
+)
+def test_what_tells_them_must_be_whole(files: Files, novelty: Any, unknown: Any) -> None:
+    files.change(lambda content: content.update(novelty=novelty, unknown=unknown))
     with pytest.raises(CheckpointError, match="is not a usable checkpoint: "):
         files.load()
 

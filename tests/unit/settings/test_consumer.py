@@ -61,3 +61,16 @@ def test_labels_may_hold_commas(given: str, labels: set[str]) -> None:
 def test_a_label_is_not_empty(given: str) -> None:
     with pytest.raises(SettingError, match=r"TARGET_LABELS=.*a comma in one: \\,"):
         ConsumerSettings.load({"TARGET_LABELS": given})
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("", None), ("auto", 0.01), ("0.001", 0.001), ("0.02", 0.02), ("0.1", 0.1)]
+)
+def test_so_many_known_images_may_be_called_unknown(text: str, share: float | None) -> None:
+    assert ConsumerSettings.load({"UNKNOWN": text}).unknown == share
+
+
+@pytest.mark.parametrize("text", ["1", "0", "0.0005", "0.2", "yes", "nan"])
+def test_no_other_share_may_be(text: str) -> None:
+    with pytest.raises(SettingError, match=r"UNKNOWN=.*auto, or a number from 0\.001 to 0\.1"):
+        ConsumerSettings.load({"UNKNOWN": text})

@@ -1,4 +1,4 @@
-"""What a prediction comes to: a match or not."""
+"""What a prediction comes to: a match, none, or unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ class Decider:
         self._targets = targets
 
     def __call__(
-        self, label: str, confidence: float, threshold: float, rule: Rule | None = None
+        self,
+        label: str,
+        confidence: float,
+        threshold: float,
+        rule: Rule | None = None,
+        *,
+        unknown: bool = False,
     ) -> Outcome:
         """Decide.
 
@@ -26,7 +32,11 @@ class Decider:
             confidence: its probability.
             threshold: the least confidence of a match of this label.
             rule: of its source, which goes before the settings.
+            unknown: whether the image is like none that the model has learned from; then the label
+                means nothing.
         """
+        if unknown:
+            return Outcome.UNKNOWN
         targets = self._targets
         if rule is not None:
             threshold = rule.threshold_of(label, threshold)

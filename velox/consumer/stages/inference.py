@@ -51,17 +51,19 @@ class Inference:
             told=lambda done: (len(done[0].indices), list(done[1].values())),
             probe=lambda: self._model_fails(batch),
         )
-        labels, thresholds = batch.labels, batch.predictor.engine.thresholds
+        engine, labels = batch.predictor.engine, batch.labels
         several = found.indices.shape[1] > 1
         # Of Python's own numbers a loop over the images takes half as long.
         indices, confidences = (each.tolist() for each in found.best)
+        unknown = (found.novelty > engine.unknown_above).tolist()
         for row, record in enumerate(batch.classifiable):
             if (failure := failures.get(row)) is not None:
                 batch.dead.append(DeadLetter(record, STAGE, failure))
                 continue
             index, confidence = indices[row], confidences[row]
             label = labels[index]
-            outcome = self._decide(label, confidence, thresholds[index], batch.sources.of(record))
+            least, rule = engine.thresholds[index], batch.sources.of(record)
+            outcome = self._decide(label, confidence, least, rule, unknown=unknown[row])
             top = _named(found, row, labels) if several else ()
             batch.predictions.append((record, Prediction(label, confidence, outcome, top)))
         if batch.reference is not None:

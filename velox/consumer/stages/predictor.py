@@ -95,7 +95,7 @@ class BisectingPredictor:
     ) -> None:
         """Ask again, alone, for images whose answers make no sense: then it is their own fault."""
         indices, confidences = predictions.indices, predictions.confidences
-        senseless = np.flatnonzero(~self._sensible(indices[rows], confidences[rows]))
+        senseless = np.flatnonzero(~self._sensible(predictions)[rows])
         for row in rows.start + senseless:
             if rows.stop - rows.start > 1:
                 self._fill(images, slice(row, row + 1), predictions, failures)
@@ -104,12 +104,13 @@ class BisectingPredictor:
                 f"the model's answer is not a label with a probability: "
                 f"label {_shown(indices[row])}, confidence {_shown(confidences[row])}"
             )
-            indices[row], confidences[row] = -1, 0
+            indices[row], confidences[row], predictions.novelty[row] = -1, 0, 0
 
-    def _sensible(self, indices: Indices, confidences: Confidences) -> NDArray[np.bool_]:
-        """Which of N images have labels with probabilities, of [N, K] each."""
-        in_range = (indices >= 0) & (indices < len(self.engine.labels))
-        return np.asarray((np.isfinite(confidences) & in_range).all(axis=1))
+    def _sensible(self, found: Predictions) -> NDArray[np.bool_]:
+        """Which of N images have labels with probabilities, and a novelty that is a number."""
+        in_range = (found.indices >= 0) & (found.indices < len(self.engine.labels))
+        numbers = np.isfinite(found.confidences) & np.isfinite(found.novelty)[:, None]
+        return np.asarray((numbers & in_range).all(axis=1))
 
     def _probe(self, failure: InferenceFailed) -> None:
         size = self.engine.input_size
@@ -117,7 +118,7 @@ class BisectingPredictor:
             answer = self.engine.predict(np.zeros((1, size, size, 3), np.uint8))
         except Exception as error:
             raise EngineBroken(f"the model fails on every image: {failure}") from error
-        if not self._sensible(answer.indices, answer.confidences).all():
+        if not self._sensible(answer).all():
             raise EngineBroken(f"the model fails on every image: {failure}")
 
 

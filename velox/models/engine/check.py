@@ -6,12 +6,14 @@ be as right as before, and an image whose confidence moves across the threshold 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Of N images, the indices of their most likely labels, [N, K], and the probabilities, [N, K].
+# Of N images, the indices of their most likely labels, [N, K], the probabilities, [N, K], and, of a
+# model that gives it, their novelty, [N].
 Answer = Sequence[ArrayLike]
 
 # The default of CONFIDENCE_THRESHOLD.
@@ -21,7 +23,8 @@ THRESHOLD = 0.9
 LEAST_SAMPLES = 200
 # Points of accuracy that fewer bits may cost.
 LARGEST_LOSS = 0.002
-# Share of the samples whose label may be another, and of the matches that may come or go.
+# Share of the samples whose label may be another or that may be unknown in one of the two alone,
+# and of the matches that may come or go.
 LARGEST_DIFFERENCE = 0.005
 _ROUNDING = 1e-9
 
@@ -46,7 +49,12 @@ def require_enough(samples: int) -> None:
 
 
 def require_same_decisions(
-    found: Answer, expected: Answer, targets: ArrayLike, *, thresholds: Sequence[float]
+    found: Answer,
+    expected: Answer,
+    targets: ArrayLike,
+    *,
+    thresholds: Sequence[float],
+    unknown_above: float = math.inf,
 ) -> None:
     """Compare what a form makes of the samples with what float32 makes of them.
 
@@ -55,12 +63,14 @@ def require_same_decisions(
         expected: that of float32.
         targets: the samples' labels, int64 [N].
         thresholds: of each label, the confidence at which an image is a match.
+        unknown_above: the novelty above which an image is unknown and no match.
 
     Raises:
-        Refused: where accuracy, labels or matches differ by more than is allowed.
+        Refused: where accuracy, labels, what is unknown or matches differ by more than is allowed.
     """
-    index, confidence = (np.asarray(each)[:, 0] for each in found)
-    full_index, full_confidence = (np.asarray(each)[:, 0] for each in expected)
+    index, confidence = (np.asarray(each)[:, 0] for each in found[:2])
+    full_index, full_confidence = (np.asarray(each)[:, 0] for each in expected[:2])
+    unknown, full_unknown = (_unknown(each, unknown_above) for each in (found, expected))
     count = len(index)
     right, before = (_share(each == np.asarray(targets)) for each in (index, full_index))
     if before - right > LARGEST_LOSS + _ROUNDING:
@@ -68,8 +78,14 @@ def require_same_decisions(
     other = _share(index != full_index)
     if other > LARGEST_DIFFERENCE + _ROUNDING:
         raise Refused(f"a share of {other:.4f} of {count} samples gets other labels than in fp32")
+    other = _share(unknown != full_unknown)
+    if other > LARGEST_DIFFERENCE + _ROUNDING:
+        raise Refused(
+            f"a share of {other:.4f} of {count} samples is unknown in it or in fp32 alone"
+        )
     least = np.asarray(thresholds, np.float32)
-    match, full_match = confidence >= least[index], full_confidence >= least[full_index]
+    match = (confidence >= least[index]) & ~unknown
+    full_match = (full_confidence >= least[full_index]) & ~full_unknown
     differ = (match != full_match) | (match & (index != full_index))
     matches = int((match | full_match).sum())
     if differ.sum() > LARGEST_DIFFERENCE * matches:
@@ -77,6 +93,12 @@ def require_same_decisions(
             f"{int(differ.sum())} of {matches} matches differ from those in fp32 "
             f"({_shown(thresholds)}, {count} samples)"
         )
+
+
+def _unknown(answer: Answer, above: float) -> NDArray[np.bool_]:
+    """Which samples are unknown, bool [N]."""
+    novelty = np.asarray(answer[2]) if len(answer) > 2 else np.zeros(len(np.asarray(answer[0])))
+    return np.asarray(novelty > above)
 
 
 def _shown(thresholds: Sequence[float]) -> str:

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from velox.models.checkpoint import Checkpoint
 
-# For N images: the indices of their K most likely labels, int64 [N, K], the likeliest first, and
-# their probabilities, float32 [N, K].
+# For N images: the indices of their K most likely labels, int64 [N, K], the likeliest first, their
+# probabilities, float32 [N, K], and, where the network gives it, their novelty, float32 [N].
 Answer = tuple[Tensor, ...]
 
 
@@ -16,7 +16,8 @@ class Classifier(nn.Module):
     """Normalises, runs the network, and takes the most likely labels with their probabilities.
 
     Args:
-        network: takes `dtype` [N, 3, S, S] and returns [N, labels].
+        network: takes `dtype` [N, 3, S, S] and returns [N, labels], and beside it, where it has
+            been taught to, how unlike the images of its training each is, float32 [N].
         checkpoint: whose normalisation, temperature and input size S apply.
         dtype: in which the network computes; the probabilities are float32.
         top: labels K that each image is given.
@@ -49,10 +50,11 @@ class Classifier(nn.Module):
 
     def forward(self, pixels: Tensor) -> Answer:
         """Classify uint8 [N, 3, S, S]."""
-        logits = self.network(self.normalised(pixels)).float()
-        probabilities = torch.softmax(logits / self.temperature, dim=1)
+        found = self.network(self.normalised(pixels))
+        logits, *novelty = found if isinstance(found, tuple) else (found,)
+        probabilities = torch.softmax(logits.float() / self.temperature, dim=1)
         if self.top == 1:
             confidence, index = probabilities.max(dim=1, keepdim=True)
         else:
             confidence, index = probabilities.topk(self.top, dim=1)
-        return index, confidence
+        return index, confidence, *novelty

@@ -10,6 +10,7 @@ that the process may have.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ class CudaBackend:
         batch_size: the largest batch that runs as one; larger ones run in pieces.
         thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
+        unknown_above: the novelty above which an image is called unknown.
 
     Attributes:
         precision: that is used: fp32 where half precision is refused, which is logged.
@@ -68,6 +70,7 @@ class CudaBackend:
         compiled: bool = False,
         thresholds: Sequence[float],
         top: int = 1,
+        unknown_above: float = math.inf,
     ) -> None:
         if precision not in DTYPES:
             raise SettingError(
@@ -78,16 +81,25 @@ class CudaBackend:
         torch.backends.cudnn.allow_tf32 = False
         self._device = device
         self._top = top
+        self._novelty = checkpoint.novelty is not None
         self._turn = threading.Lock()
         with torch.cuda.device(device), torch.inference_mode():
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            trial = Trial(checkpoint, device, batch_size, thresholds, top=top, compiled=compiled)
+            trial = Trial(
+                checkpoint,
+                device,
+                batch_size,
+                thresholds,
+                top=top,
+                compiled=compiled,
+                unknown_above=unknown_above,
+            )
             self._classifier, dtype = trial.best(precision)
             size = checkpoint.input_size
-            self._buffers = _Buffers(batch_size, size, top, device)
+            self._buffers = _Buffers(batch_size, size, top, self._novelty, device)
             self._lanes: SimpleQueue[Lane] = SimpleQueue()
             for _ in range(_LANES):
-                self._lanes.put(Lane(batch_size, size, top, device))
+                self._lanes.put(Lane(batch_size, size, top, self._novelty, device))
             # Graphs run one at a time and keep nothing between runs, so they share their memory.
             self._pool = torch.cuda.graph_pool_handle()
             self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
@@ -153,7 +165,7 @@ class CudaBackend:
         """Classify uint8 [N, S, S, 3]; the answer is on the CPU."""
         answer = tuple(
             torch.empty(shape, dtype=dtype)
-            for shape, dtype in answer_shapes(len(pixels), self._top)
+            for shape, dtype in answer_shapes(len(pixels), self._top, self._novelty)
         )
         lane = self._lanes.get()
         try:
@@ -199,9 +211,11 @@ class CudaBackend:
 class _Buffers:
     """Where graphs read and write: a graph keeps the addresses that it was recorded with."""
 
-    def __init__(self, count: int, size: int, top: int, device: torch.device) -> None:
+    def __init__(
+        self, count: int, size: int, top: int, novelty: bool, device: torch.device
+    ) -> None:
         self.pixels = torch.zeros((count, size, size, 3), dtype=torch.uint8, device=device)
         self.answer = tuple(
             torch.zeros(shape, dtype=dtype, device=device)
-            for shape, dtype in answer_shapes(count, top)
+            for shape, dtype in answer_shapes(count, top, novelty)
         )

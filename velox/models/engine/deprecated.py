@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -48,15 +48,16 @@ def int8_module() -> Any:
         return import_module("velox.models.engine.int8")
 
 
-def exported(module: nn.Module, example: Tensor, name: str) -> bytes:
+def exported(module: nn.Module, example: Tensor, name: str, outputs: Sequence[str]) -> bytes:
     """A module as an ONNX graph that takes any number of images.
 
     The exporter that is to replace this one takes several times as long and needs a package more.
 
     Args:
-        module: in evaluation mode, takes one tensor and returns one.
+        module: in evaluation mode, takes one tensor and returns one or several.
         example: of what it takes.
         name: of the graph's input.
+        outputs: the names of its outputs.
 
     Raises:
         Missing: without that exporter.
@@ -72,8 +73,8 @@ def exported(module: nn.Module, example: Tensor, name: str) -> bytes:
             (example,),
             path,
             input_names=[name],
-            output_names=["outputs"],
-            dynamic_axes={name: {0: "n"}, "outputs": {0: "n"}},
+            output_names=list(outputs),
+            dynamic_axes={each: {0: "n"} for each in (name, *outputs)},
             opset_version=OPSET,
             dynamo=False,
         )

@@ -26,15 +26,16 @@ from onnxruntime.quantization import (
 )
 from torch import Tensor, nn
 
-from velox.models.checkpoint import Checkpoint, restore
+from velox.models.checkpoint import Checkpoint, at_work
 from velox.models.description import Description
 from velox.models.engine.check import Refused, require_enough
 from velox.models.engine.deprecated import exported
 from velox.models.engine.fold import folded_if_possible
 from velox.models.engine.graphs import Graphs, packed
 from velox.models.engine.kept import Kept
-from velox.models.engine.session import INPUT, Session, as_rows
+from velox.models.engine.session import INPUT, OUTPUTS, Session, as_rows
 from velox.models.engine.trial_images import noise
+from velox.models.inner_maps import BESIDE, POOL
 
 # Of a logit, relative to the largest: forms of float32 may add up in another order.
 TOLERANCE = 1e-3
@@ -62,19 +63,18 @@ def graphs_of(checkpoint: Checkpoint) -> Graphs:
     Raises:
         Refused: when the network cannot be exported, or the graph answers otherwise.
     """
-    network = restore(checkpoint)
+    network = at_work(checkpoint)
     try:
         normalising = _Normalising(folded_if_possible(network), checkpoint)
         rows = torch.from_numpy(as_rows(noise(checkpoint.input_size, 3)))
         with torch.inference_mode():
-            expected = normalising(rows).numpy()
-        graph = exported(normalising, rows[:1], INPUT)
+            expected = [each.numpy() for each in normalising(rows)]
+        graph = exported(normalising, rows[:1], INPUT, OUTPUTS[: len(expected)])
         found = Session(graph, threads=1)(rows.numpy())
     except Exception as error:
         # Tracing runs the model's own code on stand-ins, so anything may come out.
         raise Refused(f"the model cannot be exported: {type(error).__name__}: {error}") from error
-    limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    if found.shape != expected.shape or not np.abs(found - expected).max() <= limit:
+    if len(found) != len(expected) or not all(map(_near, found, expected)):
         raise Refused("the exported model answers otherwise")
     described = {
         each.name: getattr(checkpoint, each.name) for each in dataclasses.fields(Description)
@@ -83,6 +83,11 @@ def graphs_of(checkpoint: Checkpoint) -> Graphs:
         return Graphs(**described, fp32=graph, int8=_int8(graph, checkpoint))
     except Refused as reason:
         return Graphs(**described, fp32=graph, reason=str(reason))
+
+
+def _near(found: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
+    limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    return found.shape == expected.shape and bool(np.abs(found - expected).max() <= limit)
 
 
 class _Normalising(nn.Module):
@@ -99,11 +104,11 @@ class _Normalising(nn.Module):
         self.scale: Tensor
         self.shift: Tensor
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """The outputs before the softmax, float32 [N, labels]."""
+    def forward(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """The outputs before the softmax, float32 [N, labels], and the novelty, if any."""
         images = (rows.float() * self.scale + self.shift).reshape(-1, self.size, self.size, 3)
-        outputs: Tensor = self.network(images.permute(0, 3, 1, 2))
-        return outputs
+        outputs = self.network(images.permute(0, 3, 1, 2))
+        return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def _int8(graph: bytes, checkpoint: Checkpoint) -> bytes:
@@ -124,7 +129,7 @@ def _int8(graph: bytes, checkpoint: Checkpoint) -> bytes:
                     per_channel=True,
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
-                    nodes_to_exclude=_normalisation(graph),
+                    nodes_to_exclude=_in_float32(graph),
                 )
             return narrow.read_bytes()
         except Exception as error:
@@ -148,10 +153,15 @@ def _with_own_constants(graph: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _normalisation(graph: bytes) -> list[str]:
-    """The names of what comes before the network: in integers it would be slower and less exact."""
-    nodes = ((node.name, node.op_type) for node in onnx.load_model_from_string(graph).graph.node)
-    return [name for name, _ in takewhile(lambda node: node[1] != "Transpose", nodes)]
+def _in_float32(graph: bytes) -> list[str]:
+    """The names of what stays as it is: in integers it would be slower and less exact.
+
+    That is what comes before the network, and what stands beside it.
+    """
+    nodes = [(node.name, node.op_type) for node in onnx.load_model_from_string(graph).graph.node]
+    before = [name for name, _ in takewhile(lambda node: node[1] != "Transpose", nodes)]
+    beside = {f"/network/{part}" for part in (POOL, BESIDE)}
+    return before + [name for name, _ in nodes if name.startswith(tuple(beside))]
 
 
 @contextmanager

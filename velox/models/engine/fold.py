@@ -9,6 +9,8 @@ from copy import deepcopy
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from velox.models.inner_maps import Whole
+
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +34,7 @@ def folded(network: nn.Module) -> fx.GraphModule:
         Exception: of any kind, when torch.fx cannot trace the network: that runs the network's own
             code on stand-ins.
     """
-    module = fx.symbolic_trace(deepcopy(network))
+    module = _traced(deepcopy(network))
     modules = dict(module.named_modules())
     calls = Counter(node.target for node in module.graph.nodes if node.op == "call_module")
     for node in list(module.graph.nodes):
@@ -48,6 +50,18 @@ def folded(network: nn.Module) -> fx.GraphModule:
     module.delete_all_unused_submodules()
     module.recompile()
     return module
+
+
+def _traced(network: nn.Module) -> fx.GraphModule:
+    return fx.GraphModule(network, _Tracer().trace(network))
+
+
+class _Tracer(fx.Tracer):
+    """Leaves whole what is to stay as it is, in float32, whatever becomes of the network."""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        """See `torch.fx.Tracer.is_leaf_module`."""
+        return isinstance(module, Whole) or super().is_leaf_module(module, name)
 
 
 def _foldable(norm: nn.Module) -> bool:

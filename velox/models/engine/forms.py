@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from velox.models.checkpoint import Checkpoint, restore
-from velox.models.engine.check import NotNow, Refused, require_enough, require_same_decisions
+from velox.models.checkpoint import Checkpoint, at_work
+from velox.models.engine.check import NotNow, Refused, require_enough
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.deprecated import Missing, frozen, int8_module
 from velox.models.engine.onednn import onednn
@@ -37,6 +37,9 @@ _CHECK_BATCH = 32
 _CALIBRATION_IMAGES = 32
 # Longest check, in seconds, that `auto` makes for a form that may yet be refused.
 _AUTO_CHECK_SECONDS = 5.0
+
+# Found answers, expected ones, the true labels; raises Refused where they differ too much.
+Judge = Callable[[Answer, Answer, Tensor], None]
 
 log = logging.getLogger(__name__)
 
@@ -60,22 +63,20 @@ class Choice:
     Args:
         checkpoint: whose forms.
         workers: on which they run.
-        thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
+        judge: as `require_same_decisions`, with what it is to compare answers with.
 
     Attributes:
         settled: whether the same would be chosen another time, as far as decisions go.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, workers: Workers, *, thresholds: Sequence[float], top: int
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, workers: Workers, *, top: int, judge: Judge) -> None:
         self._checkpoint = checkpoint
         self._workers = workers
-        self._thresholds = thresholds
         self._top = top
+        self._judge = judge
         self.settled = True
-        self._network = restore(checkpoint)
+        self._network = at_work(checkpoint)
         self._pixels = trial_pixels(checkpoint.input_size)
         self._samples: Tensor | None = None
         self._expected: Answer | None = None
@@ -194,9 +195,7 @@ class Choice:
         except Exception as error:
             log.debug("the model cannot be put into this form", exc_info=True)
             raise Refused(f"the model cannot be put into it: {type(error).__name__}") from error
-        require_same_decisions(
-            found, self._expected, torch.tensor(samples.targets), thresholds=self._thresholds
-        )
+        self._judge(found, self._expected, torch.tensor(samples.targets))
         return form
 
     def _on_samples(self, form: Form) -> Answer:

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 class Graphs(Description):
     """A classifier as ONNX graphs: uint8 [N, S, S * 3] in, float32 [N, labels] out.
 
+    Where the model has it, the novelty comes out as well, float32 [N].
+
     Attributes:
         fp32: in float32.
         int8: in 8-bit integers; empty where there is none.

@@ -18,9 +18,11 @@ from torch.ao.quantization import (
     default_per_channel_weight_observer,
 )
 from torch.ao.quantization.fx import utils
+from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
 from velox.models.engine.fold import folded
+from velox.models.inner_maps import Whole
 
 ENGINE = "x86"
 _CALIBRATION_BATCH = 32
@@ -51,7 +53,8 @@ def int8(network: nn.Module, samples: Tensor) -> nn.Module:
     with warnings.catch_warnings():
         # torch.ao.quantization is deprecated in favour of another package; Velox adds none.
         warnings.simplefilter("ignore")
-        prepared = prepare_fx(module, settings, (samples[:1],))
+        as_it_is = PrepareCustomConfig().set_non_traceable_module_classes(Whole.__subclasses__())
+        prepared = prepare_fx(module, settings, (samples[:1],), prepare_custom_config=as_it_is)
         for batch in torch.split(samples, _CALIBRATION_BATCH):
             prepared(batch)
         converted = cast(nn.Module, convert_fx(prepared))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -14,6 +14,9 @@ from velox.images.preprocessing import Preprocessing
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Confidences = NDArray[np.float32]
+Novelties = NDArray[np.float32]
+
+_UNSAID: Novelties = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,17 @@ class Predictions:
     Attributes:
         indices: of the labels, int64 [N, K].
         confidences: their probabilities, float32 [N, K].
+        novelty: how unlike the images of its training each is, float32 [N]; 0 for all where the
+            model does not say.
     """
 
     indices: Indices
     confidences: Confidences
+    novelty: Novelties = field(default_factory=lambda: _UNSAID)
+
+    def __post_init__(self) -> None:
+        if self.novelty is _UNSAID:
+            object.__setattr__(self, "novelty", np.zeros(len(self.indices), np.float32))
 
     @classmethod
     def of(cls, indices: Indices, confidences: Confidences) -> Self:
@@ -47,6 +57,7 @@ class Predictions:
     def fill(self, rows: slice, found: Predictions) -> None:
         """Write in what was found for some of the images."""
         self.indices[rows], self.confidences[rows] = found.indices, found.confidences
+        self.novelty[rows] = found.novelty
 
 
 class Engine(Protocol):
@@ -63,6 +74,7 @@ class Engine(Protocol):
         reference: what its images are compared with, where that is known.
         thresholds: of each label, the confidence at which an image is a match.
         top: labels K that each image is given.
+        unknown_above: the novelty above which an image is called unknown; infinity for never.
     """
 
     labels: tuple[str, ...]
@@ -75,6 +87,7 @@ class Engine(Protocol):
     reference: Reference | None
     thresholds: tuple[float, ...]
     top: int
+    unknown_above: float
 
     def predict(self, batch: Images) -> Predictions:
         """Classify a batch; several threads may come at the same time.

@@ -39,14 +39,19 @@ def pieces(count: int, rungs: Sequence[int]) -> Iterator[tuple[slice, int]]:
         yield slice(start, stop), rungs[bisect_left(rungs, stop - start)]
 
 
-def answer_shapes(count: int, top: int) -> list[tuple[tuple[int, ...], torch.dtype]]:
+def answer_shapes(count: int, top: int, novelty: bool) -> list[tuple[tuple[int, ...], torch.dtype]]:
     """Shape and type of each tensor of an answer.
 
     Args:
         count: images.
         top: labels that each is given.
+        novelty: whether it is told how unlike the images of the training each is.
     """
-    return [((count, top), torch.int64), ((count, top), torch.float32)]
+    shapes: list[tuple[tuple[int, ...], torch.dtype]] = [
+        ((count, top), torch.int64),
+        ((count, top), torch.float32),
+    ]
+    return [*shapes, ((count,), torch.float32)] if novelty else shapes
 
 
 class Lane:
@@ -59,19 +64,22 @@ class Lane:
         count: the largest batch.
         size: height and width S of its images in pixels.
         top: labels K that each image is given.
+        novelty: whether an answer has it.
         device: where it is computed.
 
     Attributes:
         pixels: uint8 [count, S, S, 3] on the device.
     """
 
-    def __init__(self, count: int, size: int, top: int, device: torch.device) -> None:
+    def __init__(
+        self, count: int, size: int, top: int, novelty: bool, device: torch.device
+    ) -> None:
         shape = (count, size, size, 3)
         self.pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
         self._pinned_pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
         self._pinned_answer = tuple(
             torch.zeros(each, dtype=dtype, pin_memory=True)
-            for each, dtype in answer_shapes(count, top)
+            for each, dtype in answer_shapes(count, top, novelty)
         )
         self._upload = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -44,6 +45,7 @@ def best(
     *,
     precision: str,
     thresholds: Sequence[float],
+    unknown_above: float = math.inf,
 ) -> tuple[OnnxForm, bool]:
     """The faster form of a precision, of float32 where that precision is refused.
 
@@ -52,6 +54,7 @@ def best(
         graphs: the model.
         precision: auto, fp32 or int8.
         thresholds: of each label, the confidence at which an image is a match.
+        unknown_above: the novelty above which an image is called unknown.
 
     Returns:
         It, and whether it would be the same another time: what a machine that was busy with
@@ -68,7 +71,13 @@ def best(
             raise NotNow(f"checking it would take {seconds:.0f} s")
         narrow, pixels = make(graphs.int8, INT8), samples.pixels()
         found, expected = (_on_samples(form, pixels) for form in (narrow, full))
-        require_same_decisions(found, expected, samples.targets, thresholds=thresholds)
+        require_same_decisions(
+            found,
+            expected,
+            samples.targets,
+            thresholds=thresholds,
+            unknown_above=unknown_above,
+        )
     except Refused as reason:
         level = logging.INFO if precision == AUTO else logging.WARNING
         log.log(level, "precision=%s is not used: %s", INT8, reason)
@@ -90,9 +99,9 @@ def _on_samples(form: OnnxForm, pixels: Images) -> Answer:
     """The form's answer for all samples."""
     batches = np.split(pixels, range(_CHECK_BATCH, len(pixels), _CHECK_BATCH))
     answers: list[Predictions] = [form.predict(each) for each in batches]
-    return (
-        np.concatenate([each.indices for each in answers]),
-        np.concatenate([each.confidences for each in answers]),
+    return tuple(
+        np.concatenate([getattr(each, name) for each in answers])
+        for name in ("indices", "confidences", "novelty")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ class OnnxEngine:
         thresholds: of each label, the confidence at which an image is a match, 0.9 without:
             integers must decide as many do.
         top: labels that each image is given, if the model has so many.
+        unknown_above: the novelty above which an image is called unknown: integers must call the
+            same images so.
         kept: where what was chosen is kept, and found again.
 
     Raises:
@@ -52,11 +55,13 @@ class OnnxEngine:
         batch_size: int = 8,
         thresholds: Sequence[float] = (),
         top: int = 1,
+        unknown_above: float = math.inf,
         kept: Kept | None = None,
     ) -> None:
         self.labels = graphs.labels
         self.thresholds = tuple(thresholds) or (THRESHOLD,) * len(self.labels)
         self.top = min(top, len(self.labels))
+        self.unknown_above = unknown_above
         self.input_size = graphs.input_size
         self.preprocessing = graphs.preprocessing
         self.digest = graphs.digest
@@ -69,6 +74,7 @@ class OnnxEngine:
             "precision": precision,
             "thresholds": self.thresholds,
             "cores": cores(),
+            "unknown_above": unknown_above,
         }
         known = kept.choice(self.digest, asked) if kept is not None else {}
         with _named_out_of_memory(batch_size):
@@ -103,7 +109,13 @@ class OnnxEngine:
             return make(graphs.fp32, FLOAT32), True
         if known.get("precision") == INT8 and graphs.int8:
             return make(graphs.int8, INT8), True
-        return best(make, graphs, precision=precision, thresholds=self.thresholds)
+        return best(
+            make,
+            graphs,
+            precision=precision,
+            thresholds=self.thresholds,
+            unknown_above=self.unknown_above,
+        )
 
     def predict(self, batch: Images) -> Predictions:
         """Classify a batch; see `Engine.predict`."""

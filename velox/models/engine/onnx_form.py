@@ -22,7 +22,7 @@ class OnnxForm:
     """Classifies with a graph; several threads may come at the same time.
 
     Args:
-        graph: takes uint8 [N, S, S * 3] and returns float32 [N, labels].
+        graph: see `Session`.
         precision: fp32 or int8.
         size: height and width S of its images in pixels.
         temperature: divides the outputs before the softmax.
@@ -54,9 +54,10 @@ class OnnxForm:
         """Classify uint8 [N, S, S, 3]."""
         rows = as_rows(images)
         if len(rows) == 1:
-            return self._answer(self._run_single(rows))
+            return self._answer(*self._run_single(rows))
         parts = np.array_split(rows, parts_of(len(rows), self._cores, self._most))
-        return self._answer(np.concatenate(list(self._pool.map(self._run, parts))))
+        answers = zip(*self._pool.map(self._run, parts), strict=True)
+        return self._answer(*map(np.concatenate, answers))
 
     def settle_single(self, known: object = None) -> int:
         """Let single images have all cores from now on if that is faster; returns their number.
@@ -71,7 +72,7 @@ class OnnxForm:
             self._run_single, self.single_cores = together, self._cores
         return self.single_cores
 
-    def _answer(self, outputs: NDArray[np.float32]) -> Predictions:
+    def _answer(self, outputs: NDArray[np.float32], *novelty: NDArray[np.float32]) -> Predictions:
         powers = outputs / np.float32(self._temperature)
         powers = np.exp(powers - powers.max(axis=1, keepdims=True))
         probabilities = powers / powers.sum(axis=1, keepdims=True)
@@ -79,7 +80,7 @@ class OnnxForm:
             indices = probabilities.argmax(axis=1)[:, None]
         else:
             indices = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._top]
-        return Predictions(indices, np.take_along_axis(probabilities, indices, axis=1))
+        return Predictions(indices, np.take_along_axis(probabilities, indices, axis=1), *novelty)
 
 
 def _is_faster(one: Session, other: Session, image: NDArray[np.uint8]) -> bool:

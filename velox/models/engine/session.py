@@ -7,6 +7,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 INPUT = "pixels"
+# The second is there where the model says how unlike the images of its training an image is.
+OUTPUTS = ("outputs", "novelty")
 
 _ERRORS_ONLY = 3
 
@@ -15,7 +17,8 @@ class Session:
     """Runs a graph; several threads may come at the same time.
 
     Args:
-        graph: takes uint8 [N, S, S * 3] and returns float32 [N, labels].
+        graph: takes uint8 [N, S, S * 3] and returns float32 [N, labels], and perhaps the novelty,
+            float32 [N].
         threads: for one call.
 
     Raises:
@@ -32,10 +35,12 @@ class Session:
             graph, options, providers=["CPUExecutionProvider"]
         )
 
-    def __call__(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The outputs before the softmax, float32 [N, labels], of uint8 [N, S, S * 3]."""
-        (outputs,) = self._session.run(None, {INPUT: rows})
-        return np.asarray(outputs, np.float32)
+    def __call__(self, rows: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """The outputs before the softmax, float32 [N, labels], of uint8 [N, S, S * 3].
+
+        Where the graph has it, the novelty as well, float32 [N].
+        """
+        return tuple(self._session.run(None, {INPUT: rows}))
 
 
 def as_rows(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

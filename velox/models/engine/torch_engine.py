@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ class TorchEngine:
         thresholds: of each label, the confidence at which an image is a match, 0.9 without: fewer
             bits must decide as many do.
         top: labels that each image is given, if the model has so many.
+        unknown_above: the novelty above which an image is called unknown: fewer bits must call the
+            same images so.
         kept: where the form for the CPU is kept, and found again.
 
     Raises:
@@ -70,11 +73,13 @@ class TorchEngine:
         batch_size: int = 8,
         thresholds: Sequence[float] = (),
         top: int = 1,
+        unknown_above: float = math.inf,
         kept: Kept | None = None,
     ) -> None:
         self.labels = checkpoint.labels
         self.thresholds = tuple(thresholds) or (THRESHOLD,) * len(self.labels)
         self.top = min(top, len(self.labels))
+        self.unknown_above = unknown_above
         self.input_size = checkpoint.input_size
         self.preprocessing = checkpoint.preprocessing
         self.digest = checkpoint.digest
@@ -94,10 +99,16 @@ class TorchEngine:
                     batch_size=batch_size,
                     thresholds=self.thresholds,
                     top=self.top,
+                    unknown_above=unknown_above,
                 )
             else:
                 self._backend = CpuBackend(
-                    checkpoint, precision, thresholds=self.thresholds, top=self.top, kept=kept
+                    checkpoint,
+                    precision,
+                    thresholds=self.thresholds,
+                    top=self.top,
+                    unknown_above=unknown_above,
+                    kept=kept,
                 )
         self.precision = self._backend.precision
         blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
@@ -115,8 +126,8 @@ class TorchEngine:
         if self._backend is None:
             raise RuntimeError("the engine is closed")
         with _named_out_of_memory(len(batch)):
-            index, confidence = self._backend(torch.from_numpy(np.ascontiguousarray(batch)))
-            return Predictions(index.numpy(), confidence.numpy())
+            answer = self._backend(torch.from_numpy(np.ascontiguousarray(batch)))
+            return Predictions(*(each.numpy() for each in answer))
 
     def memory(self) -> dict[str, int]:
         """Bytes by kind; see `Engine.memory`."""

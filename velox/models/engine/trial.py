@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from velox.models.checkpoint import Checkpoint, restore
+from velox.models.checkpoint import Checkpoint, at_work
 from velox.models.engine.check import Refused, require_enough, require_same_decisions
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.fold import folded_if_possible
@@ -35,6 +36,7 @@ class Trial:
         batch_size: images that are tried at once.
         thresholds: of each label, the confidence at which an image is a match.
         top: labels that each image is given.
+        unknown_above: the novelty above which an image is called unknown.
         compiled: whether to compile what is taken.
     """
 
@@ -46,6 +48,7 @@ class Trial:
         thresholds: Sequence[float],
         *,
         top: int = 1,
+        unknown_above: float = math.inf,
         compiled: bool = False,
     ) -> None:
         self._checkpoint = checkpoint
@@ -53,6 +56,7 @@ class Trial:
         self._device = device
         self._batch_size = batch_size
         self._thresholds = thresholds
+        self._unknown_above = unknown_above
         self._compile = compiled
 
     def best(self, precision: str) -> tuple[nn.Module, torch.dtype]:
@@ -93,9 +97,7 @@ class Trial:
 
     def _require_same(self, made: nn.Module, plain: nn.Module) -> None:
         if len(self._checkpoint.samples):
-            targets = torch.tensor(self._checkpoint.samples.targets)
-            found, expected = self._on_samples(made), self._on_samples(plain)
-            require_same_decisions(found, expected, targets, thresholds=self._thresholds)
+            self._require_same_decisions(self._on_samples(made), self._on_samples(plain))
             return
         pixels = trial_pixels(self._checkpoint.input_size).to(self._device)
         difference = (made(pixels)[1] - plain(pixels)[1]).abs().max().item()
@@ -103,16 +105,24 @@ class Trial:
             raise Refused(f"a probability differs by {difference:.4f}")
 
     def _classifier(self, dtype: torch.dtype) -> nn.Module:
-        network = folded_if_possible(restore(self._checkpoint)).to(dtype)
+        network = folded_if_possible(at_work(self._checkpoint)).to(dtype)
         network = network.to(memory_format=torch.channels_last)
         return Classifier(network, self._checkpoint, dtype, top=self._top).to(self._device)
 
     def _check(self, found: Answer, expected: Answer) -> None:
         # float16 ends at 65504: activations of a few networks go beyond.
-        if not torch.isfinite(found[1]).all():
+        if not all(torch.isfinite(each).all() for each in found[1:]):
             raise Refused("the model's answers in it are not finite")
-        targets = torch.tensor(self._checkpoint.samples.targets)
-        require_same_decisions(found, expected, targets, thresholds=self._thresholds)
+        self._require_same_decisions(found, expected)
+
+    def _require_same_decisions(self, found: Answer, expected: Answer) -> None:
+        require_same_decisions(
+            found,
+            expected,
+            torch.tensor(self._checkpoint.samples.targets),
+            thresholds=self._thresholds,
+            unknown_above=self._unknown_above,
+        )
 
     def _on_samples(self, classifier: nn.Module) -> Answer:
         """What a classifier makes of the samples, on the CPU."""

@@ -45,6 +45,7 @@ class FolderImages:
         max_pixels: pixels above which an image is refused.
         preprocessing: how an image becomes one of that size.
         kept_bytes: bytes of decoded images to keep in memory at most.
+        setting: that names their folder.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class FolderImages:
         max_pixels: int,
         preprocessing: Preprocessing,
         kept_bytes: int = KEPT_BYTES,
+        setting: str = "DATASET_PATH",
     ) -> None:
         cv2.setNumThreads(1)
         self.paths = paths
         self._size = size
         self._max_pixels = max_pixels
         self._preprocessing = preprocessing
+        self._setting = setting
         fit = min(len(paths), kept_bytes // (size * size * 3))
         self._kept = np.empty((fit, size, size, 3), np.uint8)
         self._stamps = np.zeros((len(paths), 2), np.int64)
@@ -132,7 +135,7 @@ class FolderImages:
         try:
             return self._decode(self._data(row))
         except (BadImage, OSError) as error:
-            raise SettingError(f"DATASET_PATH changed during training: {error}") from error
+            raise SettingError(f"{self._setting} changed during training: {error}") from error
 
     def _data(self, row: int) -> bytes:
         size = self.paths[row].stat().st_size
@@ -193,7 +196,7 @@ def read_folder(
     )
     bad = images.read(stop=stop, on_progress=on_progress)
     skipped = listing.passed_over | {images.paths[row]: bad[row] for row in sorted(bad)}
-    _tell(skipped, len(listing.passed_over) + len(listing.paths))
+    tell(skipped, len(listing.passed_over) + len(listing.paths))
     rows = np.array([row for row in range(len(listing.paths)) if row not in bad], np.int64)
     data = Dataset(
         images,
@@ -238,7 +241,8 @@ def _refused(folder: Path, reason: str) -> SettingError:
     return SettingError(f"DATASET_PATH={str(folder)!r} cannot be used: {reason}")
 
 
-def _tell(skipped: dict[Path, str], files: int) -> None:
+def tell(skipped: dict[Path, str], files: int) -> None:
+    """Log which of so many files are left out, and why."""
     for path, reason in list(skipped.items())[:NAMED_FILES]:
         log.warning("skipped file=%s reason=%r", shown(str(path)), reason)
     if skipped:

@@ -75,7 +75,7 @@ def listed(folder: Path) -> Listing:
     passed_over: dict[Path, str] = {}
     for target, label in enumerate(labels):
         for part, place in sorted(by_label[label].items()):
-            found = sorted(_files(place, outside, passed_over))
+            found = sorted(files(place, outside, passed_over))
             paths += found
             targets += [target] * len(found)
             parts += [part] * len(found)
@@ -89,10 +89,19 @@ def listed(folder: Path) -> Listing:
     )
 
 
-def _files(
+def files(
     top: Path, outside: AbstractSet[tuple[int, int]], passed_over: dict[Path, str]
 ) -> Iterator[Path]:
-    """Every regular file below a folder."""
+    """Every regular file below a folder, but for those whose names begin with a dot.
+
+    Args:
+        top: the folder.
+        outside: folders that are not entered, by device and inode.
+        passed_over: is told what is no regular file, with why.
+
+    Raises:
+        OSError: when a folder cannot be listed.
+    """
     waiting, entered = [str(top)], set(outside)
     while waiting:
         folder = waiting.pop()

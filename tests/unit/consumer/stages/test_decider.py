@@ -36,3 +36,9 @@ def test_what_a_source_has_of_its_own_goes_before_the_settings() -> None:
     assert decide("red", 0.9, 0.9, Rule(targets=frozenset({"red"}))) is Outcome.MATCH
     assert decide("green", 1.0, 0.9, Rule(targets=frozenset({"red"}))) is Outcome.NO_MATCH
     assert decide("green", 0.9, 0.9, Rule(expect_s=5)) is Outcome.MATCH
+
+
+def test_what_the_model_has_not_learned_is_unknown_however_sure_it_is() -> None:
+    decide = Decider(frozenset({"green"}))
+    assert decide("green", 1.0, 0.9, unknown=True) is Outcome.UNKNOWN
+    assert decide("red", 0.1, 0.9, unknown=True) is Outcome.UNKNOWN

@@ -1,3 +1,4 @@
+import math
 import os
 import threading
 from pathlib import Path
@@ -21,6 +22,7 @@ class FakeEngine:
     architecture, input_size, device, labels = "fake", 8, "cpu", ("a",)
     precision = "fp32"
     thresholds = (0.9,)
+    unknown_above = math.inf
     top = 1
 
     def __init__(self, digest: str) -> None:

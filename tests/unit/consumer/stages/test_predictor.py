@@ -183,3 +183,18 @@ def test_an_answer_of_several_labels_comes_whole_and_fails_with_any_of_them() ->
     assert found.indices.tolist() == [[1, 0], [-1, -1]]
     assert found.confidences.tolist() == [[0.75, 0.25], [0, 0]]
     assert "label 0 1, confidence 0.5 nan" in str(failures[1])
+
+
+def test_a_novelty_that_is_no_number_is_a_failure_of_its_image() -> None:
+    predictor, engine = made()
+    novelties = {1: 0.5, 2: np.nan}
+
+    def predict(batch: NDArray[np.uint8]) -> Predictions:
+        novelty = np.array([novelties[int(each)] for each in batch[:, 0, 0, 0]], np.float32)
+        indices, confidences = np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32)
+        return Predictions(indices[:, None], confidences[:, None], novelty)
+
+    engine.predict = predict  # type: ignore[method-assign]
+    found, failures = predictor.predict(images(1, 2))
+    assert failures.keys() == {1}
+    assert found.novelty.tolist() == [0.5, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,9 @@ from velox.models.architectures import build
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import LEAST_SAMPLES
 from velox.models.samples import Samples
+from velox.training.data.dataset import Dataset, Held, Splits
+from velox.training.evaluation import Inputs
+from velox.training.novelty import find
 
 SIZE = 64
 LABELS = ("red_circle", "red_square", "green_circle")
@@ -73,6 +77,25 @@ def with_samples(checkpoint: Checkpoint, count: int = LEAST_SAMPLES) -> Checkpoi
     kept = [(drawn.images[row], int(index[row])) for row in sure]
     encoded, targets = zip(*kept, strict=True)
     return replace(checkpoint, samples=Samples(encoded, targets))
+
+
+def knowing(checkpoint: Checkpoint) -> Checkpoint:
+    """That tells noise from images such as these."""
+    pixels = images(600, seed=2, size=checkpoint.input_size)
+    data = Dataset(Held(pixels), np.arange(600), np.arange(600) % len(LABELS), LABELS)
+    parts = Splits(*(data.subset(np.arange(first, first + 200)) for first in (0, 200, 400)))
+    found = find(
+        model.restore(checkpoint),
+        parts,
+        None,
+        temperature=checkpoint.temperature,
+        learned=None,
+        inputs=Inputs(torch.device("cpu"), checkpoint.mean, checkpoint.std),
+        seed=0,
+        stop=threading.Event(),
+    )
+    assert found is not None
+    return replace(checkpoint, novelty=found.tensors, unknown=found.limits)
 
 
 def reference(checkpoint: Checkpoint, batch: NDArray[np.uint8]) -> Tensor:

@@ -85,3 +85,43 @@ def test_each_label_has_its_own_threshold() -> None:
 def test_what_is_no_number_is_no_match() -> None:
     with pytest.raises(Refused, match="matches"):
         check(answer(confidences=changed(torch.full((COUNT,), 0.95), 10, torch.nan)), answer())
+
+
+def with_novelty(answer: Answer, novelty: Tensor) -> Answer:
+    return *answer, novelty
+
+
+@pytest.mark.parametrize(("others", "refused"), [(0, False), (5, False), (6, True)])
+def test_so_few_samples_may_be_unknown_in_one_of_the_two_alone(others: int, refused: bool) -> None:
+    novelty = torch.linspace(0, 1, COUNT)
+    found = with_novelty(answer(confidences=0.5), changed(novelty, others, to=2.0))
+    expected = with_novelty(answer(confidences=0.5), novelty)
+
+    def judge(above: float) -> None:
+        require_same_decisions(
+            found, expected, TARGETS, thresholds=(0.9, 0.9, 0.9), unknown_above=above
+        )
+
+    judge(math.inf)
+    if refused:
+        with pytest.raises(
+            Refused, match=r"0\.0060 of 1000 samples is unknown in it or in fp32 al"
+        ):
+            judge(1.5)
+    else:
+        judge(1.5)
+
+
+def test_what_is_unknown_is_no_match() -> None:
+    novelty = torch.zeros(COUNT)
+    novelty[:900] = 2.0
+    expected = with_novelty(answer(), novelty)
+    less_sure = torch.full((COUNT,), 0.95)
+    # Those of the known ones that are no matches any more are one in a hundred of these.
+    less_sure[-1:] = 0.5
+    found = with_novelty(answer(confidences=less_sure), novelty)
+    require_same_decisions(found, expected, TARGETS, thresholds=(0.9, 0.9, 0.9))
+    with pytest.raises(Refused, match="1 of 100 matches differ"):
+        require_same_decisions(
+            found, expected, TARGETS, thresholds=(0.9, 0.9, 0.9), unknown_above=1.5
+        )

@@ -200,7 +200,7 @@ class BatchBound(nn.Module):
 def test_a_network_that_cannot_be_traced_runs_as_it_is(
     monkeypatch: pytest.MonkeyPatch, network: nn.Module
 ) -> None:
-    monkeypatch.setattr(forms, "restore", lambda _checkpoint: network.eval())
+    monkeypatch.setattr(forms, "at_work", lambda _checkpoint: network.eval())
     plain = Checkpoint(
         architecture="stubborn",
         labels=("red", "green", "blue"),
