@@ -21,7 +21,7 @@ COPY install.sh requirements.txt requirements.lock ./
 RUN ./install.sh
 
 COPY velox velox
-COPY start.sh producer.py train.py consumer.py lag.py demo.py ./
+COPY start.sh producer.py train.py consumer.py lag.py review.py demo.py ./
 RUN python -m compileall -q .
 
 ARG VERSION=dev
@@ -41,7 +41,7 @@ ENV MODEL_PATH=/models/model.pth \
     METRICS_PORT=8000
 
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 8010
 HEALTHCHECK --interval=10s --timeout=10s --start-period=300s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['METRICS_PORT'] + '/healthz', timeout=8)"]
 ENTRYPOINT ["/app/start.sh"]

@@ -10,6 +10,7 @@ Starts one part of Velox; the entry point of the container image.
   ./start.sh producer           stream images to the Kafka topic; SOURCE says from where
   ./start.sh train [option...]  train the model; --if-missing keeps a usable one
   ./start.sh lag                how far the consumers are behind, as a metric
+  ./start.sh review             the page to label on; --export FOLDER writes what was said
   ./start.sh demo               the whole pipeline on this machine alone
   ./start.sh --help             this text; `./start.sh consumer --help` lists the settings
 
@@ -56,7 +57,7 @@ part="${1:-}"
 shift || true
 case "$part" in
   "") train_if_missing && exec python consumer.py ;;
-  consumer | producer | train | lag | demo) exec python "$part.py" "$@" ;;
+  consumer | producer | train | lag | review | demo) exec python "$part.py" "$@" ;;
   -h | --help) usage ;;
   *)
     usage >&2

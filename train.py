@@ -4,6 +4,7 @@
     python train.py                         # on synthetic shapes, from scratch, within a minute
     python train.py --if-missing            # the same, unless there is a usable checkpoint
     DATASET_PATH=photos python train.py     # on own images: photos/LABEL/*.jpg
+    python train.py --from-review           # the same, and what was said of images (review.py)
     python train.py --use-refused           # use the model that was refused last
     python train.py --help                  # every variable, its default and its meaning
 
@@ -14,14 +15,24 @@ one after the other.
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 from velox.base import logs, script
 from velox.base.ending import ended
+from velox.base.errors import SettingError
 from velox.base.machine import keep_large_buffers, share_cores
+from velox.base.records import utc_text
+from velox.review.archive import judging, write_folder
 from velox.settings.programs import TrainSettings
 from velox.settings.unknown import unknown_variables
+from velox.stores.choice import make_verdicts
+
+log = logging.getLogger("train")
 
 
 def main() -> int:
@@ -32,6 +43,7 @@ def main() -> int:
     parser = script.parser(TrainSettings, __doc__)
     options = parser.add_mutually_exclusive_group()
     options.add_argument("--if-missing", action="store_true", help="keep a usable checkpoint")
+    options.add_argument("--from-review", action="store_true", help="train on verdicts as well")
     options.add_argument("--use-refused", action="store_true", help="train nothing")
     arguments = parser.parse_args()
 
@@ -41,11 +53,42 @@ def main() -> int:
 
         if arguments.use_refused:
             return run.accept_refused(settings, stop)
+        if arguments.from_review:
+            settings = with_verdicts(settings)
         return run.train(settings, stop, if_missing=arguments.if_missing)
 
     return ended(
         lambda: script.run(TrainSettings, __doc__, train, argv=(), doubts=unknown_variables)
     )
+
+
+def with_verdicts(settings: TrainSettings) -> TrainSettings:
+    """Write the verdicts to REVIEW_EXPORT, or beside the model, but for images that judge it."""
+    folder = settings.review_export or settings.model_path.with_name("review")
+    verdicts = make_verdicts(
+        mongo_uri=settings.mongo_uri,
+        database=settings.db_name,
+        storage_path=settings.storage_path,
+    )
+    with closing(verdicts) as store:
+        store.open()
+        left_out = judging(store, made_at(settings.model_path))
+        try:
+            images, said = write_folder(store, folder, without=left_out)
+        except OSError as error:
+            raise SettingError(
+                f"REVIEW_EXPORT={str(folder)!r} cannot be written: {error.strerror or error}"
+            ) from None
+    log.info("verdicts=%d images=%d judging=%d folder=%s", said, images, len(left_out), folder)
+    return replace(settings, review_export=folder)
+
+
+def made_at(model_path: Path) -> str | None:
+    """When the model there was made, as text like a record's timestamp; None without one."""
+    try:
+        return utc_text(int(1000 * model_path.stat().st_mtime))
+    except OSError:
+        return None
 
 
 if __name__ == "__main__":

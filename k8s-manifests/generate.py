@@ -87,7 +87,7 @@ def in_kubernetes(text: str) -> str:
     """Prometheus' configuration with pods in place of resolved names."""
     config: dict[str, Any] = yaml.safe_load(text)
     for job in config["scrape_configs"]:
-        if job.pop("dns_sd_configs", None):
+        if job["job_name"] == "velox" and job.pop("dns_sd_configs", None):
             job.update(POD_DISCOVERY)
     return yaml.safe_dump(config, sort_keys=False)
 

@@ -18,6 +18,7 @@ from velox.kafka.client import MAX_MESSAGE_BYTES
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
 from velox.settings.programs import LagSettings, ProducerSettings, TrainSettings
+from velox.settings.review import ReviewSettings
 
 ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
@@ -29,11 +30,13 @@ SCRIPTS: dict[str, type[Settings]] = {
     "trainer": TrainSettings,
     "consumer": ConsumerSettings,
     "lag": LagSettings,
+    "review": ReviewSettings,
     "producer": ProducerSettings,
 }
 KEY_ORDER = [
     "image",
     "pull_policy",
+    "profiles",
     "build",
     "command",
     "scale",
@@ -120,8 +123,9 @@ def test_secrets_are_passed_to_who_reads_them_alone() -> None:
     }
     assert secret == {
         "KAFKA_CONFIG": {"consumer", "producer", "lag"},
-        "MONGO_URI": {"consumer"},
+        "MONGO_URI": {"consumer", "review", "trainer"},
         "SOURCE": {"producer"},
+        "REVIEW_TOKEN": {"review"},
     }
     for name, service in SERVICES.items():
         assert not {"env_file", "secrets", "configs"} & service.keys(), name
@@ -161,6 +165,10 @@ def test_the_database_has_its_passwords_and_the_consumer_its_own_alone(
         "DB_NAME": None,
     }
     assert "./mongo:/docker-entrypoint-initdb.d:ro" in SERVICES["mongo"]["volumes"]
+    asked = [
+        SERVICES[name]["environment"]["MONGO_URI"] for name in ("review", "trainer", "consumer")
+    ]
+    assert len(set(asked)) == 1
     uri = SERVICES["consumer"]["environment"]["MONGO_URI"].replace("${MONGO_URI-", "")[:-1]
     assert resolved(uri, given) == f"mongodb://{login}mongo:27017/"
     asking = {
@@ -170,6 +178,8 @@ def test_the_database_has_its_passwords_and_the_consumer_its_own_alone(
     assert {name: found for name, found in asking.items() if found} == {
         "mongo": {"MONGO_ROOT_PASSWORD", "MONGO_PASSWORD"},
         "consumer": {"MONGO_PASSWORD"},
+        "review": {"MONGO_PASSWORD"},
+        "trainer": {"MONGO_PASSWORD"},
     }
 
 
@@ -294,7 +304,7 @@ def test_services_have_a_health_check_or_say_that_they_have_none(name: str) -> N
     if name in ("consumer", "lag"):
         assert "HEALTHCHECK" in IMAGE
         assert "healthcheck" not in service
-    elif name in SCRIPTS:
+    elif name in SCRIPTS and name != "review":
         assert service["healthcheck"] == {"disable": True}
     else:
         assert service["healthcheck"]["test"][0] == "CMD"
@@ -309,6 +319,7 @@ def test_ports_are_those_the_seed_promises_and_stay_on_this_machine() -> None:
             "mongo": 27017,
             "prometheus": 9090,
             "grafana": 3000,
+            "review": 8010,
         }.items()
     }
 

@@ -90,7 +90,7 @@ def test_context_holds_what_the_image_runs_and_nothing_else() -> None:
     rules = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {rule[1:] for rule in rules if rule.startswith("!")}
     assert "*" in rules
-    scripts = {f"{name}.py" for name in ("producer", "train", "consumer", "lag", "demo")}
+    scripts = {f"{name}.py" for name in ("producer", "train", "consumer", "lag", "review", "demo")}
     assert kept == {
         "Dockerfile",
         "requirements.txt",
@@ -124,7 +124,7 @@ def test_the_code_is_copied_by_name() -> None:
     )
 
 
-@pytest.mark.parametrize("part", ["consumer", "producer", "train", "lag", "demo"])
+@pytest.mark.parametrize("part", ["consumer", "producer", "train", "lag", "review", "demo"])
 def test_argument_chooses_the_script(
     start: Callable[..., subprocess.Popen[str]], part: str
 ) -> None:

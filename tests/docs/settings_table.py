@@ -18,6 +18,7 @@ from velox.settings.programs import (
     ReportSettings,
     TrainSettings,
 )
+from velox.settings.review import ReviewSettings
 
 READERS: dict[str, type[Settings]] = {
     "producer": ProducerSettings,
@@ -26,6 +27,7 @@ READERS: dict[str, type[Settings]] = {
     "report": ReportSettings,
     "forget": ForgetSettings,
     "lag": LagSettings,
+    "review": ReviewSettings,
     "demo": DemoSettings,
 }
 PAGE = ROOT / "docs" / "configuration.md"
@@ -40,8 +42,8 @@ GROUPS = {
         SOURCE SOURCE_LOOP MAX_FPS PRODUCER_INTERVAL PRODUCER_IMAGES JPEG_QUALITY
         WATCH_DONE WATCH_STATE COMPRESSION_TYPE DELIVERY_TIMEOUT_S""",
     "Train a model": """
-        DATASET_PATH MODEL_ARCH INPUT_SIZE FIT BACKGROUND VALUE_RANGE MULTI_PAGE INIT_WEIGHTS
-        HOLD_OUT AUGMENT EPOCHS PATIENCE TRAIN_BATCH_SIZE LEARNING_RATE MIN_ACCURACY
+        DATASET_PATH REVIEW_EXPORT MODEL_ARCH INPUT_SIZE FIT BACKGROUND VALUE_RANGE MULTI_PAGE
+        INIT_WEIGHTS HOLD_OUT AUGMENT EPOCHS PATIENCE TRAIN_BATCH_SIZE LEARNING_RATE MIN_ACCURACY
         TARGET_PRECISION UNKNOWN_PATH RESUME SEED""",
     "Choose the model and its hardware": """
         MODEL_PATH CLASSES_PATH MODEL_RELOAD_S DEVICE PRECISION TORCH_COMPILE
@@ -51,7 +53,7 @@ GROUPS = {
         STORAGE_PATH MAX_STORED_FILES KEEP_DAYS SYNC_FILES KAFKA_RESULTS_TOPIC RESULTS_TOP
         REPORT_PATH REPORT_IMAGES""",
     "Look at what the model is unsure of": """
-        REVIEW REVIEW_SHARE REVIEW_PER_HOUR REVIEW_KEEP""",
+        REVIEW REVIEW_SHARE REVIEW_PER_HOUR REVIEW_KEEP REVIEW_TOKEN REVIEW_PORT""",
     "Tune speed and memory": """
         BATCH_SIZE BATCH_TIMEOUT_MS DECODE_THREADS QUEUE_SIZE QUEUE_BYTES MAX_IMAGE_PIXELS""",
     "Bound what goes wrong": """

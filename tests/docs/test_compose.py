@@ -35,7 +35,7 @@ def test_weights_are_converted_where_the_trainer_finds_them() -> None:
     module, options = shlex.split(rest)[:2], parsed("", shlex.split(rest)[2:])
     assert module == ["-m", "velox.models.convert"]
     trainer = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["trainer"]
-    model_volume, data = trainer["volumes"]
+    model_volume, data, _ = trainer["volumes"]
     assert data.endswith(":/data:ro,z")
     assert {each.parent for each in (options.weights, options.labels)} == {PurePosixPath("/data")}
     assert model_volume == f"model:{options.model.parent}"

@@ -12,6 +12,8 @@ from typing import Any
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 from tests.rig import need
 
@@ -39,6 +41,9 @@ class Browser:
         driver: of the running browser.
     """
 
+    ENTER, BACKSPACE, RIGHT = Keys.ENTER, Keys.BACKSPACE, Keys.ARROW_RIGHT
+    SHIFT_ENTER = "shift enter"
+
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
         driver.set_page_load_timeout(LIMIT_S)
@@ -61,6 +66,19 @@ class Browser:
             "Emulation.setEmulatedMedia",
             {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
         )
+
+    def focus(self, selector: str) -> None:
+        """Put the cursor into the first element that a CSS selector finds."""
+        self.run("document.querySelector(arguments[0]).focus()", selector)
+
+    def type(self, keys: str) -> None:
+        """Press keys one after the other, as a person does, wherever the cursor is."""
+        chain = ActionChains(self._driver, duration=0)
+        if keys == self.SHIFT_ENTER:
+            chain.key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT)
+        else:
+            chain.send_keys(keys)
+        chain.perform()
 
     def run(self, script: str, *arguments: object) -> Any:
         """What a script in the page returns."""

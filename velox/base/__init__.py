@@ -1,5 +1,6 @@
 """What every room stands on.
 
+accuracy.py     How often the running model is right, by the verdicts on its random share alone
 allowance.py    An allowance: so many an hour, with room left for what matters more
 aside.py        Work that holds up no exit: what runs in a library cannot be told to stop
 candidates.py   Images kept for people to look at: what is known, which are a random share

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.process_collector import ProcessCollector
 
+from velox.base.accuracy import Share
 from velox.base.candidates import JUDGED, RANDOM_RANK
-from velox.base.interval import Interval
-
-
-class Accuracy(Protocol):
-    """A share of images that were predicted right; see `velox.review.figures.Share`."""
-
-    @property
-    def right(self) -> int: ...  # noqa: D102
-
-    @property
-    def images(self) -> int: ...  # noqa: D102
-
-    @property
-    def found(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def interval(self) -> Interval: ...  # noqa: D102
 
 
 class ReviewMetrics:
@@ -62,31 +45,25 @@ class ReviewMetrics:
             "bound",
         )
         self._shown: set[str] = set()
-        self.show((0, 0, 0, 0), None, {})
+        self.show((0, 0, 0, 0), Share(), {})
 
     def said(self, count: int) -> None:
         """Count verdicts."""
         self._said.inc(count)
 
-    def show(
-        self,
-        counts: Sequence[int],
-        accuracy: Accuracy | None,
-        called: Mapping[str, Accuracy],
-    ) -> None:
+    def show(self, counts: Sequence[int], accuracy: Share, called: Mapping[str, Share]) -> None:
         """Set the gauges.
 
         Args:
             counts: images of each rank; see `velox.base.candidates.RANKS`.
-            accuracy: of all predictions; None where nothing is known.
+            accuracy: of all predictions.
             called: of those that are called so, by label.
         """
         for rank, count in enumerate(counts):
             state = "judged" if rank >= JUDGED else "waiting"
             kind = "random" if rank % JUDGED == RANDOM_RANK else "unsure"
             self._images.labels(kind, state).set(count)
-        interval = accuracy.interval if accuracy else Interval(0.0, 1.0)
-        found = accuracy.found if accuracy else None
+        found, interval = accuracy.found, accuracy.interval
         self._accuracy.labels("found").set(math.nan if found is None else found)
         self._accuracy.labels("low").set(interval.low)
         self._accuracy.labels("high").set(interval.high)

@@ -15,11 +15,12 @@ import threading
 from contextlib import closing
 
 from velox.base import logs, script
-from velox.base.errors import SettingError
+from velox.base.accuracy import Figures, figures_of
+from velox.base.errors import SettingError, VeloxError
 from velox.report.page import write_report
 from velox.settings.programs import ReportSettings
 from velox.settings.unknown import unknown_variables
-from velox.stores.choice import reader_of
+from velox.stores.choice import make_verdicts, reader_of
 
 log = logging.getLogger("report")
 
@@ -41,13 +42,35 @@ def report(settings: ReportSettings, _stop: threading.Event) -> int:
     with closing(opened) as reader:
         try:
             totals = write_report(
-                path, reader=reader, folder=settings.storage_path, images=settings.report_images
+                path,
+                reader=reader,
+                folder=settings.storage_path,
+                images=settings.report_images,
+                accuracy=accuracy_of(settings),
             )
         except OSError as error:
             reason = error.strerror or error
             raise SettingError(f"REPORT_PATH={str(path)!r} cannot be written: {reason}") from None
     log.info("report path=%s matches=%d store=%s", path, totals.detections, reader.name)
     return 0
+
+
+def accuracy_of(settings: ReportSettings) -> Figures | None:
+    """How often the running model is right; None where nobody looked at a random share."""
+    verdicts = make_verdicts(
+        mongo_uri=settings.mongo_uri,
+        database=settings.db_name,
+        storage_path=settings.storage_path,
+    )
+    with closing(verdicts) as store:
+        try:
+            store.open_to_read()
+            model = store.newest_model()
+            found = figures_of(model, store.tally(model)) if model else None
+        except VeloxError as error:
+            log.info("no images for review reason=%r", str(error))
+            return None
+    return found if found and found.accuracy.images else None
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from velox.base import html
+from velox.base.accuracy import Figures
 from velox.base.files import write_whole
 from velox.base.html import Html, element
 from velox.base.records import Detection, utc_text
+from velox.report.accuracy import accuracy_section
 from velox.report.charts import bars, by_hour, confusion, count, histogram
 from velox.report.pictures import pictures
 from velox.stores.interface import Reader, Totals
@@ -39,6 +41,7 @@ class Findings:
     models: Sequence[tuple[str, int, str, str]]
     latest: Sequence[Detection]
     pictures: Mapping[str, str]
+    accuracy: Figures | None = None
 
 
 def write_report(
@@ -47,6 +50,7 @@ def write_report(
     reader: Reader,
     folder: Path,
     images: int,
+    accuracy: Figures | None = None,
     wall_clock: Callable[[], float] = time.time,
 ) -> Totals:
     """Sum up what is stored and write the page.
@@ -56,6 +60,7 @@ def write_report(
         reader: of the detections.
         folder: of the images.
         images: latest detections to show at most.
+        accuracy: by the verdicts on a random share, None where nothing is known of it.
         wall_clock: seconds since the epoch.
 
     Returns:
@@ -80,6 +85,7 @@ def write_report(
         models=reader.models(MOST_MODELS),
         latest=latest,
         pictures=pictures(latest, folder),
+        accuracy=accuracy,
     )
     write_whole(path, page(findings).encode("utf-8", "replace"))
     return totals
@@ -103,6 +109,7 @@ def _header(findings: Findings) -> Html:
 def _sections(findings: Findings) -> list[Html]:
     return [
         _totals(findings.totals),
+        *([accuracy_section(findings.accuracy)] if findings.accuracy else []),
         _section(
             "Latest matches",
             f"the newest {len(findings.latest)}",

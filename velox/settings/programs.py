@@ -75,7 +75,7 @@ class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainSettings(ShapeSettings, ModelSettings):
+class TrainSettings(ShapeSettings, ModelSettings, StorageSettings):
     """What `train.py` reads."""
 
     model_arch: str = setting(
@@ -130,6 +130,13 @@ class TrainSettings(ShapeSettings, ModelSettings):
         OPTIONAL_PATH,
         "Folder of images that have none of the labels: the report says how well they are told "
         "from the others (for UNKNOWN); empty for none",
+    )
+    review_export: Path | None = setting(
+        "REVIEW_EXPORT",
+        "",
+        OPTIONAL_PATH,
+        "Folder of images with verdicts (`review.py --export`, `train.py --from-review`) to train "
+        "on besides; a verdict beats the label of a folder",
     )
     hold_out: float = setting(
         "HOLD_OUT",

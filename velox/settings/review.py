@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from velox.settings.declare import Settings, setting
-from velox.settings.parsers import SWITCH, integer, number
+from velox.settings.parsers import SWITCH, integer, number, text
+from velox.settings.shared import AddressSettings, ImageSettings, LabelSettings, StorageSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,4 +38,23 @@ class CandidateSettings(Settings):
         integer(10, 1_000_000),
         "Most images kept for review in all; the oldest go first, the random share after the "
         "others, and those with a verdict last",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewSettings(StorageSettings, AddressSettings, LabelSettings, ImageSettings):
+    """What `review.py` reads."""
+
+    review_token: str = setting(
+        "REVIEW_TOKEN",
+        "",
+        text(r"\S{16,1000}", "at least 16 characters without spaces; the page has no default one"),
+        "Secret that opens the page to label on",
+        secret=True,
+    )
+    review_port: int = setting(
+        "REVIEW_PORT",
+        "8010",
+        integer(0, 65_535),
+        "Port of the page to label on, with its own metrics; 0 for any free one",
     )

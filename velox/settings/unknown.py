@@ -15,6 +15,7 @@ from velox.settings.programs import (
     ReportSettings,
     TrainSettings,
 )
+from velox.settings.review import ReviewSettings
 
 _PROGRAMS = (
     ConsumerSettings,
@@ -23,6 +24,7 @@ _PROGRAMS = (
     LagSettings,
     ProducerSettings,
     ReportSettings,
+    ReviewSettings,
     TrainSettings,
 )
 SETTINGS = {each.variable for program in _PROGRAMS for each in program.declared().values()}

@@ -29,6 +29,9 @@ _OF_CANDIDATES = {"history": False}
 class MongoVerdicts(MongoReview):
     """See `velox.stores.review_interface.Verdicts`."""
 
+    def open_to_read(self) -> None:
+        """See Verdicts; the first question connects."""
+
     def unsure(self, limit: int) -> list[Candidate]:
         """See Verdicts."""
         with self._failing():

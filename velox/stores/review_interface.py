@@ -54,6 +54,9 @@ class Verdicts(ReviewStore, Protocol):
     change it first.
     """
 
+    def open_to_read(self) -> None:
+        """In the place of `open`: nothing is made, and nothing can be judged."""
+
     def unsure(self, limit: int) -> list[Candidate]:
         """Those without a verdict that are not of the random share, the newest first."""
 

@@ -18,7 +18,9 @@ from velox.base.candidates import (
 )
 from velox.base.errors import StoreUnavailable
 from velox.stores.review_interface import IMAGES, MOST_SAID, REVIEW
+from velox.stores.sqlite import BUSY_TIMEOUT_S
 from velox.stores.sqlite_errors import failure
+from velox.stores.sqlite_read_only import opened
 from velox.stores.sqlite_review import SQLiteReview
 
 _PAGE = 500
@@ -26,6 +28,23 @@ _PAGE = 500
 
 class SQLiteVerdicts(SQLiteReview):
     """See `velox.stores.review_interface.Verdicts`."""
+
+    def open_to_read(self) -> None:
+        """Open the file as it is now; nothing is made or changed, and nothing can be judged.
+
+        Raises:
+            StoreUnavailable: when it is not there, or cannot be read.
+        """
+        try:
+            self._connection = opened(self._path, BUSY_TIMEOUT_S, self._read_only)
+            self._connection.row_factory = sqlite3.Row
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{self.name}: {error}") from error
+
+    def close(self) -> None:
+        """See Verdicts."""
+        self._read_only.close()
+        super().close()
 
     def unsure(self, limit: int) -> list[Candidate]:
         """See Verdicts."""

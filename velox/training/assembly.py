@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -51,6 +52,13 @@ VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
 log = logging.getLogger(__name__)
 
 
+def with_verdicts(settings: TrainSettings) -> TrainSettings:
+    """Verdicts alone are a folder of own images."""
+    if settings.dataset_path is None and settings.review_export is not None:
+        return replace(settings, dataset_path=settings.review_export, review_export=None)
+    return settings
+
+
 def input_size_of(settings: TrainSettings, start: Start) -> int:
     """Height and width of the input in pixels: of small images, known weights need less."""
     if settings.input_size or settings.dataset_path is None or start.weights is None:
@@ -80,6 +88,7 @@ def read_data(
         return draw(settings, preprocessing, progress, stop), None
     data, skipped = read_folder(
         settings.dataset_path,
+        reviewed=settings.review_export,
         size=settings.input_size,
         max_pixels=settings.max_image_pixels,
         preprocessing=preprocessing,

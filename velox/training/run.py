@@ -24,6 +24,7 @@ from velox.training.assembly import (
     save,
     start_of,
     state_file_of,
+    with_verdicts,
 )
 from velox.training.batch_statistics import renew_statistics
 from velox.training.crossed import cross_validated
@@ -106,6 +107,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         Stopped: when told to stop.
     """
     started = time.monotonic()
+    settings = with_verdicts(settings)
     make_deterministic(settings.seed)
     progress = Progress(sys.stderr)
     start = start_of(settings, stop)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.rig import hostile
 from tests.unit.fakes import detection
+from velox.base.accuracy import figures_of
+from velox.base.candidates import Tally
 from velox.base.records import Detection
 from velox.report.page import write_report
 from velox.stores.sqlite import SQLiteReader, SQLiteStore
@@ -92,3 +94,17 @@ def test_the_policy_knows_the_one_style_and_nothing_else(tmp_path: Path) -> None
     assert policy[1].replace("&#x27;", "'") == (
         f"default-src 'none'; img-src data:; style-src 'sha256-{expected}'"
     )
+
+
+def test_the_accuracy_that_people_found_is_shown_with_its_interval(tmp_path: Path) -> None:
+    figures = figures_of("m", [Tally("cat", "cat", 90), Tally(hostile.SCRIPT, "cat", 10)])
+    with closing(SQLiteStore(tmp_path / "detections.db")) as store:
+        store.open()
+    with closing(SQLiteReader(tmp_path / "detections.db")) as reader:
+        write_report(
+            tmp_path / "r.html", reader=reader, folder=tmp_path, images=1, accuracy=figures
+        )
+    text = (tmp_path / "r.html").read_text()
+    assert '<p id="accuracy-all">90.0 % of 100 (82.6 to 94.5 %)</p>' in text
+    assert Elements(text).open == []
+    assert hostile.SCRIPT not in text

@@ -22,7 +22,7 @@ from velox.base.candidates import (
 )
 from velox.base.errors import StoreUnavailable
 from velox.base.logs import ThinnedLog
-from velox.base.records import Prediction, time_of, utc_text
+from velox.base.records import Outcome, Prediction, time_of, utc_text
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.store_writer import write_patiently
 from velox.images.header import extension
@@ -171,7 +171,7 @@ def doubt_of(prediction: Prediction, threshold: float) -> str | None:
         prediction: what was decided.
         threshold: the least confidence of a match of its label, infinity for never.
     """
-    if str(prediction.outcome) == UNKNOWN:
+    if prediction.outcome is Outcome.UNKNOWN:
         return UNKNOWN
     if prediction.confidence < threshold:
         return BELOW

@@ -6,6 +6,7 @@ folder.py   A folder of one's own images: one folder a label, as torchvision's I
 layout.py   How a folder of own images is laid out: by label, or by part and label
 listing.py  The files of a folder of own images, each with its label and its part of the split
 others.py   Images that have none of the labels: all files of a folder, whatever its folders are
+reviewed.py  Images that people have looked at, beside a folder of own images
 shapes.py   The synthetic data set: shapes drawn, encoded, and read back as a consumer reads them
 sides.py    How large the images of a folder are, so that small ones are not blown up for nothing
 split.py    Which images a network learns from, which choose its epoch, and which judge the result

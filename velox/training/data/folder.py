@@ -22,6 +22,7 @@ from velox.images.pixels import decode
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset, Indices, Pixels
 from velox.training.data.listing import Listing, listed
+from velox.training.data.reviewed import joined
 
 # Fewer leave too little to learn from beside one image to validate and one to test.
 LEAST_PER_LABEL = 5
@@ -158,6 +159,7 @@ class FolderImages:
 def read_folder(
     folder: Path,
     *,
+    reviewed: Path | None = None,
     size: int,
     max_pixels: int,
     preprocessing: Preprocessing,
@@ -171,6 +173,7 @@ def read_folder(
 
     Args:
         folder: the DATASET_PATH.
+        reviewed: REVIEW_EXPORT, verdicts that beat the labels of the folder; None for none.
         size: height and width of the data set's images in pixels.
         max_pixels: pixels above which an image is left out.
         preprocessing: how an image becomes one of that size.
@@ -186,6 +189,8 @@ def read_folder(
         Stopped: when told to stop.
     """
     listing = list_folder(folder)
+    if reviewed is not None:
+        listing = joined(listing, list_verdicts(reviewed), least=LEAST_PER_LABEL)
     parts = listing.layout.parts
     if parts:
         log.info("using the split of %s", ", ".join(parts[part] for part in sorted(parts)))
@@ -235,6 +240,21 @@ def list_folder(folder: Path) -> Listing:
             folder, f"it needs a folder of images for each label, at least two, but has {found}"
         )
     return listing
+
+
+def list_verdicts(folder: Path) -> Listing:
+    """The files of a REVIEW_EXPORT; there may be none.
+
+    Raises:
+        SettingError: when there is no such folder.
+    """
+    try:
+        return listed(folder)
+    except OSError as error:
+        reason = f"{shown(error.filename)}: {error.strerror}"
+    except ValueError as error:
+        reason = str(error)
+    raise SettingError(f"REVIEW_EXPORT={str(folder)!r} cannot be used: {reason}")
 
 
 def _refused(folder: Path, reason: str) -> SettingError:

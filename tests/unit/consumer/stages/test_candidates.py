@@ -159,8 +159,7 @@ def test_a_label_that_never_matches_is_always_unsure() -> None:
 
 
 def test_an_outcome_that_is_neither_is_unsure_whatever_its_confidence() -> None:
-    odd: Any = SimpleNamespace(outcome="unknown", confidence=0.99, label="red")
-    assert doubt_of(odd, 0.9) == "unknown"
+    assert doubt_of(Prediction("red", 0.99, Outcome.UNKNOWN), 0.9) == "unknown"
 
 
 def test_a_document_says_what_was_decided_and_by_whom() -> None:

@@ -1,0 +1,96 @@
+"""The whole export: into a folder, or as one ZIP file on its way to a browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from velox.base.files import write_whole
+from velox.review.exports import CSV, tables, with_images
+from velox.stores.review_interface import Verdicts
+
+
+def judging(store: Verdicts, trained_at: str | None = None) -> frozenset[str]:
+    """The ids of the images that judge the running model: its random share.
+
+    They are left out of every export: what was trained on says nothing of a model.
+
+    Args:
+        store: of the verdicts.
+        trained_at: when the last model was made, as text like a timestamp; what was kept since is
+            left out as well.
+    """
+    model = store.newest_model()
+    return frozenset(
+        known.id
+        for known in (each.candidate for each in store.judged())
+        if known.random
+        and (known.model == model or (trained_at is not None and known.kept_at >= trained_at))
+    )
+
+
+def write_zip(store: Verdicts, file: BinaryIO) -> None:
+    """Write the verdicts with their images; the file need not be able to go back."""
+    found = []
+    with zipfile.ZipFile(file, "w") as archive:
+        for each, image in with_images(store, without=judging(store)):
+            found.append(each)
+            if image is not None:
+                archive.writestr(each.file, image)
+        for name, content in tables(found).items():
+            archive.writestr(name, content)
+
+
+def write_folder(store: Verdicts, folder: Path, *, without: frozenset[str]) -> tuple[int, int]:
+    """Make a folder hold the verdicts with their images, and no image that has none any more.
+
+    Args:
+        store: of the verdicts.
+        folder: made if it is missing; of an export before, what does not hold any more is removed.
+        without: ids whose images are left out.
+
+    Returns:
+        How many images are in it, and how many verdicts there are.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _files_of(folder / CSV)
+    found, files = [], set()
+    for each, image in with_images(store, without=without):
+        found.append(each)
+        if image is None:
+            continue
+        files.add(each.file)
+        path = folder / each.file
+        path.parent.mkdir(exist_ok=True)
+        if not (path.is_file() and path.read_bytes() == image):
+            write_whole(path, image)
+    for name, content in tables(found).items():
+        write_whole(folder / name, content)
+    for file in before - files:
+        (folder / file).unlink(missing_ok=True)
+        with suppress(OSError):
+            (folder / file).parent.rmdir()
+    return len(files), len(found)
+
+
+def _files_of(path: Path) -> set[str]:
+    """The files that the export before wrote: those alone that lie in a folder of a label."""
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        files = {row.get("file") or "" for row in rows}
+    except (OSError, ValueError, csv.Error):
+        return set()
+    return {each for each in files if _is_ours(each)}
+
+
+def _is_ours(file: str) -> bool:
+    """Whether it is a name in a folder, both as `as_file_name` gives them."""
+    parts = file.split("/")
+    return len(parts) == 2 and all(part and part[0] != "." for part in parts)
