@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from tests.faults.scenario import Scenario
 from tests.rig.kafka import Kafka
+from tests.rig.mongod import Mongod
 from tests.rig.waiting import eventually
 from velox.kafka.retention import DAY_MS, Kept, hold_to, kept_by, wanted
 from velox.kafka.topics import Topics
@@ -104,3 +107,19 @@ def test_a_broker_that_is_away_stops_nothing(topics: Topics, kafka: Kafka, caplo
     kafka.stop()
     hold_to(topics, topic, 1, ours=True)
     assert "keeps records for nobody knows how long" in caplog.text
+
+
+def test_a_consumer_holds_its_own_topics_to_the_days_and_says_which_it_cannot(
+    kafka: Kafka, mongod: Mongod, topics: Topics, tmp_path: Path
+) -> None:
+    """It makes that of the results, and changes that of the dead letters, which others made."""
+    scenario = Scenario(kafka, mongod, tmp_path)
+    results = f"{scenario.topic}-results"
+    consumer = scenario.joined_consumer(KEEP_DAYS=2, KAFKA_RESULTS_TOPIC=results)
+    for topic in (results, f"{scenario.topic}-dlt"):
+        becomes(topics, topic, Kept(2 * DAY_MS, DAY_MS // 12))
+        assert f"topic={topic} keeps records" not in consumer.log
+    assert f"topic={scenario.topic} keeps records for up to 14 days" in consumer.log
+    becomes(topics, scenario.topic, USUAL)
+    scenario.stop(consumer)
+    scenario.close()
