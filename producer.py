@@ -7,6 +7,7 @@
     SOURCE=watch:in python producer.py        # each file of a folder once, as they come
     SOURCE=door=rtsp://10.0.0.7/live,party.mp4 python producer.py  # a camera and a video file
     tar c photos | SOURCE=- python producer.py
+    METRICS_PORT=8001 python producer.py      # with metrics and probes
     python producer.py --help                 # every variable, its default and its meaning
 
 Delivery is idempotent and acknowledged by all replicas in sync. The exit code is 1 if any image was
@@ -21,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from velox.base import logs, script
 from velox.base.waiting import Stopped, until_there
@@ -30,8 +31,13 @@ from velox.kafka.client import IMAGE_TOPIC, MAX_IMAGE_BYTES
 from velox.kafka.read_back import ReadBack
 from velox.kafka.sender import Sender
 from velox.kafka.topics import Topics
+from velox.monitoring.health import Health, VitalSigns
+from velox.monitoring.producer_metrics import ProducerMetrics
+from velox.monitoring.server import answers, serving
+from velox.producer.feed import Feed
 from velox.producer.feeds import Feeds
 from velox.producer.sources.place import Place, Watching, locate, open_source
+from velox.producer.telling import BrokerSilence, figures_of
 from velox.settings.programs import ProducerSettings
 from velox.settings.unknown import unknown_variables
 
@@ -59,28 +65,62 @@ def produce(settings: ProducerSettings, stop: threading.Event) -> int:
         largest_batch=topics.largest_batch,
     )
     places = locate(settings.source, loop=settings.source_loop)
-    try:
-        partitions = wait_for_topic(settings, stop, sender, topics)
-    except Stopped as stopped:
-        log.info("%s", stopped)
-        return 0
+    health = Health(starting=f"waiting for topic {settings.kafka_topic}")
+    reading: list[Feed] = []
+    with ExitStack() as opened:
+        serve(settings, health, reading, opened)
+        try:
+            partitions = wait_for_topic(settings, stop, sender, topics)
+        except Stopped as stopped:
+            log.info("%s", stopped)
+            return 0
+        feeds = opened.enter_context(closing(feeds_of(settings, places, partitions)))
+        reading += feeds.feeds
+        health.look_at(vital_signs(sender))
+        return stream(feeds, sender, stop)
 
+
+def stream(feeds: Feeds, sender: Sender, stop: threading.Event) -> int:
+    """Send what comes until nothing more does; returns the exit code."""
     started = reported = time.monotonic()
-    with closing(feeds_of(settings, places, partitions)) as feeds:
-        for capture in feeds.captures(stop):
-            if capture is None:
-                sender.tick()
-            else:
-                sender.send(capture.message(), stop)
-            if time.monotonic() - reported >= REPORT_EVERY_S:
-                reported = time.monotonic()
-                report("sending", sender, feeds, started)
-        feeds.stop()
-        sender.finish(sender.delivery_timeout, stop, STOPPING_TIMEOUT_S)
+    for capture in feeds.captures(stop):
+        if capture is None:
+            sender.tick()
+        else:
+            sender.send(capture.message(feeds.answered), stop)
+        if time.monotonic() - reported >= REPORT_EVERY_S:
+            reported = time.monotonic()
+            report("sending", sender, feeds, started)
+    feeds.stop()
+    sender.finish(sender.delivery_timeout, stop, STOPPING_TIMEOUT_S)
     report("done", sender, feeds, started)
     if sender.failed:
         return script.EXIT_FAILURE
     return script.EXIT_INCOMPLETE if feeds.unreadable else 0
+
+
+def serve(
+    settings: ProducerSettings, health: Health, reading: Sequence[Feed], opened: ExitStack
+) -> None:
+    """Serve metrics and probes, where they are asked for."""
+    if not settings.metrics_port:
+        return
+    metrics = ProducerMetrics(lambda: figures_of(reading))
+    routes = answers(metrics.registry, health)
+    where = opened.enter_context(
+        serving(routes, address=settings.metrics_address, port=settings.metrics_port)
+    )
+    log.info("metrics address=%s", where)
+
+
+def vital_signs(sender: Sender) -> VitalSigns:
+    """What the probes look at: a broker that is away is no reason to start again."""
+    silence = BrokerSilence(lambda: sender.acknowledged, lambda: sender.pending)
+    return VitalSigns(
+        poll_age=lambda: time.monotonic() - sender.turned,
+        paused=silence.reason,
+        joined=lambda: True,
+    )
 
 
 def wait_for_topic(

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from velox.monitoring.metrics import Metrics
+from velox.monitoring.producer_metrics import ProducerMetrics
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
@@ -145,6 +146,9 @@ def test_target_takes_the_chosen_data_source_job_and_pods(target: dict[str, Any]
         return
     selectors = re.findall(r"\{[^{}]*\}", target["expr"])
     assert selectors
+    if "velox_producer_" in target["expr"]:  # a producer is no pod of the consumers'
+        assert set(selectors) == {'{job=~"$job(-producer)?"}'}
+        return
     for selector in selectors:
         assert 'job=~"$job"' in selector
         assert 'pod=~"$pod"' in selector
@@ -161,11 +165,14 @@ def test_counters_are_read_as_rates_over_the_interval_that_grafana_chooses(
         assert function in {"rate(", "increase("}, counter
 
 
-def test_every_metric_of_a_consumer_is_shown() -> None:
+def test_every_metric_of_consumer_and_producer_is_shown() -> None:
     shown = json.dumps(list(BOARDS.values()))
-    metrics = Metrics()
+    every = [Metrics().registry, ProducerMetrics(lambda: ()).registry]
     missing = {
-        family.name for family in metrics.registry.collect() if family.name.startswith("velox_")
+        family.name
+        for registry in every
+        for family in registry.collect()
+        if family.name.startswith("velox_")
     } - set(re.findall(r"velox_\w+?(?=_total|_bucket|_sum|_count|\{|\b)", shown))
     assert not missing
 

@@ -21,6 +21,7 @@ from confluent_kafka import Producer
 
 from tests.docs.pages import typed
 from tests.rig.dashboards import Query, queries
+from tests.rig.ports import free_port
 from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
 from tests.rig.waiting import eventually
@@ -70,7 +71,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         }
         producer = script(
             "producer.py",
-            env={**settings, "PRODUCER_INTERVAL": "0.05", "IMG_HEIGHT": "64", "IMG_WIDTH": "64"},
+            env={
+                **settings,
+                "PRODUCER_INTERVAL": "0.05",
+                "IMG_HEIGHT": "64",
+                "IMG_WIDTH": "64",
+                "METRICS_PORT": str(free_port()),
+            },
             log=folder / "producer.log",
         )
         opened.callback(producer.kill)
@@ -78,9 +85,10 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         opened.callback(consumer.kill)
         lag = script("lag.py", env={**settings, "METRICS_PORT": "0"}, log=folder / "lag.log")
         opened.callback(lag.kill)
+        processes = {"velox": consumer, "velox-lag": lag, "velox-producer": producer}
         jobs = {
             job: child.wait_for_line(r"metrics address=http://(\S+)", START_LIMIT_S)[1]
-            for job, child in {"velox": consumer, "velox-lag": lag}.items()
+            for job, child in processes.items()
         }
         prometheus = Prometheus(folder / "prometheus", configuration(folder, jobs))
         prometheus.start()

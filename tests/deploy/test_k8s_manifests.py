@@ -36,7 +36,7 @@ def test_objects_follow_the_schema(version: str) -> None:
     checked = [path for path in FILES if not of(path)["apiVersion"].startswith(GROUPS_OF_OPERATORS)]
     for path in checked:
         assert kubernetes_validate.validate(of(path), version, strict=True) == version[:4], path
-    assert len(FILES) - len(checked) == 4
+    assert len(FILES) - len(checked) == 5
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -131,17 +131,18 @@ def test_the_operator_gets_the_same_rules_and_jobs() -> None:
     rules = yaml.safe_load((ROOT / "prometheus.rules.yml").read_text())
     assert of_kind("PrometheusRule", folder=OPTIONAL)["velox"]["spec"] == rules
     monitors = of_kind("ServiceMonitor", folder=OPTIONAL)
-    assert set(monitors) == {"consumer", "lag"}
+    assert set(monitors) == {"consumer", "lag", "producer"}
     services = of_kind("Service")
     for name, monitor in monitors.items():
         selector = monitor["spec"]["selector"]["matchLabels"]
         assert selector.items() <= services[name]["metadata"]["labels"].items()
         (endpoint,) = monitor["spec"]["endpoints"]
         assert endpoint["port"] in [each["name"] for each in services[name]["spec"]["ports"]]
-    (renamed,) = monitors["lag"]["spec"]["endpoints"][0]["relabelings"]
     jobs = yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
-    assert renamed == {"targetLabel": "job", "replacement": "velox-lag"}
-    assert "velox-lag" in [each["job_name"] for each in jobs]
+    for name in ("lag", "producer"):
+        (renamed,) = monitors[name]["spec"]["endpoints"][0]["relabelings"]
+        assert renamed == {"targetLabel": "job", "replacement": f"velox-{name}"}
+        assert f"velox-{name}" in [each["job_name"] for each in jobs]
 
 
 def test_generator_leaves_other_jobs_alone() -> None:

@@ -21,6 +21,7 @@ CONNECTIONS = {
     ("kafka", "kafka", 29093),
     ("prometheus", "consumer", 8000),
     ("prometheus", "lag", 8000),
+    ("prometheus", "producer", 8000),
     ("grafana", "prometheus", 9090),
 }
 PORTS = {

@@ -9,6 +9,7 @@ import yaml
 
 from velox.monitoring.group_metrics import GroupMetrics
 from velox.monitoring.metrics import Metrics
+from velox.monitoring.producer_metrics import ProducerMetrics
 
 FILE = Path(__file__).parents[2] / "prometheus.rules.yml"
 (GROUP,) = yaml.safe_load(FILE.read_text())["groups"]
@@ -17,11 +18,11 @@ ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 
 
 def exposed_names() -> set[str]:
-    """Every series name that a consumer or `lag.py` exposes."""
+    """Every series name that a consumer, a producer or `lag.py` exposes."""
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
     return {
         family.name + suffix
-        for metrics in (Metrics(), GroupMetrics())
+        for metrics in (Metrics(), GroupMetrics(), ProducerMetrics(lambda: ()))
         for family in metrics.registry.collect()
         for suffix in suffixes[family.type]
     }

@@ -20,6 +20,7 @@ records.py      What flows through the pipeline: plain, frozen values
 reference.py    What is usual: how the images of a training looked, and how they were decided
 script.py       How a script begins: `--help`, settings, logging, the stop event
 sink_errors.py  Which errors of a sink mean what: not now, not this one, not at all
+source_figures.py  What a producer knows of one source, in figures
 terminal.py     Lines that stay, one that lives, and a bar that grows, on a terminal or in a file
 thresholds.py   From which confidence on an image is a match: one number for all labels
 waiting.py      Waiting for what is away, what may hang, the next event, the next look

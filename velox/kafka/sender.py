@@ -44,6 +44,7 @@ class Sender:
         sent: images handed to the client.
         acknowledged: images that the broker has.
         failed: images that were given up.
+        turned: when the client was last served, in monotonic seconds.
 
     Raises:
         SettingError: when librdkafka refuses a property of KAFKA_CONFIG.
@@ -65,6 +66,7 @@ class Sender:
         self._client_log = ClientLog(bootstrap)
         self._trouble = ThinnedLog(log, per_second=1)
         self.sent = self.acknowledged = self.failed = 0
+        self.turned = time.monotonic()
         self.delivery_timeout = delivery_timeout_of(extra, delivery_timeout)
         self._largest_batch, self._limit = largest_batch, ""
         # What was refused with others, and whether the whole of them was too large.
@@ -178,6 +180,7 @@ class Sender:
         self._send_again()
 
     def _serve(self, call: Callable[[float], object], timeout: float) -> None:
+        self.turned = time.monotonic()
         if (error := raised(call, timeout, self._client_log)) is not None:
             self._on_error(error)
 

@@ -8,6 +8,7 @@ metrics.py   Every metric that is exposed, in one place, with fixed label sets a
 mix.py       How far a mix of labels is from the usual one, beyond what chance does
 outlook.py   How the model is doing where nobody says what is right: expected accuracy, and drift
 review_metrics.py  What the page to label on exposes as metrics
+producer_metrics.py  The metrics of a producer: its sources, as they are when somebody asks
 server.py    The HTTP server: `/metrics`, `/healthz`, `/readyz`, and pages for people
 snapshot.py  A consumer's metrics page as the figures that a person wants to see
 watchdog.py  The end of a process that stands still, so that whoever started it can start it again

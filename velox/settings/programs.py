@@ -21,6 +21,7 @@ from velox.settings.parsers import (
     text,
 )
 from velox.settings.shared import (
+    AddressSettings,
     BrokerSettings,
     GroupSettings,
     KafkaSettings,
@@ -36,7 +37,7 @@ IDENTIFIER = text(r"[a-z][a-z0-9_]*", "the name of a classifier in torchvision.m
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
+class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings, AddressSettings):
     """What `producer.py` reads."""
 
     producer_interval: float = setting(
@@ -71,6 +72,12 @@ class ProducerSettings(KafkaSettings, ShapeSettings, SourceSettings):
         "300",
         number(1, 86_400),
         "Seconds after which an unacknowledged image counts as failed",
+    )
+    metrics_port: int = setting(
+        "METRICS_PORT",
+        "0",
+        integer(0, 65_535),
+        "Prometheus metrics port; 0 for any free one, and for none of the producer",
     )
 
 

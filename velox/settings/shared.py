@@ -146,7 +146,10 @@ class GroupSettings(BrokerSettings, AddressSettings):
         "Consumer group ID",
     )
     metrics_port: int = setting(
-        "METRICS_PORT", "8000", integer(0, 65_535), "Prometheus metrics port; 0 for any free one"
+        "METRICS_PORT",
+        "8000",
+        integer(0, 65_535),
+        "Prometheus metrics port; 0 for any free one, and for none of the producer",
     )
 
 

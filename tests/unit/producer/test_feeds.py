@@ -10,7 +10,8 @@ import pytest
 
 from tests.rig.pictures import encoded
 from tests.rig.waiting import eventually
-from velox.producer.feeds import SLOTS, Feeds
+from velox.producer.feed import SLOTS
+from velox.producer.feeds import Feeds
 from velox.producer.groups import TOGETHER
 from velox.producer.sources.capture import Capture, Item, LeftOut, Unreadable
 from velox.producer.sources.folder import Folder

@@ -31,7 +31,10 @@ def test_one_variable_means_the_same_to_every_script() -> None:
     for settings in ALL:
         for declared in settings.declared().values():
             if settings is not DemoSettings:
-                said = f"{declared.default} {declared.meaning} {declared.parser.allowed}"
+                # By hand, a producer and a consumer stand side by side: the port is one's alone.
+                own = (settings, declared.variable) == (ProducerSettings, "METRICS_PORT")
+                default = "8000" if own else declared.default
+                said = f"{default} {declared.meaning} {declared.parser.allowed}"
                 assert seen.setdefault(declared.variable, said) == said
 
 

@@ -98,14 +98,35 @@ def _credentials_end(scheme: str, rest: str) -> int:
     )
 
 
+def is_reachable(address: str) -> bool:
+    """Whether something answers at an address, be it that it refuses; also where none can tell."""
+    if (place := _place(address)) is None:
+        return True
+    try:
+        socket.create_connection(place, CONNECT_TIMEOUT_S).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def why_nothing_comes(address: str) -> str:
     """Why there is no picture, as far as a connection tells; nothing of it is secret."""
-    parts = urlsplit(address)
-    host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
-    if not host or not port or parts.scheme in ("udp", "udplite", "rtp", "srtp"):
+    if (place := _place(address)) is None:
         return "nothing comes"
+    port = place[1]
     try:
-        socket.create_connection((host, port), CONNECT_TIMEOUT_S).close()
+        socket.create_connection(place, CONNECT_TIMEOUT_S).close()
     except OSError as error:
         return f"no connection to port {port}: {error.strerror or error}"
     return f"port {port} answers, but gives no picture: are path, user and password right?"
+
+
+def _place(address: str) -> tuple[str, int] | None:
+    """Host and port, None where there is nothing to connect to."""
+    parts = urlsplit(address)
+    host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
+    if not host or not port or parts.scheme in ("udp", "udplite", "rtp", "srtp"):
+        return None
+    return host, port

@@ -28,8 +28,14 @@ class Camera:
         quality: of the JPEGs, 1 to 100.
         max_fps: frames a second; 0 for all.
         why_nothing_comes: asked for a reason where a connection gives no frame.
+        is_reachable: asked whether anything is there, once a connection has ended.
         clock: monotonic seconds.
         wall_clock: seconds since the epoch.
+
+    Attributes:
+        connected: whether frames come.
+        connections: that gave a frame so far.
+        unreachable: whether nothing answered when it was last asked for.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class Camera:
         quality: int,
         max_fps: float,
         why_nothing_comes: Callable[[], str] = lambda: "nothing comes",
+        is_reachable: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -50,6 +57,9 @@ class Camera:
         self._quality = quality
         self._max_fps = max_fps
         self._why_nothing_comes = why_nothing_comes
+        self._is_reachable = is_reachable
+        self.connected = self.unreachable = False
+        self.connections = 0
         self._clock = clock
         self._wall_clock = wall_clock
         self._log = ThinnedLog(log, per_second=0.1)
@@ -72,11 +82,15 @@ class Camera:
             for frame in self._connection(stop):
                 if waits is before:
                     waits = delays()
+                    self.connected, self.unreachable = True, False
+                    self.connections += 1
                     if self.live:
                         self._log.info("camera connected source=%s", self.id)
                 yield frame
+            self.connected = False
             if stop.is_set() or self._ended():
                 return
+            self.unreachable = not self._is_reachable()
             reason = self._why_nothing_comes() if waits is before else "the connection ended"
             wait = next(waits)
             self._log.warning("camera lost source=%s retry_s=%.1f reason=%r", self.id, wait, reason)

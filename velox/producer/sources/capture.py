@@ -36,8 +36,12 @@ class Capture:
     captured_ms: int | None = None
     answered: Answered | None = field(default=None, compare=False, repr=False)
 
-    def message(self) -> Outgoing:
-        """As it is sent; its timestamp is the moment of capture, now where that is not known."""
+    def message(self, told: Answered | None = None) -> Outgoing:
+        """As it is sent; its timestamp is the moment of capture, now where that is not known.
+
+        Args:
+            told: told what `answered` is, as well.
+        """
         source = self.source.encode()
         headers = [("content-type", self.content_type.encode()), ("source", source)]
         if self.label is not None:
@@ -50,8 +54,19 @@ class Capture:
             tuple(headers),
             now_ms if self.captured_ms is None else self.captured_ms,
             self.partition,
-            self.answered,
+            _both(told, self.answered),
         )
+
+
+def _both(one: Answered | None, other: Answered | None) -> Answered | None:
+    if one is None or other is None:
+        return one or other
+
+    def answered(place: tuple[int, int] | None) -> None:
+        one(place)
+        other(place)
+
+    return answered
 
 
 @dataclass(frozen=True, slots=True)

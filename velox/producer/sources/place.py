@@ -13,7 +13,12 @@ import cv2
 
 from velox.base.errors import SettingError
 from velox.base.names import shown
-from velox.producer.sources.address import usable, why_nothing_comes, without_credentials
+from velox.producer.sources.address import (
+    is_reachable,
+    usable,
+    why_nothing_comes,
+    without_credentials,
+)
 from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Source
 from velox.producer.sources.container import why_not_whole
@@ -165,6 +170,7 @@ def open_source(
                 quality=quality,
                 max_fps=max_fps,
                 why_nothing_comes=lambda: why_nothing_comes(location),
+                is_reachable=lambda: is_reachable(location),
             )
 
 

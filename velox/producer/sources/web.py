@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import cv2
 
+from velox.producer.sources.address import is_reachable
 from velox.producer.sources.camera import Camera
 from velox.producer.sources.capture import Item
 from velox.producer.sources.http_file import film_at, told
@@ -38,6 +39,7 @@ class Web(Camera):
             quality=quality,
             max_fps=max_fps,
             why_nothing_comes=lambda: self._reason,
+            is_reachable=lambda: is_reachable(address),
         )
         self._address = address
         self._reason = ""

@@ -9,7 +9,12 @@ import pytest
 
 from tests.rig.ports import HOST, free_port
 from velox.base.errors import SettingError
-from velox.producer.sources.address import usable, why_nothing_comes, without_credentials
+from velox.producer.sources.address import (
+    is_reachable,
+    usable,
+    why_nothing_comes,
+    without_credentials,
+)
 from velox.producer.sources.place import locate
 from velox.producer.sources.video import opened
 
@@ -123,3 +128,11 @@ def test_the_reason_says_how_far_one_gets() -> None:
     assert reason.startswith(f"port {port} answers, but gives no picture")
     assert why_nothing_comes("udp://239.0.0.1:1234") == "nothing comes"
     assert "no connection to port 554" in why_nothing_comes("rtsp://no-such-host.invalid/")
+
+
+def test_a_port_that_is_refused_is_reached_and_a_name_that_is_none_is_not() -> None:
+    with socket.create_server((HOST, 0)) as server:
+        assert is_reachable(f"rtsp://{HOST}:{server.getsockname()[1]}/live")
+    assert is_reachable(f"rtsp://{HOST}:{free_port()}/live"), "its host answers"
+    assert not is_reachable("rtsp://no-such-host.invalid/")
+    assert is_reachable("udp://239.0.0.1:1234"), "nobody can tell"

@@ -88,6 +88,32 @@ def camera(
     return source, made
 
 
+def test_it_says_whether_frames_come_and_whether_anything_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, _ = camera(monkeypatch, [2, None, 1])
+    answers = iter([False, False, True])
+    monkeypatch.setattr(source, "_is_reachable", lambda: next(answers))
+    seen: list[tuple[bool, bool, int]] = []
+
+    class Looking(Stop):
+        def wait(self, timeout: float | None = None) -> bool:
+            seen.append((source.connected, source.unreachable, source.connections))
+            return super().wait(timeout)
+
+    for frame in source.items(Looking(waits=3)):
+        assert isinstance(frame, Capture)
+        seen.append((source.connected, source.unreachable, source.connections))
+    assert seen == [
+        (True, False, 1),
+        (True, False, 1),
+        (False, True, 1),
+        (False, True, 1),
+        (True, False, 2),
+        (False, False, 2),
+    ]
+
+
 def read(source: Camera, stop: Stop) -> list[Capture]:
     return [each for each in source.items(stop) if isinstance(each, Capture)]
 
