@@ -85,12 +85,13 @@ class Engines:
 
         Raises:
             SettingError: when a label that has a threshold of its own is not the model's.
-            CheckpointError: as `later`.
+            SettingError, CheckpointError: as `later`, but for a model that matches nothing: that is
+                logged, and other models may follow.
         """
         unknown = unknown_labels(self.thresholds.of_label, checkpoint.labels)
         if unknown is not None:
             raise SettingError(f"CONFIDENCE_THRESHOLD: {unknown}")
-        return self.later(checkpoint)
+        return self._made(checkpoint)
 
     def later(self, checkpoint: Description) -> Engine:
         """An engine that takes the place of another.
@@ -98,8 +99,15 @@ class Engines:
         Raises:
             CheckpointError: when it is not fit to decide.
             SettingError: when it brings no thresholds, or cannot tell what is unknown, and that is
-                asked for.
+                asked for; when none of its images would be a match.
         """
+        engine = self._made(checkpoint)
+        if min(engine.thresholds) > 1:
+            engine.close()
+            raise SettingError("CONFIDENCE_THRESHOLD=auto: no image would be a match any more")
+        return engine
+
+    def _made(self, checkpoint: Description) -> Engine:
         bounds = _Bounds(self._thresholds(checkpoint), self._unknown_above(checkpoint))
         engine = self._with_onnx(checkpoint, bounds) if self._onnx else None
         if engine is None:

@@ -61,8 +61,15 @@ def test_auto_takes_what_training_measured(caplog: pytest.LogCaptureFixture) -> 
 def test_auto_says_where_nothing_will_match(caplog: pytest.LogCaptureFixture) -> None:
     plain = telling()
     measured = MeasuredThresholds(0.99, (None,) * len(plain.labels))
-    engines(Thresholds(None)).later(replace(plain, thresholds=measured)).close()
+    engines(Thresholds(None)).first(replace(plain, thresholds=measured)).close()
     assert ", so nothing will match; the model's report says why" in caplog.text
+
+
+def test_a_model_with_which_nothing_would_match_takes_the_place_of_none() -> None:
+    plain = telling()
+    measured = MeasuredThresholds(0.99, (None,) * len(plain.labels))
+    with pytest.raises(SettingError, match="no image would be a match any more"):
+        engines(Thresholds(None)).later(replace(plain, thresholds=measured))
 
 
 def test_a_model_without_a_reference_says_once_what_is_off(
