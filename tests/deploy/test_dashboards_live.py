@@ -111,7 +111,9 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
     )
     paths = folder / "model.pth", folder / "classes.json"
     checkpoint.save(untrained, *paths)
-    (folder / "sources.json").write_text('{"synthetic-*": {"expect_s": 5}}')
+    (folder / "sources.json").write_text(
+        '{"synthetic-*": {"expect_s": 5}, "nobody": {"expect_s": 1}}'
+    )
     return script(
         "consumer.py",
         env={

@@ -16,7 +16,7 @@ FILE = Path("sources.json")
 
 
 def example() -> str:
-    (found,) = re.findall(r"^```json\n(.*?)^```", TEXT, re.M | re.S)
+    found, _ = re.findall(r"^```json\n(.*?)^```", TEXT, re.M | re.S)
     return str(found)
 
 
