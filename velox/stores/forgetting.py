@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from velox.base.records import LONGEST_TEXT
 from velox.stores.image_names import is_ours, names_of
 from velox.stores.removal import FOUND, HOLDINGS, Holding, Named, Removal, name_of_file
+from velox.stores.unfinished import TEMPORARY, image_of
 
 AT_ONCE = 200
 
@@ -61,22 +62,37 @@ class Forgetting:
             VeloxError: see Removal.
         """
         done = Forgotten()
+        halves = self._halves()
         for holding in HOLDINGS:
             done.documents[holding.collection] = 0
             for part in self._parts(holding):
                 if until():
                     return done
-                self._forget(holding, part, done)
+                self._forget(holding, part, halves, done)
         return done
+
+    def _halves(self) -> dict[str, list[str]]:
+        """By image, the files of those that a process began to write and never finished."""
+        found: dict[str, list[str]] = {}
+        for entry in os.scandir(self.folder):
+            if entry.name.endswith(TEMPORARY):
+                found.setdefault(image_of(entry.name), []).append(entry.name)
+        return found
 
     def _parts(self, holding: Holding) -> Iterator[list[Named]]:
         source = self.source[:LONGEST_TEXT]
         return self.removal.of_source(holding, source, self.before_ms, AT_ONCE)
 
-    def _forget(self, holding: Holding, part: list[Named], done: Forgotten) -> None:
+    def _forget(
+        self,
+        holding: Holding,
+        part: list[Named],
+        halves: Mapping[str, list[str]],
+        done: Forgotten,
+    ) -> None:
         going = part
         if holding is FOUND:
-            going = [each for each in part if self._without_files(each, done)]
+            going = [each for each in part if self._without_files(each, halves, done)]
             if not self.dry:
                 # Or a power cut could bring a file back that nothing leads to any more.
                 _sync(self.folder)
@@ -87,10 +103,13 @@ class Forgetting:
                 holding, [each.id for each in going]
             )
 
-    def _without_files(self, document: Named, done: Forgotten) -> bool:
+    def _without_files(
+        self, document: Named, halves: Mapping[str, list[str]], done: Forgotten
+    ) -> bool:
         """Remove the files of a document; whether none is left."""
         found = 0
-        for name in _names(document):
+        names = _names(document)
+        for name in names.union(*(halves.get(name, ()) for name in names)):
             path = self.folder / name
             try:
                 if self.dry:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from velox.stores.image_names import captured_ms, is_ours
 from velox.stores.removal import HOLDINGS, Holding, Removal
+from velox.stores.unfinished import image_of
 
 # Documents in one step, during which others may have to wait with theirs.
 STEP = 200
@@ -79,7 +80,7 @@ def _files(folder: Path, before_ms: int, pause: Pause, tell: Tell) -> bool:
     started, trouble = time.monotonic(), None
     with os.scandir(folder) as entries:
         for number, entry in enumerate(entries, 1):
-            if is_ours(entry.name) and _is_older(entry, before_ms):
+            if _is_older(entry, before_ms):
                 try:
                     os.unlink(entry.path)
                     tell(FILES, 1)
@@ -97,7 +98,10 @@ def _files(folder: Path, before_ms: int, pause: Pause, tell: Tell) -> bool:
 
 
 def _is_older(entry: os.DirEntry[str], before_ms: int) -> bool:
-    captured = captured_ms(entry.name)
+    name = image_of(entry.name)
+    if not is_ours(name):
+        return False
+    captured = captured_ms(name)
     try:
         if captured is None:
             captured = int(1000 * entry.stat(follow_symlinks=False).st_mtime)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+# `.NAME.WRITER.part`, of the image NAME.
 TEMPORARY = ".part"
 STALE_TEMPORARY_S = 60.0
 _MOST = 50_000
@@ -41,3 +42,10 @@ class Unfinished:
         if len(self._found) < _MOST:
             self._found[path, written] = since
         return now - since > STALE_TEMPORARY_S
+
+
+def image_of(name: str) -> str:
+    """The name of an image, also that of one that somebody began to write, or writes."""
+    if name.endswith(TEMPORARY):
+        return name.removeprefix(".").removesuffix(TEMPORARY).rpartition(".")[0]
+    return name

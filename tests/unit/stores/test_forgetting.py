@@ -123,6 +123,18 @@ def test_a_file_that_its_document_does_not_name_goes_too(place: Place) -> None:
     assert place.holds()
 
 
+def test_what_a_process_began_to_write_goes_too(place: Place) -> None:
+    mine, other = place.put(1, MINE), place.put(2, OTHER)
+    for each in (mine, other):
+        name = Path(str(each.file_path)).name
+        (place.folder / f".{name}.writer.part").write_bytes(b"half")
+    place.forget()
+    assert place.files == {
+        Path(str(other.file_path)).name,
+        f".{Path(str(other.file_path)).name}.writer.part",
+    }
+
+
 def test_a_document_that_names_what_is_not_there_is_counted(place: Place) -> None:
     found = place.put(1, MINE)
     (place.folder / Path(str(found.file_path)).name).unlink()

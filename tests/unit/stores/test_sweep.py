@@ -26,13 +26,13 @@ def swept(removals: Removals, folder: Path, pause: Callable[[float], bool] = boo
 
 def test_files_go_by_the_time_in_their_name(removals: Removals, tmp_path: Path) -> None:
     old, same, new = name(1, 1), name(2, 0), name(3, -1)
-    others = {"detections.db", "photo.jpg", ".image_data-0-1-2.jpg.one.part"}
-    for each in (old, same, new, *others):
+    others = {"detections.db", "photo.jpg", f".{new}.one.part", ".notes.part"}
+    for each in (old, same, new, f".{old}.one.part", *others):
         (tmp_path / each).write_bytes(b"")
     (tmp_path / name(4, 1)).mkdir()
     assert swept(removals, tmp_path)
     assert set(os.listdir(tmp_path)) == {same, new, name(4, 1)} | others
-    assert removals.told == {"files": 1}
+    assert removals.told == {"files": 2}, "the image, and the half of one that somebody left"
 
 
 @pytest.mark.parametrize("timestamp", [0, 10**17])
