@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+# An escape can write half of a pair (RFC 8259, section 8.2), which no page of metrics can hold.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Nobody writes deeper by hand, and Python's own stack has an end.
 _DEEPEST = 20
 
@@ -53,8 +55,8 @@ def parsed(text: str) -> Placed:
     """The one value that a text holds.
 
     Raises:
-        json.JSONDecodeError: when it is no JSON, when an object has a name twice, and for numbers
-            that JSON has not.
+        json.JSONDecodeError: when it is no JSON, when an object has a name twice, for numbers that
+            JSON has not, and for text that cannot be written as UTF-8.
     """
     found, end = _value(text, _after_space(text, 0), 0)
     end = _after_space(text, end)
@@ -87,19 +89,26 @@ def _value(text: str, at: int, depth: int, named_at: int | None = None) -> tuple
             item, parts.end = _value(text, begin, depth + 1)
             items.append(item)
         return Placed(items, text, at, named_at), parts.end
+    plain, end = _scalar(text, at)
+    return Placed(plain, text, at, named_at), end
+
+
+def _scalar(text: str, at: int) -> tuple[Any, int]:
     try:
         plain, end = _SCALAR.raw_decode(text, at)
     except json.JSONDecodeError:
         raise
     except ValueError as error:
         raise json.JSONDecodeError(f"{error} is no number of JSON", text, at) from None
-    return Placed(plain, text, at, named_at), end
+    if isinstance(plain, str) and (half := _SURROGATE.search(plain)) is not None:
+        raise json.JSONDecodeError(f"{half[0]!r} is half of a character", text, at)
+    return plain, end
 
 
 def _member(text: str, at: int, depth: int) -> tuple[str, Placed, int]:
     if not text.startswith('"', at):
         raise json.JSONDecodeError('a name in "quotes" is missing', text, at)
-    name, end = _SCALAR.raw_decode(text, at)
+    name, end = _scalar(text, at)
     colon = _after_space(text, end)
     if not text.startswith(":", colon):
         raise json.JSONDecodeError(f"a : is missing after {name!r}", text, colon)

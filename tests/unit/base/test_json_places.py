@@ -20,6 +20,7 @@ TEXT = """{
 def test_the_values_are_those_of_json() -> None:
     assert parsed(TEXT).plain == json.loads(TEXT)
     assert parsed(' "text" ').plain == "text"
+    assert parsed(r'"\ud83d\ude00"').plain == "\U0001f600"
 
 
 def test_a_value_says_the_line_of_its_name() -> None:
@@ -49,6 +50,8 @@ def test_a_value_says_the_line_of_its_name() -> None:
         ("[" * 30 + "]" * 30, 1, "it is nested too deep"),
         ("[" * 100_000, 1, "it is nested too deep"),
         ("[" + "9" * 5000 + "]", 1, "no number of JSON"),
+        ('{\n"\\ud800": 1}', 2, r"'\ud800' is half of a character"),
+        ('["a",\n"b\\udc00\\ud800"]', 2, r"'\udc00' is half of a character"),
     ],
 )
 def test_what_is_no_json_is_told_with_its_line(text: str, line: int, words: str) -> None:
