@@ -41,7 +41,7 @@ class Line:
             "KAFKA_BOOTSTRAP_SERVER": opened.enter_context(embedded_broker.running()),
             "KAFKA_PARTITIONS": str(embedded_broker.PARTITIONS),
         }
-        producer = script(
+        self.producer = script(
             "producer.py",
             env={
                 **self._settings,
@@ -50,10 +50,10 @@ class Line:
             },
             log=folder / "producer.log",
         )
-        opened.callback(producer.kill)
+        opened.callback(self.producer.kill)
         self._port = free_port()
         self.consumer = self.start_consumer()
-        self.prometheus = Prometheus(folder / "prometheus", self._configuration(producer))
+        self.prometheus = Prometheus(folder / "prometheus", self._configuration(self.producer))
         self.prometheus.start()
         opened.callback(self.prometheus.stop)
 
@@ -148,3 +148,10 @@ def test_the_alert_comes_in_time_and_stays_one_while_the_consumer_starts_again(l
 
     line.camera.frames = None
     eventually(lambda: line.alert() is None, LIMIT_S, "the end of the alert")
+
+    line.producer.kill()
+    eventually(
+        lambda: (line.alert() or alert)["annotations"]["summary"].endswith("look at the producer"),
+        LIMIT_S,
+        "an alert that names the producer",
+    )

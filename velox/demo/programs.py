@@ -182,7 +182,9 @@ class ProducerProgram:
         self.failed = 0
         self._held = False
         self._display = display
-        self.child = Child("producer.py", environment, on_line=self._on_line)
+        # The port is the consumer's.
+        own = {**environment, "METRICS_PORT": "0"}
+        self.child = Child("producer.py", own, on_line=self._on_line)
 
     def _on_line(self, line: str) -> None:
         if found := re.search(r"acknowledged=(\d+) failed=(\d+)", line):

@@ -3,9 +3,11 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from velox.base.terminal import Display
 from velox.demo import programs
 from velox.demo.programs import Child, environment_of_parts, free_port
 
@@ -95,3 +97,12 @@ def test_the_parts_keep_to_the_demos_own_places(
     assert found["KAFKA_BOOTSTRAP_SERVER"] == "127.0.0.1:1"
     assert found["STORAGE_PATH"] == str(tmp_path / "discoveries")
     assert (found["PRODUCER_INTERVAL"], found["PRODUCER_IMAGES"]) == ("0.5", "7")
+
+
+def test_the_port_is_the_consumers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        programs, "Child", lambda _script, environment, **_: started.append(environment)
+    )
+    programs.ProducerProgram({"METRICS_PORT": "8000", "SEED": "1"}, cast(Display, None))
+    assert started == [{"METRICS_PORT": "0", "SEED": "1"}]
