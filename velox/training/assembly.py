@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 def with_verdicts(settings: TrainSettings) -> TrainSettings:
     """Verdicts alone are a folder of own images."""
     if settings.dataset_path is None and settings.review_export is not None:
-        return replace(settings, dataset_path=settings.review_export, review_export=None)
+        return replace(settings, dataset_path=settings.review_export)
     return settings
 
 

@@ -65,6 +65,6 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_verdicts_alone_are_a_folder_of_own_images(tmp_path: Path) -> None:
     alone = with_verdicts(settings(tmp_path, REVIEW_EXPORT=str(tmp_path)))
-    assert (alone.dataset_path, alone.review_export) == (tmp_path, None)
+    assert (alone.dataset_path, alone.review_export) == (tmp_path, tmp_path)
     both = settings(tmp_path, REVIEW_EXPORT=str(tmp_path), DATASET_PATH="own")
     assert with_verdicts(both) == both

@@ -173,7 +173,8 @@ def read_folder(
 
     Args:
         folder: the DATASET_PATH.
-        reviewed: REVIEW_EXPORT, verdicts that beat the labels of the folder; None for none.
+        reviewed: REVIEW_EXPORT, verdicts that beat the labels of the folder; the folder itself
+            where there are only these, None for none.
         size: height and width of the data set's images in pixels.
         max_pixels: pixels above which an image is left out.
         preprocessing: how an image becomes one of that size.
@@ -190,7 +191,9 @@ def read_folder(
     """
     listing = list_folder(folder)
     if reviewed is not None:
-        listing = joined(listing, list_verdicts(reviewed), least=LEAST_PER_LABEL)
+        own = listing if reviewed != folder else listing.emptied()
+        listing = joined(own, list_verdicts(reviewed), least=LEAST_PER_LABEL)
+        require_labels(folder, listing.labels)
     parts = listing.layout.parts
     if parts:
         log.info("using the split of %s", ", ".join(parts[part] for part in sorted(parts)))
@@ -233,13 +236,21 @@ def list_folder(folder: Path) -> Listing:
         raise _refused(folder, f"{shown(error.filename)}: {error.strerror}") from None
     except ValueError as error:
         raise _refused(folder, str(error)) from None
-    labels = listing.labels
+    require_labels(folder, listing.labels)
+    return listing
+
+
+def require_labels(folder: Path, labels: Sequence[str]) -> None:
+    """Refuse what there is nothing to tell apart in.
+
+    Raises:
+        SettingError: when there are fewer than two labels.
+    """
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
         raise _refused(
             folder, f"it needs a folder of images for each label, at least two, but has {found}"
         )
-    return listing
 
 
 def list_verdicts(folder: Path) -> Listing:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,11 @@ class Listing:
     parts: Indices
     layout: Layout
     passed_over: dict[Path, str]
+
+    def emptied(self) -> Listing:
+        """The same folder without its files."""
+        none = np.zeros(0, np.int64)
+        return replace(self, labels=(), paths=(), targets=none, parts=none)
 
 
 def listed(folder: Path) -> Listing:
