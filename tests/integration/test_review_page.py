@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -91,7 +92,7 @@ def start(folder: Path, **more: str) -> Page:
             "CLASSES_PATH": str(folder / "classes.json"),
             **more,
         },
-        log=folder / "review.log",
+        log=folder / f"{uuid.uuid4()}.log",
     )
     address = process.wait_for_line(r"page address=(\S+)", LIMIT_S)[1]
     return Page(process, address, folder / "review.db")
@@ -270,6 +271,21 @@ def test_a_verdict_that_is_not_saved_comes_back(folder: Path, window: Browser) -
     eventually(lambda: "Not saved" in window.text("#status"), LIMIT_S, lambda: window.text("body"))
     assert len(window.texts("#wall li:not(.saving)")) == 2
     assert window.text("#saved") == "0 saved"
+
+
+def test_what_was_saved_is_there_whatever_kills_the_page(folder: Path, window: Browser) -> None:
+    kept(folder, [Kept(known(number), picture(number)) for number in range(6)])
+    page = start(folder)
+    come_in(window, page)
+    for number in range(3):
+        shown = here(window)
+        window.type("1")
+        saved(window, number + 1)
+        page.process.kill()
+        assert page.verdicts().get(shown["id"]) == "cat"
+        page = start(folder, REVIEW_PORT=page.address.rpartition(":")[2])
+        eventually(lambda: window.text("#status") == "", LIMIT_S, lambda: window.text("header"))
+    assert len(page.verdicts()) == 3
 
 
 def test_probes_and_metrics_need_no_token_and_all_else_does(folder: Path) -> None:
