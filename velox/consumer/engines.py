@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -76,8 +76,11 @@ class Engines:
         Raises:
             CheckpointError: when it cannot be used.
         """
-        if self._onnx and (kept := graphs.found(self.model_path, self.classes_path)) is not None:
-            return kept
+        if self._onnx:
+            novelty = self.unknown is not None
+            kept = graphs.found(self.model_path, self.classes_path, novelty=novelty)
+            if kept is not None:
+                return kept
         return self._checkpoint()
 
     def first(self, checkpoint: Description) -> Engine:
@@ -194,7 +197,9 @@ class Engines:
     def _checkpoint(self) -> Checkpoint:
         from velox.models.checkpoint import load
 
-        return load(self.model_path, self.classes_path)
+        found = load(self.model_path, self.classes_path)
+        # What nobody asks for is not computed.
+        return found if self.unknown is not None else replace(found, novelty=None)
 
     def _with_onnx(self, model: Description, bounds: _Bounds) -> Engine | None:
         """An engine of a model's graphs, None where it cannot be."""

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from tests.unit.fakes import reference
-from tests.unit.models.engine.networks import telling
+from tests.unit.models.engine.networks import images, telling
 from velox.base.errors import SettingError
 from velox.base.thresholds import Thresholds
 from velox.consumer.engines import Engines
+from velox.models.checkpoint import save
 from velox.models.measured_thresholds import MeasuredThresholds
 from velox.models.novelty_limits import SHARES, NoveltyLimits
 
@@ -131,3 +132,18 @@ def test_unknown_with_a_model_that_cannot_tell_stops_the_start() -> None:
     words = r"^UNKNOWN: model\.pth cannot tell what is unlike the images of its training; train it"
     with pytest.raises(SettingError, match=words):
         replace(engines(Thresholds(0.9)), unknown=0.01).first(telling())
+
+
+def test_what_nobody_asks_for_is_not_computed(tmp_path: Path) -> None:
+    plain = replace(
+        engines(Thresholds(0.9)),
+        model_path=tmp_path / "model.pth",
+        classes_path=tmp_path / "classes.json",
+    )
+    save(knowing(9.5, 8.0, 6.0, 4.0), plain.model_path, plain.classes_path)
+    for unknown, computed in ((None, False), (0.01, True), (None, False), (0.01, True)):
+        asked = replace(plain, unknown=unknown)
+        engine = asked.first(asked.load())
+        novelty = engine.predict(images(2)).novelty
+        engine.close()
+        assert novelty.any() == computed

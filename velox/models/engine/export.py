@@ -53,7 +53,7 @@ def made(checkpoint: Checkpoint, kept: Kept) -> Graphs | None:
     except Refused as reason:
         log.info("ONNX Runtime is not used: %s", reason)
         return None
-    kept.keep_model(graphs.digest, packed(graphs))
+    kept.keep_model(graphs.digest, packed(graphs), novelty=checkpoint.novelty is not None)
     return graphs
 
 

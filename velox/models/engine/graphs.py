@@ -47,14 +47,20 @@ def can_run() -> bool:
     return all(find_spec(name) is not None for name in ("onnxruntime", "onnx"))
 
 
-def found(model_path: Path, classes_path: Path) -> Graphs | None:
-    """What is kept of the checkpoint that lies there, None where nothing that holds is."""
+def found(model_path: Path, classes_path: Path, *, novelty: bool = False) -> Graphs | None:
+    """What is kept of the checkpoint that lies there, None where nothing that holds is.
+
+    Args:
+        model_path: the checkpoint.
+        classes_path: its labels.
+        novelty: the form that computes it.
+    """
     try:
         data, named = model_path.read_bytes(), labels.read(classes_path.read_bytes(), classes_path)
     except (OSError, CheckpointError):
         return None
     model = digest(data)
-    kept = Kept(model_path).model(model)
+    kept = Kept(model_path).model(model, novelty=novelty)
     if kept is None:
         return None
     try:

@@ -28,10 +28,10 @@ _EDITION = 1
 # What is kept of a model by a version that knows less of it is incomplete.
 _SAID = ",".join(each.name for each in dataclasses.fields(Description))
 
-# Files of each kind that stay, the newest: models, for the one in use and the one before it;
-# choices, for consumers with other settings.
-MODEL, CHOICE = ".model", ".choice"
-_STAY = {MODEL: 2, CHOICE: 16}
+# Files of each kind that stay, the newest: models, for the one in use and the one before it, and
+# those that compute their novelty; choices, for consumers with other settings.
+MODEL, NOVELTY, CHOICE = ".model", ".novelty", ".choice"
+_STAY = {MODEL: 2, NOVELTY: 2, CHOICE: 16}
 # What a process that was killed while it wrote has left is older than any write takes.
 _LONGEST_WRITE_S = 600.0
 
@@ -48,13 +48,18 @@ class Kept:
     def __init__(self, model_path: Path) -> None:
         self._folder = model_path.with_name(f".{model_path.name}.made")
 
-    def model(self, digest: str) -> bytes | None:
-        """What `keep_model` was given for a checkpoint, None where there is none that holds."""
-        return self._read(_name(digest, _versions(), MODEL))
+    def model(self, digest: str, *, novelty: bool = False) -> bytes | None:
+        """What `keep_model` was given for a checkpoint, None where there is none that holds.
 
-    def keep_model(self, digest: str, data: bytes) -> None:
-        """Keep what was made of a checkpoint, for every machine."""
-        self._write(_name(digest, _versions(), MODEL), data)
+        Args:
+            digest: the checkpoint's.
+            novelty: the form that computes it; it is a little slower.
+        """
+        return self._read(_name(digest, _versions(), NOVELTY if novelty else MODEL))
+
+    def keep_model(self, digest: str, data: bytes, *, novelty: bool = False) -> None:
+        """Keep what was made of a checkpoint, for every machine; see `model`."""
+        self._write(_name(digest, _versions(), NOVELTY if novelty else MODEL), data)
 
     def choice(self, digest: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """What `keep_choice` was given for the same question on this machine; empty for nothing."""
