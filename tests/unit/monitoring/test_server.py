@@ -8,6 +8,7 @@ import threading
 import urllib.request
 from contextlib import ExitStack
 from http import HTTPStatus
+from typing import BinaryIO
 
 import pytest
 
@@ -17,7 +18,7 @@ from velox.base.errors import SettingError
 from velox.monitoring import server
 from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.metrics import Metrics
-from velox.monitoring.server import MOST_CONNECTIONS, TEXT, Answer, answers, serving
+from velox.monitoring.server import MOST_CONNECTIONS, TEXT, Answer, Request, answers, serving
 
 LIMIT_S = 10
 
@@ -130,3 +131,50 @@ def test_a_client_that_goes_away_is_no_event(capsys: pytest.CaptureFixture[str])
         sent.set()
         assert get(f"{address}/y")[0] == 200
     assert "Traceback" not in capsys.readouterr().err
+
+
+def asked(address: str, request: bytes) -> bytes:
+    """The whole answer to some bytes."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), LIMIT_S) as client:
+        client.sendall(request)
+        with client.makefile("rb") as answer:
+            return answer.read()
+
+
+def test_a_page_is_asked_for_all_else_and_for_what_is_sent() -> None:
+    def page(request: Request) -> Answer:
+        told = f"{request.method} {request.path} {request.query} {request.headers['x-name']} "
+        return Answer(HTTPStatus.OK, TEXT, told.encode() + request.body)
+
+    with serving({}, address="127.0.0.1", port=0, page=page) as address:
+        head = b" /a?b HTTP/1.1\r\nX-Name: ann\r\n"
+        assert asked(address, b"GET" + head + b"\r\n").endswith(b"GET /a b ann ")
+        sent = b"POST" + head + b"Content-Length: 4\r\n\r\nbody and more"
+        assert asked(address, sent).endswith(b"POST /a b ann body")
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [(b"", b"411"), (b"-1", b"411"), (b"x", b"411"), (b"1048577", b"413"), (b"9" * 5000, b"413")],
+)
+def test_what_is_sent_has_a_length_within_the_bound(length: bytes, status: bytes) -> None:
+    with serving({}, address="127.0.0.1", port=0) as address:
+        request = b"POST / HTTP/1.1\r\nContent-Length: " + length + b"\r\n\r\n"
+        assert asked(address, request).startswith(b"HTTP/1.0 " + status)
+
+
+def test_without_a_page_nothing_is_taken() -> None:
+    with serving({}, address="127.0.0.1", port=0) as address:
+        answer = asked(address, b"POST /x HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
+        assert answer.startswith(b"HTTP/1.0 404 ")
+
+
+def test_a_body_may_be_written_piece_by_piece() -> None:
+    def written(file: BinaryIO) -> None:
+        for _ in range(3):
+            file.write(b"piece")
+
+    answer = Answer(HTTPStatus.OK, TEXT, b"", written=written)
+    with serving({"/x": lambda _: answer}, address="127.0.0.1", port=0) as address:
+        assert get(f"{address}/x") == (200, "piecepiecepiece")
