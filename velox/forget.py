@@ -27,7 +27,7 @@ from pathlib import Path
 from velox.base import logs, script
 from velox.base.errors import BrokerUnavailable, SettingError
 from velox.base.moments import moment_ms
-from velox.base.records import DEAD_LETTERS
+from velox.base.records import DEAD_LETTERS, PARKED
 from velox.kafka.retention import kept_by
 from velox.kafka.topics import Topics
 from velox.settings.programs import ForgetSettings
@@ -139,6 +139,7 @@ def _say_what_stays(settings: ForgetSettings) -> None:
     named = (
         settings.kafka_topic,
         settings.kafka_topic + DEAD_LETTERS,
+        settings.kafka_topic + PARKED,
         settings.kafka_results_topic,
     )
     wanted = [topic for topic in named if topic]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,7 @@ class Scenario:
         hooks: dict[str, Any] | None = None,
         *,
         program: Path = HOOKED,
+        arguments: Sequence[str] = (),
         **settings: str | int,
     ) -> Child:
         """Start a consumer.
@@ -125,6 +126,7 @@ class Scenario:
         Args:
             hooks: of `hooked_consumer`.
             program: that, or `consumer.py` itself with a checkpoint of its own.
+            arguments: of the command line.
             settings: environment variables over those of a test.
         """
         extra = {"reconnect.backoff.max.ms": "500"}
@@ -149,13 +151,13 @@ class Scenario:
             **{name: str(value) for name, value in settings.items()},
         }
         log = self.folder / f"consumer-{len(self.consumers)}" / "log"
-        child = script(program, env=env, log=log)
+        child = script(program, env=env, log=log, arguments=arguments)
         self.consumers.append(child)
         return child
 
     def joined_consumer(self, hooks: dict[str, Any] | None = None, **settings: str | int) -> Child:
         """Start a consumer and wait until it holds partitions."""
-        child = self.consumer(hooks, program=HOOKED, **settings)
+        child = self.consumer(hooks, program=HOOKED, arguments=(), **settings)
         child.wait_for_line(r"partitions assigned=\[\d", START_LIMIT_S)
         return child
 

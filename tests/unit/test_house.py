@@ -51,14 +51,22 @@ INNER = {
     ("producer", "producer/sources"),
     ("training", "training/data"),
     ("consumer", "consumer/polling"),
+    ("consumer", "consumer/redrive"),
+    ("consumer", "consumer/replay"),
     ("consumer", "consumer/sources"),
     ("consumer", "consumer/stages"),
+    ("consumer/redrive", "consumer/polling"),
+    ("consumer/redrive", "consumer/stages"),
+    ("consumer/replay", "consumer/stages"),
     ("consumer/stages", "consumer/sources"),
 }
 # Who reads settings; every other part takes plain values.
 READERS = SCRIPTS | {
     "velox/consumer/assembly.py",
+    "velox/consumer/redriving.py",
+    "velox/consumer/replaying.py",
     "velox/consumer/storage.py",
+    "velox/consumer/task.py",
     "velox/training/assembly.py",
     "velox/training/run.py",
 }

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from velox.consumer.engines import Engines
 from velox.consumer.monitoring import Monitoring
 from velox.consumer.pipeline import Pipeline
-from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
 from velox.consumer.sources.counts import SourceCounts
@@ -18,7 +17,7 @@ from velox.consumer.sources.rules import Sources
 from velox.consumer.sources.watch import SourcesWatch
 from velox.consumer.stages.asked import Asked
 from velox.consumer.stages.breaker import Breaker
-from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
+from velox.consumer.stages.dead_letters import SUFFIX
 from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
@@ -26,6 +25,7 @@ from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Results
 from velox.consumer.startup import Waiting, say_what_the_breaker_cannot_judge
 from velox.consumer.storage import Storage, candidates_of, open_storage
+from velox.consumer.task import Task
 from velox.consumer.vital_signs import show, vital_signs
 from velox.images.pixels import decode
 from velox.kafka import retention
@@ -36,6 +36,7 @@ from velox.models.files import ModelFiles
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
+from velox.stores.image_files import ImageFiles
 
 DEAD_LETTER_PARTITIONS = 1
 
@@ -52,9 +53,22 @@ class Parts:
 
 
 def open_parts(
-    settings: ConsumerSettings, stop: threading.Event, health: Health, opened: ExitStack
+    settings: ConsumerSettings,
+    stop: threading.Event,
+    health: Health,
+    opened: ExitStack,
+    *more: str,
+    files: type[ImageFiles] = ImageFiles,
 ) -> Parts:
     """Refuse settings that cannot work, then wait for model, store and topics.
+
+    Args:
+        settings: what is asked for.
+        stop: ends the wait.
+        health: told what is waited for.
+        opened: closes what is opened.
+        more: topics of letters, besides the one that every consumer writes to.
+        files: the kind of image files.
 
     Raises:
         Stopped: when told to stop before all are there.
@@ -62,7 +76,7 @@ def open_parts(
     engines = engines_of(settings)
     engines.require_device()
     sources = opened.enter_context(closing(SourcesWatch(settings.sources_path)))
-    storage = open_storage(settings, opened)
+    storage = open_storage(settings, opened, files)
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
     model_files = ModelFiles(settings.model_path, settings.classes_path)
@@ -78,7 +92,7 @@ def open_parts(
     waiting.for_topic(
         topics, settings.kafka_topic, partitions=settings.kafka_partitions, config=IMAGE_TOPIC
     )
-    for topic, partitions, config in own_topics(settings):
+    for topic, partitions, config in own_topics(settings, *more):
         waiting.for_own_topic(
             topics,
             topic,
@@ -108,25 +122,25 @@ def engines_of(settings: ConsumerSettings) -> Engines:
     )
 
 
-def own_topics(settings: ConsumerSettings) -> Iterator[tuple[str, int, dict[str, str]]]:
+def own_topics(settings: ConsumerSettings, *more: str) -> Iterator[tuple[str, int, dict[str, str]]]:
     """The topics that the consumer writes to: name, partitions and configuration."""
     kept = retention.wanted(settings.keep_days)
     large_enough = {"max.message.bytes": str(DEAD_LETTER_BYTES), **kept}
-    yield settings.kafka_topic + SUFFIX, DEAD_LETTER_PARTITIONS, large_enough
+    for letters in (settings.kafka_topic + SUFFIX, *more):
+        yield letters, DEAD_LETTER_PARTITIONS, large_enough
     if settings.kafka_results_topic:
         yield settings.kafka_results_topic, settings.kafka_partitions, kept
 
 
 def join_stages(
-    settings: ConsumerSettings, monitoring: Monitoring, parts: Parts, opened: ExitStack
+    settings: ConsumerSettings, monitoring: Monitoring, parts: Parts, task: Task, opened: ExitStack
 ) -> Pipeline:
     """Make the stages and join them."""
-    metrics, abort = monitoring.metrics, threading.Event()
+    metrics, abort, ledger = monitoring.metrics, task.abort, task.ledger
     parts.storage.sweeper.start(metrics)
     breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
-    ledger = Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)
     counts = SourceCounts(metrics, most=settings.max_sources)
-    recorder = _recorder(settings, monitoring, parts, breaker, abort, counts, opened)
+    recorder = _recorder(settings, monitoring, parts, task, breaker, counts, opened)
     models = _models(settings, metrics, parts, opened)
 
     def rules_taken(sources: Sources) -> None:
@@ -141,7 +155,7 @@ def join_stages(
         )
     )
     say_what_the_breaker_cannot_judge(settings.breaker_share, settings.max_image_pixels)
-    poller = _poller(settings, metrics, parts.topics, ledger, opened)
+    poller = _poller(settings, metrics, parts.topics, task, opened)
     monitoring.health.look_at(
         vital_signs(
             poller=poller,
@@ -172,6 +186,7 @@ def join_stages(
         breaker=breaker,
         decide=Decider(settings.target_labels),
         sources=lambda: parts.sources.current,
+        sort=task.sort,
     )
 
 
@@ -179,29 +194,26 @@ def _recorder(
     settings: ConsumerSettings,
     monitoring: Monitoring,
     parts: Parts,
+    task: Task,
     breaker: Breaker,
-    abort: threading.Event,
     counts: SourceCounts,
     opened: ExitStack,
 ) -> Recorder:
     bootstrap, extra = settings.kafka_bootstrap_server, settings.kafka_config
-    dead_letters = opened.enter_context(
-        closing(DeadLetters(topic=settings.kafka_topic, bootstrap=bootstrap, extra=extra))
-    )
     results = None
     if settings.kafka_results_topic:
         results = opened.enter_context(
             closing(Results(topic=settings.kafka_results_topic, bootstrap=bootstrap, extra=extra))
         )
-    return Recorder(
+    return task.recorder(
         store=parts.storage.store,
         files=parts.storage.files,
-        dead_letters=dead_letters,
+        dead_letters=task.letters,
         metrics=monitoring.metrics,
-        abort=abort,
+        abort=task.abort,
         results=results,
         latest=monitoring.latest,
-        candidates=candidates_of(settings, parts.storage.review, monitoring.metrics, abort),
+        candidates=candidates_of(settings, parts.storage.review, monitoring.metrics, task.abort),
         breaker=breaker,
         sources=counts,
     )
@@ -238,9 +250,9 @@ def _models(
 
 
 def _poller(
-    settings: ConsumerSettings, metrics: Metrics, topics: Topics, ledger: Ledger, opened: ExitStack
+    settings: ConsumerSettings, metrics: Metrics, topics: Topics, task: Task, opened: ExitStack
 ) -> Poller:
-    topic = settings.kafka_topic
+    topic = task.topic
     topic_watch = opened.enter_context(
         closing(
             TopicWatch(lambda: topics.identity(topic), partitions=lambda: topics.partitions(topic))
@@ -250,13 +262,15 @@ def _poller(
     return Poller(
         consumer_config(
             bootstrap=settings.kafka_bootstrap_server,
-            group=settings.kafka_consumer_group,
+            group=task.group,
             protocol=settings.kafka_group_protocol,
             max_poll_interval=settings.max_poll_interval,
             extra=settings.kafka_config,
         ),
         topic=topic,
-        ledger=ledger,
+        ledger=task.ledger,
+        stretch=task.stretch,
+        notes=task.notes,
         metrics=metrics,
         topic_watch=topic_watch,
         cluster=lambda: topics.cluster_id,

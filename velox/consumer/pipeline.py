@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from queue import Queue, SimpleQueue
 from typing import TypeVar
 
-from velox.base.records import Record
+from velox.base.records import DeadLetter, Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
@@ -45,7 +45,13 @@ HELD_IDLE_S = 1.0
 LOOK_EVERY_S = 0.1
 
 T = TypeVar("T")
+Sort = Callable[[Sequence[Record]], tuple[Sequence[Record], Sequence[DeadLetter]]]
 log = logging.getLogger(__name__)
+
+
+def as_they_are(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[DeadLetter]]:
+    """All records, and no dead letter."""
+    return records, ()
 
 
 class Pipeline:
@@ -65,6 +71,11 @@ class Pipeline:
         breaker: asked before what a stage refuses becomes dead letters; by default nothing is.
         decide: tells what a prediction comes to; by default any label may match.
         sources: tells the rules of sources that a new batch is to use.
+        sort: tells which of a batch's records are to be classified, as what, and which are dead
+            letters already; by default all are classified as they are.
+
+    Attributes:
+        poller: as it was given.
     """
 
     def __init__(
@@ -82,14 +93,16 @@ class Pipeline:
         breaker: Breaker | None = None,
         decide: Decider | None = None,
         sources: Callable[[], Sources] = lambda: NO_RULES,
+        sort: Sort = as_they_are,
     ) -> None:
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
-        self._poller = poller
+        self.poller = poller
         self._intake: SimpleQueue[Record | End | Free] = SimpleQueue()
         self._ledger = ledger
         self._decoder = decoder
         self._models = models
         self._sources = sources
+        self._sort = sort
         self._recorder = recorder
         self._metrics = metrics
         self._batch_size = batch_size
@@ -142,7 +155,7 @@ class Pipeline:
 
     def _poll(self) -> None:
         try:
-            self._poller.run(self._stop, self._intake.put)
+            self.poller.run(self._stop, self._intake.put)
         except Exception as error:
             self._fail(error)
 
@@ -220,14 +233,14 @@ class Pipeline:
         self._metrics.stage_seconds.labels("queue").observe(waited)
         engine = batch.predictor.engine
         size, preprocessing = engine.input_size, engine.preprocessing
-        batch.images, batch.classifiable, batch.dead = self._breaker.until_taken(
+        wanted, refused = self._sort(self._current(batch.records))
+        batch.images, batch.classifiable, dead = self._breaker.until_taken(
             "decode",
-            lambda: self._decoder.decode(
-                self._current(batch.records), size, preprocessing, batch.sources
-            ),
+            lambda: self._decoder.decode(self._current(wanted), size, preprocessing, batch.sources),
             told=lambda done: (len(done[1]) + len(done[2]), [each.error for each in done[2]]),
             probe=lambda: self._decoder.refusal(known_good.encoded(), size, preprocessing),
         )
+        batch.dead = [*refused, *dead]
 
     def _current(self, records: Sequence[Record]) -> list[Record]:
         return [record for record in records if self._ledger.is_current(record)]

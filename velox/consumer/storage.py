@@ -34,8 +34,10 @@ class Storage:
     sweeper: Sweeper
 
 
-def open_storage(settings: ConsumerSettings, opened: ExitStack) -> Storage:
-    """What the settings ask for; whoever opened it closes it."""
+def open_storage(
+    settings: ConsumerSettings, opened: ExitStack, kind: type[ImageFiles] = ImageFiles
+) -> Storage:
+    """What the settings ask for, with that kind of image files; whoever opened it closes it."""
     where: dict[str, Any] = {
         "mongo_uri": settings.mongo_uri,
         "database": settings.db_name,
@@ -46,6 +48,7 @@ def open_storage(settings: ConsumerSettings, opened: ExitStack) -> Storage:
         keep=settings.max_stored_files,
         topic=settings.kafka_topic,
         sync=settings.sync_files,
+        kind=kind,
     )
     sweeper = Sweeper(
         removal=removal_of(**where),

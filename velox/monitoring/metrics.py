@@ -25,7 +25,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 STAGES = ("queue", "decode", "infer", "files", "store")
 OUTCOMES = (*Outcome, "dead_letter")
 BREAKER_STAGES = ("decode", "infer", "store", "results", "dead_letter")
-SWEPT = ("files", "shapes_found", "review")
+SWEPT = ("files", "shapes_found", "review", "withdrawn")
 MEMORY_KINDS = ("allocated", "reserved", "total")
 
 
@@ -211,6 +211,13 @@ class Metrics:
                 self.review_dropped.labels(kind, bound)
         for kind in MEMORY_KINDS:
             self.device_memory.labels(kind)
+
+    def outcomes(self) -> dict[str, int]:
+        """Records finished by this process, by outcome."""
+        found = self.registry.get_sample_value
+        return {
+            each: int(found("velox_records_total", {"outcome": each}) or 0) for each in OUTCOMES
+        }
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

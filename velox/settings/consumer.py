@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from velox.base.errors import SettingError
-from velox.base.records import DEAD_LETTERS
+from velox.base.records import DEAD_LETTERS, PARKED
 from velox.base.thresholds import Thresholds
 from velox.settings.declare import setting
 from velox.settings.parsers import (
@@ -168,6 +168,18 @@ class ConsumerSettings(
         "Days for which matches and their images are kept, results and dead letters too where "
         "their topics allow; 0 for ever",
     )
+    max_redrives: int = setting(
+        "MAX_REDRIVES",
+        "3",
+        integer(1, 1000),
+        "How often a dead letter is redriven before it is parked",
+    )
+    replay_keep: bool = setting(
+        "REPLAY_KEEP",
+        "0",
+        SWITCH,
+        "1 keeps a copy of each document that a replay withdraws, with the reason",
+    )
     live_page: bool = setting(
         "LIVE_PAGE",
         "0",
@@ -196,9 +208,13 @@ class ConsumerSettings(
 
     def __post_init__(self) -> None:
         """Refuse settings that do not go together."""
-        topics = (self.kafka_topic, self.kafka_topic + DEAD_LETTERS)
+        topics = tuple(self.kafka_topic + each for each in ("", DEAD_LETTERS, PARKED))
         if self.kafka_results_topic in topics:
-            what = ("the topic of the images", "that of their dead letters")
+            what = (
+                "the topic of the images",
+                "that of their dead letters",
+                "that of parked dead letters",
+            )
             raise SettingError(
                 f"KAFKA_RESULTS_TOPIC={self.kafka_results_topic!r} is "
                 f"{what[topics.index(self.kafka_results_topic)]} "

@@ -18,10 +18,12 @@ mongo_indexes.py   The indexes of the usual queries: made where the server lets 
 mongo_probe.py     Whether a MongoDB collection would take a document
 mongo_reader.py    Reading the detections in MongoDB, summed up by the server
 mongo_removal.py   Taking documents away from MongoDB, acknowledged by the majority
+mongo_withdrawal.py  Withdrawn documents in MongoDB: a collection of their own
 removal.py         What is held of images, and what takes it away: by age, by source
 mongo_review.py    Images for review in MongoDB: two collections, written as the detections are
 mongo_verdicts.py  What people see of the images in MongoDB, and what they say of them
 review_interface.py  What a store of images for review does: kept by consumers, judged by people
+spare_files.py     Image files of what is classified once more: never at the cost of others
 sqlite.py          Detections in one SQLite file, the embedded default: written
 sqlite_errors.py   What each error of SQLite means
 sqlite_review.py   Images for review in a SQLite file of their own, beside that of the detections
@@ -29,5 +31,7 @@ sqlite_read_only.py  Opening a SQLite file where nothing can be written
 sqlite_removal.py  Taking rows away from SQLite's files, few in a transaction
 sweep.py           Removing what is too old: image files by their names, then documents
 sqlite_verdicts.py  What people see of the images in SQLite, and what they say of them
+sqlite_withdrawal.py  Withdrawn documents in SQLite: a table of their own
 unfinished.py      Image files that processes did not finish: which nobody will finish any more
+withdrawal.py      Documents whose records match no more: which there are
 """

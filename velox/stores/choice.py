@@ -13,12 +13,15 @@ from velox.stores.mongo_reader import MongoReader
 from velox.stores.mongo_removal import MongoRemoval
 from velox.stores.mongo_review import MongoReview
 from velox.stores.mongo_verdicts import MongoVerdicts
+from velox.stores.mongo_withdrawal import MongoWithdrawal
 from velox.stores.removal import Removal
 from velox.stores.review_interface import ReviewStore, Verdicts
 from velox.stores.sqlite import SQLITE_FILE, SQLiteReader, SQLiteStore
 from velox.stores.sqlite_removal import SQLiteRemoval
 from velox.stores.sqlite_review import REVIEW_FILE, SQLiteReview
 from velox.stores.sqlite_verdicts import SQLiteVerdicts
+from velox.stores.sqlite_withdrawal import SQLiteWithdrawal
+from velox.stores.withdrawal import Withdrawal
 
 
 def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
@@ -56,8 +59,20 @@ def removal_of(*, mongo_uri: str, database: str, storage_path: Path) -> Removal:
     return SQLiteRemoval(storage_path)
 
 
+def withdrawal_of(*, mongo_uri: str, database: str, storage_path: Path) -> Withdrawal:
+    """Keeps what is withdrawn of the store of the same settings."""
+    if mongo_uri:
+        return MongoWithdrawal(uri=mongo_uri, database=database)
+    return SQLiteWithdrawal(storage_path)
+
+
 def open_image_files(
-    storage_path: Path, *, keep: int, topic: str = "", sync: bool = False
+    storage_path: Path,
+    *,
+    keep: int,
+    topic: str = "",
+    sync: bool = False,
+    kind: type[ImageFiles] = ImageFiles,
 ) -> ImageFiles:
     """The folder of matched images.
 
@@ -72,7 +87,7 @@ def open_image_files(
             "but documents hold the paths of their images"
         ) from None
     try:
-        files = ImageFiles(storage_path, keep=keep, topic=topic, sync=sync)
+        files = kind(storage_path, keep=keep, topic=topic, sync=sync)
         if not os.access(storage_path, os.W_OK | os.X_OK):
             raise PermissionError("no permission to write there")
     except OSError as error:

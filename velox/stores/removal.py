@@ -34,8 +34,10 @@ class Holding:
 
 FOUND = Holding(DETECTIONS, SQLITE_FILE)
 TO_REVIEW = Holding(REVIEW, REVIEW_FILE, images=IMAGES)
+# What a replay has withdrawn, where that is kept.
+WITHDRAWN = Holding("withdrawn", SQLITE_FILE)
 # Whatever else Velox holds of images belongs in here: KEEP_DAYS and `velox.forget` go by this.
-HOLDINGS = (FOUND, TO_REVIEW)
+HOLDINGS = (FOUND, TO_REVIEW, WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)

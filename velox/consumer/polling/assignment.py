@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from velox.base.waiting import call_within
 from velox.consumer.polling.commit_lookup import CommitLookup, Commits
@@ -34,6 +34,7 @@ class Assignment:
         topic_watch: says which topic it is; looks again whenever some are taken.
         ask: asks another client for the group's commits of some partitions.
         cluster: the identity of the topic's cluster, empty while it is not known.
+        told: what else was noted with the group's commits is given to it.
         metrics: counts what is taken and given up, and pauses.
         clock: monotonic seconds.
 
@@ -54,6 +55,7 @@ class Assignment:
         topic_watch: TopicWatch,
         ask: Callable[[Collection[int]], Commits],
         cluster: Callable[[], str],
+        told: Callable[[Mapping[int, str]], None],
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,6 +69,7 @@ class Assignment:
         self._lag = lag
         self._topic_watch = topic_watch
         self._lookup = CommitLookup(ask)
+        self._told = told
         self._gone = GonePartitions(lambda: topic_watch.count, clock=clock)
         self._metrics = metrics
         self._paused = False
@@ -90,7 +93,7 @@ class Assignment:
         told = self._consumer.committed(numbers)
         self._gaps.expect(_offsets(told))
         call_within(LOOK_TIMEOUT_S, self._topic_watch.look)
-        self.origins.assign(told, _metadata(told))
+        self._take_metadata(told)
         if unknown := numbers - told.keys():
             log.warning(
                 "last commits unknown, committing waits for them partitions=%s", sorted(unknown)
@@ -155,11 +158,16 @@ class Assignment:
         if not (told := self._lookup.told()):
             return
         log.info("last commits known, committing again partitions=%s", sorted(told))
-        self.origins.assign(told, _metadata(told))
+        self._take_metadata(told)
         foreign = self.origins.foreign()
         for number, offset in _offsets(told).items():
             if number not in foreign:
                 self._gaps.expect_late(number, offset, self._consumer.log_start)
+
+    def _take_metadata(self, told: Commits) -> None:
+        metadata = {number: each.metadata or "" for number, each in told.items()}
+        self.origins.assign(told, metadata)
+        self._told(metadata)
 
     def begin_foreign_anew(self) -> None:
         """Read partitions whose positions belong to another topic from the start of this one.
@@ -190,7 +198,3 @@ class Assignment:
 
 def _offsets(told: Commits) -> dict[int, int]:
     return {number: each.offset for number, each in told.items() if each.offset >= 0}
-
-
-def _metadata(told: Commits) -> dict[int, str]:
-    return {number: each.metadata or "" for number, each in told.items()}

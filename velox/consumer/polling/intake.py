@@ -13,6 +13,7 @@ from velox.consumer.polling.client_errors import ClientErrors
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.offset_gaps import OffsetGaps
 from velox.consumer.polling.positions import Positions
+from velox.consumer.polling.stretch import WHOLE
 from velox.consumer.polling.unreadable import UnreadableBatches
 from velox.kafka.messages import record_of
 
@@ -41,6 +42,7 @@ class Intake:
         unreadable: looks for the ends of batches that cannot be unpacked.
         errors: takes the client's errors, and is told that the broker gave something.
         log_start: the first offset still in a partition's log, negative where unknown.
+        end: the offset from which on a partition's records are left where they are.
         clock: monotonic seconds.
     """
 
@@ -54,6 +56,7 @@ class Intake:
         unreadable: UnreadableBatches,
         errors: ClientErrors,
         log_start: Callable[[int], int],
+        end: Callable[[int], float] = WHOLE.end,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._topic = topic
@@ -63,6 +66,7 @@ class Intake:
         self._unreadable = unreadable
         self._errors = errors
         self._log_start = log_start
+        self._end = end
         self._clock = clock
 
     def take(self, messages: Iterable[Message], deliver: Deliver) -> None:
@@ -104,6 +108,7 @@ class Intake:
         records = [record for record in records if self._ledger.is_current(record)]
         if records:
             self._errors.passed()
+        records = [record for record in records if record.offset < self._end(record.partition)]
         for record in records:
             self._gaps.check(record, self._log_start)
         self._ledger.admit(records)

@@ -10,10 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from confluent_kafka import KafkaException, Message
 
 from velox.base.errors import PollerFailed
+from velox.consumer.polling.assigned_consumer import AssignedConsumer
 from velox.consumer.polling.assignment import Assignment
 from velox.consumer.polling.client_errors import ClientErrors
 from velox.consumer.polling.commit_lookup import group_commits
@@ -21,8 +23,10 @@ from velox.consumer.polling.commits import Commits
 from velox.consumer.polling.intake import Deliver, Intake
 from velox.consumer.polling.lag_gauges import LagGauges
 from velox.consumer.polling.ledger import Ledger
+from velox.consumer.polling.notes import Notes
 from velox.consumer.polling.offset_gaps import OffsetGaps
 from velox.consumer.polling.positions import Positions
+from velox.consumer.polling.stretch import WHOLE, Stretch
 from velox.consumer.polling.topic_consumer import TopicConsumer
 from velox.consumer.polling.topic_identity import TopicWatch
 from velox.kafka.client import Config
@@ -48,6 +52,8 @@ class Poller:
         metrics: updated as it goes.
         topic_watch: says which topic it is; looks again at each assignment.
         drain_timeout: seconds to let records in flight finish before partitions are given up.
+        stretch: which part of the topic; all that comes by default.
+        notes: what the group's commits carry besides; nothing by default.
         cluster: the identity of the topic's cluster, empty while it is not known.
         clock: monotonic seconds.
 
@@ -64,6 +70,8 @@ class Poller:
         metrics: Metrics,
         topic_watch: TopicWatch,
         drain_timeout: float,
+        stretch: Stretch = WHOLE,
+        notes: Notes | None = None,
         cluster: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,14 +83,20 @@ class Poller:
         self._commits: Commits
         self._client_log = ClientLog(str(config.get("bootstrap.servers", "")), clock=clock)
         self._errors = ClientErrors(metrics, self._client_log, clock)
-        self._consumer = TopicConsumer(
-            config,
-            topic=topic,
-            client_log=self._client_log,
-            callbacks={
+        how: dict[str, Any] = {
+            "config": config,
+            "client_log": self._client_log,
+            "callbacks": {
                 "error_cb": self._errors.take,
                 "on_commit": lambda *answer: self._commits.on_commit(*answer),
             },
+        }
+        self._stretch = stretch
+        self._notes = notes or Notes()
+        self._consumer = (
+            TopicConsumer(topic=topic, **how)
+            if stretch.starts is None
+            else AssignedConsumer(starts=stretch.starts, topic=topic, how=how)
         )
         gaps = OffsetGaps(metrics)
         self._positions = Positions(
@@ -90,6 +104,7 @@ class Poller:
             gaps=gaps,
             position=self._consumer.positions,
             log_start=self._consumer.log_start,
+            end=stretch.end,
             clock=clock,
         )
         self._lag = LagGauges(
@@ -107,6 +122,7 @@ class Poller:
             topic_watch=topic_watch,
             ask=lambda numbers: group_commits(config, topic, numbers),
             cluster=cluster,
+            told=self._notes.read,
             metrics=metrics,
             clock=clock,
         )
@@ -118,13 +134,14 @@ class Poller:
             unreadable=self._assignment.unreadable,
             errors=self._errors,
             log_start=self._consumer.log_start,
+            end=stretch.end,
             clock=clock,
         )
         self._commits = Commits(
             self._consumer.client,
             topic=topic,
             ledger=ledger,
-            metadata=self._assignment.origins.metadata,
+            metadata=self._metadata,
             metrics=metrics,
             clock=clock,
         )
@@ -133,6 +150,11 @@ class Poller:
     def joined(self) -> bool:
         """Whether the group has given an assignment since the start or the last loss."""
         return self._assignment.joined
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The partitions that are held now."""
+        return frozenset(self._assignment.numbers)
 
     def poll_age(self) -> float:
         """Seconds since the poll loop last turned."""
@@ -177,6 +199,13 @@ class Poller:
         finally:
             self._assignment.close()
             self._consumer.close()
+
+    def _metadata(self, number: int) -> str | None:
+        """What a partition's commit is to carry; None while there must be none."""
+        origin = self._assignment.origins.metadata(number)
+        if origin is None or self._stretch.starts is not None:
+            return None
+        return origin + self._notes.written(number)
 
     def _subscribe(self) -> None:
         self._consumer.subscribe(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.offset_gaps import OffsetGaps
+from velox.consumer.polling.stretch import WHOLE
 
 EVERY_S = 1.0
 
@@ -26,6 +27,7 @@ class Positions:
         position: the offset after the last that the client took of each partition, negative where
             it has taken none since its start or a seek.
         log_start: the first offset still in a partition's log, negative where unknown.
+        end: the offset from which on a partition's records are not read.
         clock: monotonic seconds.
     """
 
@@ -36,12 +38,14 @@ class Positions:
         gaps: OffsetGaps,
         position: Callable[[Collection[int]], dict[int, int]],
         log_start: Callable[[int], int],
+        end: Callable[[int], float] = WHOLE.end,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._gaps = gaps
         self._position = position
         self._log_start = log_start
+        self._end = end
         self._clock = clock
         self._due = clock()
 
@@ -70,5 +74,6 @@ class Positions:
 
     def _reach(self, partition: int, offset: int) -> None:
         if self._ledger.epoch(partition) >= 0:
+            offset = int(min(offset, self._end(partition)))
             self._gaps.reach(partition, offset, self._log_start)
             self._ledger.reach(partition, offset)

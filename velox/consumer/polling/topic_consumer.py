@@ -40,7 +40,7 @@ class TopicConsumer:
     """
 
     def __init__(
-        self, config: Config, *, topic: str, client_log: ClientLog, callbacks: Mapping[str, Any]
+        self, *, config: Config, topic: str, client_log: ClientLog, callbacks: Mapping[str, Any]
     ) -> None:
         self._topic = topic
         self._stable = StableOffsets(topic)

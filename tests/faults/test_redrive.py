@@ -1,0 +1,231 @@
+"""Dead letters redriven on real servers: exact sets, whatever happens in the middle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import cast
+
+import pytest
+from confluent_kafka import Message, Producer
+
+from tests.faults.conftest import MakeScenario
+from tests.faults.oracle import document_id, headers, origin
+from tests.faults.scenario import Scenario
+from tests.faults.sent import DEAD_LETTER, Sent, mixture, picture
+from tests.faults.tail import Tail, place
+from tests.rig import pictures
+from tests.rig.processes import Child
+
+LIMIT_S = 60.0
+RECORDS = 60
+TIMESTAMP = "velox.record.timestamp.ms"
+Headers = dict[str, str | bytes | None]
+
+
+def redrive(scenario: Scenario, *arguments: str, hooks: dict[str, object] | None = None) -> Child:
+    """Start a redrive."""
+    return scenario.consumer(hooks, arguments=("--redrive", *arguments))
+
+
+def said(child: Child) -> dict[str, int]:
+    """The numbers of its summary, once it has ended well."""
+    assert child.wait(LIMIT_S) == 0, str(child)
+    return summary(child)
+
+
+def summary(child: Child) -> dict[str, int]:
+    (line,) = re.findall(r"(?:redriven|would redrive) (letters=.*)", child.log)
+    return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def parked(scenario: Scenario) -> list[Message]:
+    tail = Tail(scenario.kafka.bootstrap, f"{scenario.topic}-dlt-parked", 1)
+    try:
+        tail.read_to_end(LIMIT_S)
+        return tail.messages
+    finally:
+        tail.close()
+
+
+def documents(scenario: Scenario) -> set[str]:
+    return {each["_id"] for each in scenario.stored.documents()}
+
+
+def all_ids(scenario: Scenario, keys: str = "") -> set[str]:
+    """The ids of all records whose key begins so."""
+    found = scenario.oracle.records()
+    return {document_id(each) for each in found if key(each).startswith(keys.encode())}
+
+
+def key(message: Message) -> bytes:
+    return cast(bytes, message.key())
+
+
+def forge(scenario: Scenario, letters: Iterable[tuple[bytes, Headers]]) -> None:
+    """Write to the dead-letter topic as anybody could who has the right to."""
+    producer = Producer({"bootstrap.servers": scenario.kafka.bootstrap, "log_level": 2})
+    for value, said in letters:
+        producer.produce(f"{scenario.topic}-dlt", value=value, key=b"forged", headers=said)
+    assert producer.flush(LIMIT_S) == 0
+
+
+@pytest.fixture
+def refused(make_scenario: MakeScenario) -> Scenario:
+    """A scenario in which the database refused three documents in ten, and now takes them."""
+    scenario = make_scenario()
+    with scenario.mongod.client() as client:
+        client[scenario.database].create_collection(
+            "shapes_found", validator={"source": {"$not": {"$regex": "^later"}}}
+        )
+    some = [
+        Sent(f"later-{n}", pictures.encoded(n), DEAD_LETTER) if n % 10 < 3 else picture(n)
+        for n in range(RECORDS)
+    ]
+    scenario.send([*some, *(each for each in mixture(range(3, 44, 10)))])
+    consumer = scenario.consumer()
+    scenario.oracle.wait_until_caught_up(LIMIT_S)
+    scenario.stop(consumer)
+    assert len(scenario.oracle.dead_letters()) == RECORDS * 3 // 10 + 5
+    with scenario.mongod.client() as client:
+        client[scenario.database].command("collMod", "shapes_found", validator={})
+    return scenario
+
+
+def test_letters_become_the_documents_of_their_records(refused: Scenario) -> None:
+    before = refused.oracle.committed()
+    dry = said(redrive(refused, "--dry-run"))
+    assert dry == {"letters": 23, "refused": 0, "left": 0, "passed": 0}
+    done = said(redrive(refused))
+    assert (done["letters"], done["match"], done["dead_letter"], done["parked"]) == (23, 18, 5, 0)
+    assert documents(refused) == all_ids(refused, "later") | all_ids(refused, "picture")
+    letters = refused.oracle.dead_letters()
+    again = [each for each in letters if "velox.redrives" in headers(each)]
+    assert len(letters) == 28
+    rubbish = {place(each): each for each in refused.oracle.records() if b"rub" in key(each)}
+    assert {origin(each) for each in again} == rubbish.keys()
+    for each in again:
+        of = rubbish[origin(each)]
+        assert (each.key(), each.value()) == (of.key(), of.value())
+        assert headers(each)[TIMESTAMP] == str(of.timestamp()[1]).encode()
+        kept = [header[0] for header in each.headers() or ()]
+        assert kept.count("__connect.errors.topic") == 1
+    assert refused.oracle.committed() == before, "the live group stands where it stood"
+
+
+def test_after_so_many_times_a_letter_is_parked_and_not_lost(refused: Scenario) -> None:
+    said(redrive(refused))
+    for times in (2, 3):
+        done = said(redrive(refused))
+        assert (done["letters"], done["dead_letter"]) == (5, 5)
+        assert done["parked"] == (5 if times == 3 else 0)
+    assert said(redrive(refused))["letters"] == 0
+    assert {origin(each) for each in parked(refused)} == {
+        place(each) for each in refused.oracle.records() if b"rub" in key(each)
+    }
+    assert all(headers(each)["velox.redrives"] == b"3" for each in parked(refused))
+    once_more = said(redrive(refused, "--parked"))
+    assert (once_more["letters"], once_more["parked"]) == (5, 5)
+
+
+def test_what_is_not_chosen_stays_for_later_and_nothing_is_taken_twice(refused: Scenario) -> None:
+    first = said(redrive(refused, "--reason", "DocumentRejected", "--limit", "7"))
+    assert (first["letters"], first["match"]) == (7, 7)
+    second = said(redrive(refused, "--reason", "DocumentRejected"))
+    assert (second["letters"], second["left"]) == (11, 5)
+    assert documents(refused) == all_ids(refused, "later") | all_ids(refused, "picture")
+    assert said(redrive(refused, "--since", "2030-01-01"))["letters"] == 0
+    rest = said(redrive(refused))
+    assert (rest["letters"], rest["dead_letter"]) == (5, 5)
+
+
+@pytest.mark.parametrize("point", [["document", 1], ["dead_letter", 2], ["commit", 1]])
+def test_killed_in_the_middle_it_goes_on_and_loses_nothing(
+    refused: Scenario, point: list[object]
+) -> None:
+    hooks = {"kill_after": point, "seconds_a_batch": 0.02}
+    assert redrive(refused, hooks=hooks).wait(LIMIT_S) == -9
+    done = said(redrive(refused))
+    assert documents(refused) == all_ids(refused, "later") | all_ids(refused, "picture")
+    rubbish = {place(each) for each in refused.oracle.records() if b"rub" in key(each)}
+    again = [each for each in refused.oracle.dead_letters() if "velox.redrives" in headers(each)]
+    assert {origin(each) for each in again} == rubbish
+    assert 0 < done["letters"] <= 28
+
+
+def test_headers_that_cannot_be_true_are_refused_by_name(make_scenario: MakeScenario) -> None:
+    scenario = make_scenario()
+    scenario.send([picture(0)])
+    (record,) = scenario.oracle.records()
+    partition, offset = place(record)
+    true: Headers = {
+        "__connect.errors.topic": scenario.topic,
+        "__connect.errors.partition": str(partition),
+        "__connect.errors.offset": str(offset),
+    }
+    image = pictures.encoded(0)
+    forge(
+        scenario,
+        [
+            (image, {}),
+            (image, {**true, "__connect.errors.topic": "other"}),
+            (image, {**true, "__connect.errors.partition": "99"}),
+            (image, {**true, "__connect.errors.offset": "-1"}),
+            (image, {**true, "__connect.errors.offset": "5"}),
+            (image, {**true, TIMESTAMP: "soon"}),
+            # As an earlier version wrote it: its record says the rest.
+            (image, true),
+        ],
+    )
+    done = said(redrive(scenario))
+    assert (done["letters"], done["refused"], done["parked"], done["match"]) == (1, 6, 6, 1)
+    assert documents(scenario) == {document_id(record)}
+    reasons = [
+        headers(each)["__connect.errors.exception.message"].decode() for each in parked(scenario)
+    ]
+    for reason, name in zip(
+        reasons, ("topic", "topic", "partition", "offset", "offset", "velox."), strict=True
+    ):
+        assert re.match(rf"header (__connect\.errors\.)?{name}", reason), reason
+
+
+def test_a_letter_without_its_value_is_made_whole_by_its_record(scenario: Scenario) -> None:
+    with scenario.mongod.client() as client:
+        client[scenario.database].create_collection(
+            "shapes_found", validator={"source": {"$ne": "later"}}
+        )
+    scenario.limit_letters(1024)
+    scenario.send([Sent("later", pictures.encoded(1) + b"\0" * 4000, DEAD_LETTER)])
+    consumer = scenario.consumer()
+    scenario.oracle.wait_until_caught_up(LIMIT_S)
+    scenario.stop(consumer)
+    (letter,) = scenario.oracle.dead_letters()
+    assert letter.value() is None
+    with scenario.mongod.client() as client:
+        client[scenario.database].command("collMod", "shapes_found", validator={})
+    assert said(redrive(scenario))["match"] == 1
+    (document,) = scenario.stored.documents()
+    assert document["_id"] == document_id(scenario.oracle.records()[0])
+    assert document["source"] == "later"
+
+
+def test_its_headers_mean_nothing_on_the_topic_of_the_images(scenario: Scenario) -> None:
+    producer = Producer({"bootstrap.servers": scenario.kafka.bootstrap, "log_level": 2})
+    claims: Headers = {
+        "__connect.errors.topic": scenario.topic,
+        "__connect.errors.partition": "0",
+        "__connect.errors.offset": "0",
+        TIMESTAMP: "1700000000000",
+    }
+    for value in (pictures.encoded(0), b"no image"):
+        producer.produce(scenario.topic, value=value, partition=1, headers=claims)
+    assert producer.flush(LIMIT_S) == 0
+    consumer = scenario.consumer()
+    scenario.oracle.wait_until_caught_up(LIMIT_S)
+    scenario.stop(consumer)
+    by_place = {place(each): each for each in scenario.oracle.records()}
+    assert documents(scenario) == {document_id(by_place[1, 0])}
+    (letter,) = scenario.oracle.dead_letters()
+    assert origin(letter) == (1, 1), "the last header of a name is ours"
+    assert said(redrive(scenario))["dead_letter"] == 1
+    assert {origin(each) for each in scenario.oracle.dead_letters()} == {(1, 1)}

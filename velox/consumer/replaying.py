@@ -1,0 +1,130 @@
+"""`consumer.py --replay`: a stretch of the topic once more, with today's model."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from velox.base.records import DeadLetter, Record
+from velox.base.script import EXIT_INCOMPLETE
+from velox.consumer.assembly import Parts, join_stages, open_parts
+from velox.consumer.bounded import Bounded
+from velox.consumer.monitoring import Monitoring
+from velox.consumer.pipeline import Sort, as_they_are
+from velox.consumer.polling.ledger import Ledger
+from velox.consumer.polling.stretch import Stretch
+from velox.consumer.replay.letters import NoLetters
+from velox.consumer.replay.places import Places, places_of
+from velox.consumer.replay.recorder import ReplayRecorder
+from velox.consumer.replay.withdrawing import Changed, SameLatency, Withdrawing
+from velox.consumer.task import Task
+from velox.kafka.topic_log import TopicLog
+from velox.monitoring.metrics import Metrics
+from velox.settings.consumer import ConsumerSettings
+from velox.stores.choice import removal_of, withdrawal_of
+from velox.stores.spare_files import SpareFiles
+
+log = logging.getLogger("replay")
+
+
+def replay(
+    chosen: argparse.Namespace,
+    settings: ConsumerSettings,
+    monitoring: Monitoring,
+    stop: threading.Event,
+    opened: ExitStack,
+) -> int:
+    """Replay what is there now of the stretch; returns the exit code."""
+    from_ms, to_ms = vars(chosen)["from"], chosen.to
+    topic_log = opened.enter_context(
+        closing(
+            TopicLog(
+                topic=settings.kafka_topic,
+                bootstrap=settings.kafka_bootstrap_server,
+                group=settings.kafka_consumer_group,
+                extra=settings.kafka_config,
+            )
+        )
+    )
+    places = places_of(topic_log, from_ms, to_ms)
+    missing = places.what_is_missing()
+    if missing:
+        log.warning("retention has overtaken the stretch: %s", missing)
+    log.info("replaying records=%d partitions=%s", places.records, sorted(places.starts))
+    if not places.starts:
+        return EXIT_INCOMPLETE if missing else 0
+    sort = as_they_are if places.timed else partial(_of_the_time, from_ms, to_ms)
+    changed = Changed()
+    parts = open_parts(settings, stop, monitoring.health, opened, files=SpareFiles)
+    parts, task = _task(settings, parts, places, sort, changed, opened)
+    pipeline = join_stages(settings, monitoring, parts, task, opened)
+    bounded = Bounded(poller=pipeline.poller, ledger=task.ledger, stretch=task.stretch, stop=stop)
+    opened.enter_context(closing(bounded)).start()
+    pipeline.run(stop)
+    _summarize(changed, monitoring.metrics)
+    if not bounded.complete:
+        log.warning("stopped before the end; run it again: what is done twice changes nothing")
+    return EXIT_INCOMPLETE if missing or not bounded.complete else 0
+
+
+def _task(
+    settings: ConsumerSettings,
+    parts: Parts,
+    places: Places,
+    sort: Sort,
+    changed: Changed,
+    opened: ExitStack,
+) -> tuple[Parts, Task]:
+    """What is done, and the parts that do it: nothing is kept for review a second time."""
+    where: dict[str, Any] = {
+        "mongo_uri": settings.mongo_uri,
+        "database": settings.db_name,
+        "storage_path": settings.storage_path,
+    }
+    withdrawal = opened.enter_context(closing(withdrawal_of(**where)))
+    withdrawing = Withdrawing(
+        removal=opened.enter_context(closing(removal_of(**where))),
+        withdrawal=withdrawal,
+        folder=settings.storage_path,
+        keep=settings.replay_keep,
+    )
+    store = SameLatency(parts.storage.store, withdrawal, changed)
+    task = Task(
+        topic=settings.kafka_topic,
+        group=settings.kafka_consumer_group,
+        ledger=Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes),
+        letters=NoLetters(),
+        stretch=Stretch(places.starts, places.ends),
+        sort=sort,
+        recorder=partial(ReplayRecorder, withdrawing=withdrawing, changed=changed),
+    )
+    return replace(parts, storage=replace(parts.storage, store=store, review=None)), task
+
+
+def _of_the_time(
+    from_ms: int, to_ms: int | None, records: Sequence[Record]
+) -> tuple[list[Record], Sequence[DeadLetter]]:
+    """The records of a stretch of time, where the broker could not tell their places."""
+    wanted = [
+        each
+        for each in records
+        if from_ms <= each.timestamp_ms and (to_ms is None or each.timestamp_ms < to_ms)
+    ]
+    return wanted, ()
+
+
+def _summarize(changed: Changed, metrics: Metrics) -> None:
+    outcomes = " ".join(f"{name}={count}" for name, count in metrics.outcomes().items())
+    log.info(
+        "replayed %s overwritten=%d added=%d withdrawn=%d",
+        outcomes,
+        changed.overwritten,
+        changed.added,
+        changed.withdrawn,
+    )
