@@ -50,7 +50,7 @@ class SourceCounts:
         """Show from now on how often each source must be heard, as these rules say."""
         with self._lock:
             self._sources = sources
-            for name in sources.expected:
+            for name in sources.named:
                 self._tell_apart(name, self._named)
             for name in self._named | self._others:
                 self._show_expected(name)

@@ -44,17 +44,13 @@ class Sources:
         rules: by pattern; the first that a source's name fits is its rule.
 
     Attributes:
-        expected: the names without a `*` that must be heard of, with their seconds.
+        named: the sources that are named in full, without a `*`.
     """
 
     def __init__(self, rules: Mapping[str, Rule] | None = None) -> None:
         self._rules = dict(rules or {})
         self._found: dict[str, Rule | None] = {}
-        self.expected = {
-            name: rule.expect_s
-            for name, rule in self._rules.items()
-            if rule.expect_s is not None and ANY not in name
-        }
+        self.named = [name for name in self._rules if ANY not in name]
         self.crops = any(rule.crop is not None for rule in self._rules.values())
 
     def __len__(self) -> int:

@@ -65,9 +65,11 @@ def test_beyond_the_bound_and_without_a_name_they_are_others(
 
 def test_a_source_that_the_file_names_is_told_apart_in_any_case(counted: Counted) -> None:
     counted.came("a", "b")
-    counted.counts.expect(Sources({"door": Rule(expect_s=5), "yard-*": Rule(expect_s=7)}))
-    counted.came("door", "yard-1")
-    assert counted.images("door") == 1
+    rules = {"door": Rule(expect_s=5), "gate": Rule(threshold=0.5), "yard-*": Rule(expect_s=7)}
+    counted.counts.expect(Sources(rules))
+    assert counted.images("gate") == 0, "it is counted from 0"
+    counted.came("door", "gate", "yard-1")
+    assert (counted.images("door"), counted.images("gate")) == (1, 1)
     assert counted.images("yard-1") is None
     assert counted.images("other") == 1
 

@@ -45,8 +45,8 @@ def test_a_label_has_the_threshold_that_says_most_of_it(
     assert rule.threshold_of(label, 0.9) == threshold
 
 
-def test_only_single_sources_are_expected_before_they_are_heard_of() -> None:
-    assert SOURCES.expected == {"door": 10}
+def test_only_single_sources_are_known_before_they_are_heard_of() -> None:
+    assert Sources({"door": Rule(), "line-*": LINE, "*": Rule()}).named == ["door"]
 
 
 def test_names_that_senders_make_up_fill_no_memory() -> None:

@@ -27,7 +27,8 @@ class Watched:
 
     @property
     def seconds(self) -> float | None:
-        return self.watch.current.expected.get("door")
+        rule = self.watch.current.of_name("door")
+        return None if rule is None else rule.expect_s
 
     def look(self, times: int = 1) -> None:
         for _ in range(times):
