@@ -41,6 +41,7 @@ class SleepingEngine:
     top = 1
     digest = "0123456789ab"
     reference = None
+    novelty = None
 
     def __init__(self, *_: object, **__: object) -> None:
         """Take what a real engine takes."""

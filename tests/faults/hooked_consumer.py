@@ -59,6 +59,7 @@ class ColourEngine:
     top = 1
     digest = "0123456789ab"
     reference = None
+    novelty = None
 
     def __init__(self, *_: object, **__: object) -> None:
         self._failures = 0

@@ -199,7 +199,9 @@ class Engines:
 
         found = load(self.model_path, self.classes_path)
         # What nobody asks for is not computed.
-        return found if self.unknown is not None else replace(found, novelty=None)
+        if self.unknown is not None or found.novelty is None:
+            return found
+        return replace(found, novelty=None)
 
     def _with_onnx(self, model: Description, bounds: _Bounds) -> Engine | None:
         """An engine of a model's graphs, None where it cannot be."""
