@@ -85,7 +85,8 @@ def live(
     settings: ConsumerSettings, monitoring: Monitoring, stop: threading.Event, opened: ExitStack
 ) -> None:
     """Classify the images as they come, until told to stop."""
-    from velox.consumer.assembly import join_stages, open_parts
+    from velox.consumer.assembly import join_stages
+    from velox.consumer.opening import open_parts
     from velox.consumer.task import live_task
 
     parts = open_parts(settings, stop, monitoring.health, opened)

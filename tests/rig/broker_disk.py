@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from velox.consumer.assembly import DEAD_LETTER_PARTITIONS
+from velox.consumer.opening import DEAD_LETTER_PARTITIONS
 
 RATE = 10_000_000
 """Bytes a second into each partition: the sizing of docs/kubernetes.md adds partitions above it."""

@@ -63,6 +63,7 @@ INNER = {
 # Who reads settings; every other part takes plain values.
 READERS = SCRIPTS | {
     "velox/consumer/assembly.py",
+    "velox/consumer/opening.py",
     "velox/consumer/redriving.py",
     "velox/consumer/replaying.py",
     "velox/consumer/storage.py",

@@ -1,10 +1,11 @@
 """The consumer: from the topic to the stores, committed when it is durable.
 
-assembly.py     What the settings of `consumer.py` ask for, made and joined
+assembly.py     The stages that the settings of `consumer.py` ask for, made and joined
 bounded.py      Ends a pipeline once it has come to the end of its stretch
 command_line.py The command line of `consumer.py`
 engines.py      Engines: made of checkpoints, warm, and known to be fit to decide
 monitoring.py   What tells the world how the consumer is: metrics, probes, the live page
+opening.py      What a consumer waits for at its start: model, stores and topics, one by one
 pipeline.py     The pipeline: one direction, in order
 polling/        Polling: records in, offsets out, through rebalances
 redrive/        Dead letters go through the pipeline once more

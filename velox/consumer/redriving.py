@@ -10,9 +10,10 @@ from contextlib import ExitStack, closing
 from velox.base.errors import SettingError
 from velox.base.records import DEAD_LETTERS, PARKED
 from velox.base.script import EXIT_INCOMPLETE
-from velox.consumer.assembly import join_stages, open_parts
+from velox.consumer.assembly import join_stages
 from velox.consumer.bounded import Bounded
 from velox.consumer.monitoring import Monitoring
+from velox.consumer.opening import open_parts
 from velox.consumer.polling.commit_lookup import group_commits
 from velox.consumer.polling.stretch import Stretch
 from velox.consumer.redrive.choosing import Choice, Tally

@@ -13,9 +13,10 @@ from typing import Any
 
 from velox.base.records import DeadLetter, Record
 from velox.base.script import EXIT_INCOMPLETE
-from velox.consumer.assembly import Parts, join_stages, open_parts
+from velox.consumer.assembly import join_stages
 from velox.consumer.bounded import Bounded
 from velox.consumer.monitoring import Monitoring
+from velox.consumer.opening import Parts, open_parts
 from velox.consumer.pipeline import Sort, as_they_are
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.stretch import Stretch
