@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,18 @@ def content(path: Path) -> bytes:
         SettingError: when it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            found = file.read(MOST_BYTES + 1)
+        with open(path, "rb", opener=_at_once) as file:
+            found = file.read(MOST_BYTES + 1) or b""
     except OSError as error:
         raise SettingError(f"SOURCES_PATH: {path} {CANNOT_BE_READ}: {error.strerror}") from None
     if len(found) > MOST_BYTES:
         raise SettingError(f"SOURCES_PATH: {path} has more than {MOST_BYTES} bytes")
     return found
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; one that is a pipe, whose writer may never come, is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def sources_of(found: bytes, path: Path) -> Sources:

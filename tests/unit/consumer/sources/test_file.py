@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,20 @@ def test_its_size_has_bounds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     large.write_bytes(b" " * (file.MOST_BYTES + 1))
     with pytest.raises(SettingError, match="has more than 1048576 bytes"):
         content(large)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Neither for who writes to it nor for what they write."""
+    pipe = tmp_path / "sources.json"
+    os.mkfifo(pipe)
+    assert content(pipe) == b""
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(pipe, os.O_WRONLY)
+    try:
+        assert content(pipe) == b""
+    finally:
+        os.close(writer)
+        os.close(reader)
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
