@@ -12,7 +12,8 @@ import torch
 from tests.rig.browser import DESKTOP, PHONE, Browser, browser
 from tests.rig.pictures import encoded
 from velox.images.preprocessing import Preprocessing
-from velox.training.data.folder import FolderImages, read_folder
+from velox.training.data.folder import read_folder
+from velox.training.data.image_files import FolderImages
 from velox.training.data.split import split
 from velox.training.doubt import doubts_of
 from velox.training.judgement import judge

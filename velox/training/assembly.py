@@ -20,7 +20,8 @@ from velox.models.checkpoint import Checkpoint
 from velox.settings.programs import TrainSettings
 from velox.training.chosen_input import CHOICES, chosen
 from velox.training.data.dataset import Dataset, Splits
-from velox.training.data.folder import FolderImages, list_folder, read_folder
+from velox.training.data.folder import list_folder, read_folder
+from velox.training.data.image_files import FolderImages
 from velox.training.data.shapes import Shapes
 from velox.training.data.sides import suiting, usual_side
 from velox.training.data.split import split

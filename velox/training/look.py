@@ -10,7 +10,7 @@ import numpy as np
 
 from velox.base.names import shown
 from velox.training.data.dataset import Dataset, Indices, Splits
-from velox.training.data.folder import FolderImages
+from velox.training.data.image_files import FolderImages
 from velox.training.data.split import known
 
 # Times as many images of the commonest label as of the rarest.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from velox.images.near import SKETCH, Near, groups, near, sketch
 from velox.images.preprocessing import Preprocessing
-from velox.training.data.folder import FolderImages
+from velox.training.data.image_files import FolderImages
 
 Picture = NDArray[np.uint8]
 

@@ -17,7 +17,7 @@ from velox.base.errors import BadImage
 from velox.consumer.stages.decoder import Decoder
 from velox.images.pixels import decode
 from velox.images.preprocessing import FITS, MULTI_PAGES, VALUE_RANGES, Preprocessing
-from velox.training.data.folder import FolderImages
+from velox.training.data.image_files import FolderImages
 
 SIZE, MAX_PIXELS = 32, 10**6
 BACKGROUNDS = (None, (255, 255, 255), (10, 200, 60))

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from velox.images.preprocessing import Preprocessing
-from velox.training.data.folder import FolderImages, read_folder
+from velox.training.data.folder import read_folder
+from velox.training.data.image_files import FolderImages
 from velox.training.data.split import split
 from velox.training.doubt import Doubt, doubts_of
 from velox.training.judgement import judge

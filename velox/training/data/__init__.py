@@ -3,6 +3,7 @@
 augment.py  Random changes to images that leave their labels true
 dataset.py  Data sets: images of one size with the index of their label, taken a batch at a time
 folder.py   A folder of one's own images: one folder a label, as torchvision's ImageFolder has it
+image_files.py  Image files as a data set has them: decoded as a consumer decodes them
 layout.py   How a folder of own images is laid out: by label, or by part and label
 listing.py  The files of a folder of own images, each with its label and its part of the split
 others.py   Images that have none of the labels: all files of a folder, whatever its folders are

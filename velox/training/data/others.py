@@ -12,7 +12,8 @@ from velox.base.errors import SettingError
 from velox.base.names import shown
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset
-from velox.training.data.folder import FolderImages, tell
+from velox.training.data.folder import tell
+from velox.training.data.image_files import FolderImages
 from velox.training.data.listing import files
 
 

@@ -11,7 +11,8 @@ from velox.base.errors import SettingError
 from velox.base.waiting import Stopped
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset, Held
-from velox.training.data.folder import FolderImages, read_folder
+from velox.training.data.folder import read_folder
+from velox.training.data.image_files import FolderImages
 from velox.training.data.shapes import Shapes
 from velox.training.data.split import split
 
