@@ -109,6 +109,15 @@ def test_documents_say_what_todays_model_says_and_twice_changes_nothing(
     assert len(classified.oracle.dead_letters()) == letters
 
 
+def test_a_label_that_is_mistyped_withdraws_nothing(classified: Scenario) -> None:
+    live = documents(classified)
+    child = replay(classified, "--from", moment(0), TARGET_LABELS="red,gren")
+    assert child.wait(LIMIT_S) == 2
+    assert "no label 'gren' (the nearest is 'green'); a replay would withdraw" in child.log
+    assert documents(classified) == live
+    assert all(Path(each["file_path"]).exists() for each in live.values())
+
+
 def test_only_the_stretch_is_replayed(classified: Scenario) -> None:
     live = documents(classified)
     span = ("--from", moment(20), "--to", moment(40))

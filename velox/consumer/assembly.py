@@ -116,6 +116,15 @@ def _recorder(
     )
 
 
+def asked_by(settings: ConsumerSettings, parts: Parts) -> Asked:
+    """The labels that the settings ask for."""
+    return Asked(
+        targets=settings.target_labels,
+        with_threshold=settings.confidence_threshold.of_label,
+        sources=lambda: parts.sources.current,
+    )
+
+
 def _models(
     settings: ConsumerSettings, metrics: Metrics, parts: Parts, opened: ExitStack
 ) -> ModelSlot:
@@ -124,11 +133,7 @@ def _models(
             ModelSlot(
                 parts.engine,
                 metrics,
-                Asked(
-                    targets=settings.target_labels,
-                    with_threshold=settings.confidence_threshold.of_label,
-                    sources=lambda: parts.sources.current,
-                ),
+                asked_by(settings, parts),
             )
         )
     )

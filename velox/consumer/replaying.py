@@ -11,9 +11,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from velox.base.errors import SettingError
 from velox.base.records import DeadLetter, Record
 from velox.base.script import EXIT_INCOMPLETE
-from velox.consumer.assembly import join_stages
+from velox.consumer.assembly import asked_by, join_stages
 from velox.consumer.bounded import Bounded
 from velox.consumer.monitoring import Monitoring
 from velox.consumer.opening import Parts, open_parts
@@ -63,6 +64,7 @@ def replay(
     sort = as_they_are if places.timed else partial(_of_the_time, from_ms, to_ms)
     changed = Changed()
     parts = open_parts(settings, stop, monitoring.health, opened, files=SpareFiles)
+    _refuse_to_withdraw_by_mistake(settings, parts)
     parts, task = _task(settings, parts, places, sort, changed, opened)
     pipeline = join_stages(settings, monitoring, parts, task, opened)
     bounded = Bounded(poller=pipeline.poller, ledger=task.ledger, stretch=task.stretch, stop=stop)
@@ -72,6 +74,21 @@ def replay(
     if not bounded.complete:
         log.warning("stopped before the end; run it again: what is done twice changes nothing")
     return EXIT_INCOMPLETE if missing or not bounded.complete else 0
+
+
+def _refuse_to_withdraw_by_mistake(settings: ConsumerSettings, parts: Parts) -> None:
+    """What is no match is withdrawn: so no label may be mistyped, and something must match.
+
+    Raises:
+        SettingError: when that is not so.
+    """
+    for said in asked_by(settings, parts).unknown_to(parts.engine.labels):
+        raise SettingError(f"{said}; a replay would withdraw documents because of that")
+    if min(parts.engine.thresholds) > 1:
+        raise SettingError(
+            "CONFIDENCE_THRESHOLD=auto: no image would be a match, and a replay would withdraw "
+            "every document of its stretch"
+        )
 
 
 def _task(
