@@ -112,11 +112,13 @@ def test_a_broker_that_is_away_stops_nothing(topics: Topics, kafka: Kafka, caplo
 def test_a_consumer_holds_its_own_topics_to_the_days_and_says_which_it_cannot(
     kafka: Kafka, mongod: Mongod, topics: Topics, tmp_path: Path
 ) -> None:
-    """It makes that of the results, and changes that of the dead letters, which others made."""
+    """It makes that of the results, and changes those of dead letters, which others made."""
     scenario = Scenario(kafka, mongod, tmp_path)
     results = f"{scenario.topic}-results"
+    parked = f"{scenario.topic}-dlt-parked"
+    scenario.create_topic(parked, 1)
     consumer = scenario.joined_consumer(KEEP_DAYS=2, KAFKA_RESULTS_TOPIC=results)
-    for topic in (results, f"{scenario.topic}-dlt"):
+    for topic in (results, f"{scenario.topic}-dlt", parked):
         becomes(topics, topic, Kept(2 * DAY_MS, DAY_MS // 12))
         assert f"topic={topic} keeps records" not in consumer.log
     assert f"topic={scenario.topic} keeps records for up to 14 days" in consumer.log

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from velox.base.records import PARKED
 from velox.consumer.engines import Engines
 from velox.consumer.sources.watch import SourcesWatch
 from velox.consumer.stages.dead_letters import SUFFIX
@@ -84,6 +85,7 @@ def open_parts(
             config=config,
         )
         retention.hold_to(topics, topic, settings.keep_days, ours=True)
+    retention.hold_if_there(topics, settings.kafka_topic + PARKED, settings.keep_days)
     retention.hold_to(topics, settings.kafka_topic, settings.keep_days, ours=False)
     return Parts(engine, model_files, storage, topics, sources)
 

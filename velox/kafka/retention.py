@@ -101,6 +101,19 @@ def hold_to(topics: Topics, topic: str, days: float, *, ours: bool) -> None:
         )
 
 
+def hold_if_there(topics: Topics, topic: str, days: float) -> None:
+    """The same for a topic of ours that others make, when they need it."""
+    if not days:
+        return
+    try:
+        there = topics.partitions(topic) > 0
+    except BrokerUnavailable:
+        # Which is said, with the reason.
+        there = True
+    if there:
+        hold_to(topics, topic, days, ours=True)
+
+
 def _shortened(
     topics: Topics, topic: str, days: float, found: Properties
 ) -> tuple[Kept | None, str]:
