@@ -212,6 +212,7 @@ def test_a_killed_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
     ("settings", "named"),
     [
         ({"DATASET_PATH": "nowhere"}, "DATASET_PATH='nowhere' cannot be used"),
+        ({"DATASET_PATH": ".", "UNKNOWN_PATH": "."}, "UNKNOWN_PATH='.' cannot be used"),
         ({"CLASSES_PATH": "/proc/none/c.json"}, "CLASSES_PATH='/proc/none/c.json' cannot be used"),
         ({"INIT_WEIGHTS": "nowhere.pth"}, "INIT_WEIGHTS='nowhere.pth' cannot be used"),
     ],

@@ -64,5 +64,26 @@ def read_others(
     return Dataset(images, rows, np.zeros(len(rows), np.int64), ())
 
 
+def require_apart(folder: Path | None, dataset: Path | None) -> None:
+    """Refuse images that are learned from: they tell nothing of what is unlike them.
+
+    Args:
+        folder: the UNKNOWN_PATH.
+        dataset: the DATASET_PATH.
+
+    Raises:
+        SettingError: when one lies in the other.
+    """
+    if folder is None or dataset is None:
+        return
+    others, learned = folder.resolve(), dataset.resolve()
+    if others.is_relative_to(learned) or learned.is_relative_to(others):
+        raise _refused(
+            folder,
+            f"DATASET_PATH={str(dataset)!r} is the same folder, or one lies in the other; images "
+            "that have none of the labels need a folder of their own",
+        )
+
+
 def _refused(folder: Path, reason: str) -> SettingError:
     return SettingError(f"UNKNOWN_PATH={str(folder)!r} cannot be used: {reason}")

@@ -10,7 +10,7 @@ import pytest
 from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset
-from velox.training.data.others import read_others
+from velox.training.data.others import read_others, require_apart
 
 
 def read(folder: Path) -> Dataset:
@@ -52,6 +52,22 @@ def test_a_folder_that_is_not_there_or_holds_no_image_is_refused(tmp_path: Path)
     (tmp_path / "readme.txt").write_text("no image")
     with pytest.raises(SettingError, match="cannot be used: there is no usable image in it"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["photos", "photos/cat", ".", "link"])
+def test_images_that_are_learned_from_are_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "photos/cat/a.png", 10)
+    (tmp_path / "link").symlink_to("photos")
+    with pytest.raises(SettingError, match=r"^UNKNOWN_PATH='.*' cannot be used: DATASET_PATH="):
+        require_apart(tmp_path / name, tmp_path / "photos")
+
+
+def test_images_in_a_folder_of_their_own_may_be_used(tmp_path: Path) -> None:
+    for name in ("photos", "photos-of-others"):
+        write(tmp_path / name / "a.png", 10)
+    require_apart(tmp_path / "photos-of-others", tmp_path / "photos")
+    require_apart(tmp_path / "photos", None)
+    require_apart(None, tmp_path / "photos")
 
 
 def test_images_that_change_during_training_are_told_by_their_setting(tmp_path: Path) -> None:
