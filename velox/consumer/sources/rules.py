@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from velox.base.records import Record
@@ -64,11 +65,13 @@ class Sources:
 
     def of_name(self, name: str) -> Rule | None:
         """The same, by the source's name."""
-        if name in self._found:
+        with suppress(KeyError):
             return self._found[name]
         found = next((rule for pattern, rule in self._rules.items() if fits(pattern, name)), None)
-        if len(self._found) < MOST_REMEMBERED:
-            self._found[name] = found
+        if len(self._found) >= MOST_REMEMBERED:
+            # Those that still send come back at once; names that never come again do not stay.
+            self._found.clear()
+        self._found[name] = found
         return found
 
     def crop_of(self, record: Record) -> Crop | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.fakes import record
+from velox.consumer.sources import rules
 from velox.consumer.sources.rules import MOST_REMEMBERED, NO_RULES, Rule, Sources
 from velox.images.cropping import Crop
 
@@ -53,5 +54,14 @@ def test_names_that_senders_make_up_fill_no_memory() -> None:
     sources = Sources({"line-*": LINE})
     for number in range(MOST_REMEMBERED + 10):
         assert sources.of(record(key=f"{number}".encode())) is None
-    assert len(sources._found) == MOST_REMEMBERED
+        assert len(sources._found) <= MOST_REMEMBERED
     assert sources.of(record(key=b"line-1")) is LINE
+
+
+def test_a_source_is_remembered_however_many_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = Sources({"line-*": LINE})
+    for number in range(MOST_REMEMBERED):
+        sources.of_name(f"{number}")
+    assert sources.of_name("line-1") is LINE
+    monkeypatch.setattr(rules, "fits", None)
+    assert sources.of_name("line-1") is LINE, "no pattern is asked again"
