@@ -57,6 +57,8 @@ def main() -> int:
     chosen = arguments.parse_args()
     if chosen.source == "":
         arguments.error("--source is empty: name it as the documents have it")
+    if not _is_text(chosen.source or ""):
+        arguments.error("--source is not UTF-8: documents of such a name have no source")
     if chosen.lost_files and chosen.before is not None:
         arguments.error("--before goes with --source")
     return script.run(
@@ -90,6 +92,11 @@ def forget(chosen: argparse.Namespace, settings: ForgetSettings, stop: threading
         return _interrupted()
     _say_what_stays(settings)
     return script.EXIT_INCOMPLETE if done.left else 0
+
+
+def _is_text(text: str) -> bool:
+    """Whether what came from the command line was UTF-8 (PEP 383)."""
+    return not any("\udc80" <= each <= "\udcff" for each in text)
 
 
 def _forget_lost_files(removal: Removal, folder: Path, dry: bool, stop: threading.Event) -> int:

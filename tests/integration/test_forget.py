@@ -55,8 +55,8 @@ def left(folder: Path) -> tuple[int, int]:
 def test_a_broker_that_is_away_leaves_open_what_it_keeps(folder: Path) -> None:
     child = forget(folder, "--source", "line-1", KAFKA_RESULTS_TOPIC="results")
     assert child.returncode == 0, str(child)
-    assert "removed source='line-1' shapes_found=2 review=0 files=2" in child.log
-    topics = "image_data,image_data-dlt,results"
+    assert "removed source='line-1' shapes_found=2 review=0 withdrawn=0 files=2" in child.log
+    topics = "image_data,image_data-dlt,image_data-dlt-parked,results"
     assert f"not known how long Kafka keeps it topics={topics} reason=" in child.log
     assert left(folder) == (1, 1)
 
@@ -79,6 +79,7 @@ def test_documents_forget_what_somebody_deleted(folder: Path) -> None:
         (["--source", "a", "--before", "yesterday"], "'yesterday' is no date or time; write"),
         (["--lost-files", "--before", "2026-01-31"], "--before goes with --source"),
         (["--source", ""], "--source is empty"),
+        (["--source", "K\udcf6ln"], "--source is not UTF-8"),
     ],
 )
 def test_a_wrong_argument_is_said(folder: Path, arguments: list[str], said: str) -> None:
