@@ -46,7 +46,8 @@ class Access:
         """The name of whoever sent these headers; None for a stranger."""
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return clean_name(headers.get(REVIEWER, PROGRAM)) if self._is(token.strip()) else None
+            named = clean_name(headers.get(REVIEWER, "")) or PROGRAM
+            return named if self._is(token.strip()) else None
         try:
             cookies = SimpleCookie(headers.get("Cookie", ""))
         except CookieError:

@@ -71,6 +71,7 @@ def test_a_program_shows_the_token_itself_and_may_have_a_name() -> None:
     assert access.who(headers(Authorization=f"Bearer {TOKEN}")) == "program"
     long = headers(authorization=f"bearer {TOKEN}", x_reviewer="a" * 500)
     assert access.who(long) == "a" * LONGEST_NAME
+    assert access.who(headers(Authorization=f"Bearer {TOKEN}", X_Reviewer=" ")) == "program"
     assert access.who(headers(Authorization=f"Basic {TOKEN}")) is None
     assert access.who(headers()) is None
 
