@@ -184,11 +184,23 @@ def test_a_verdict_can_be_taken_back_and_is_remembered(opened: tuple[Verdicts, R
     store, rows = opened
     store.write([kept(1, random=True)])
     store.judge([candidate(1).id], "cat", "ann", AT)
-    assert store.take_back([candidate(1).id, "not there"], "bob", LATER) == [candidate(1).id]
+    assert store.take_back([candidate(1).id, "not there"], "ann", LATER) == [candidate(1).id]
     assert said(rows) == {candidate(1).id: (1, None, None, None)}
-    assert rows("review")[0]["history"][-1] == {"taken_back": True, "by": "bob", "at": LATER}
+    assert rows("review")[0]["history"][-1] == {"taken_back": True, "by": "ann", "at": LATER}
     assert list(store.judged()) == []
     assert [each.id for each in store.random("0123456789ab", 10)] == [candidate(1).id]
+
+
+def test_only_ones_own_verdict_is_taken_back_and_only_once(opened: tuple[Verdicts, Rows]) -> None:
+    store, rows = opened
+    store.write([kept(1), kept(2)])
+    ids = [candidate(1).id, candidate(2).id]
+    store.judge(ids, "cat", "ann", AT)
+    store.judge(ids[:1], "dog", "bob", LATER)
+    assert store.take_back(ids, "ann", LATER) == ids[1:]
+    assert store.take_back(ids, "ann", LATER) == []
+    assert said(rows) == {ids[0]: (2, "dog", "bob", LATER), ids[1]: (0, None, None, None)}
+    assert [len(each["history"]) for each in rows("review")] == [2, 2]
 
 
 def test_of_the_history_the_last_entries_are_kept(opened: tuple[Verdicts, Rows]) -> None:

@@ -196,7 +196,7 @@ class Board:
         return there
 
     def take_back(self, ids: Sequence[str], by: str) -> list[str]:
-        """Take verdicts back; the images wait again."""
+        """Take one's own verdicts back; the images wait again."""
         there = self._store.take_back(ids, by, self._now())
         with self._changing:
             for each in there:

@@ -212,9 +212,10 @@ async function undo() {
   const last = done.pop();
   if (!last) return;
   try {
-    await ask("undo", { ids: last.ids });
-    saved -= last.count;
-    say("");
+    const answer = await ask("undo", { ids: last.ids });
+    saved -= answer.taken_back.length;
+    const others = last.count - answer.taken_back.length;
+    say(others ? `${others} not undone: somebody else has judged since, or the image is gone.` : "");
     await read();
     here = tiles.find((each) => last.ids.includes(each.images[0].id)) ?? here;
   } catch (error) {

@@ -167,10 +167,15 @@ def _ids(given: Mapping[str, Any]) -> list[str]:
     if not (
         isinstance(ids, list)
         and 0 < len(ids) <= MOST_IDS
-        and all(isinstance(each, str) and len(each) <= LONGEST_ID for each in ids)
+        and all(isinstance(each, str) and _is_id(each) for each in ids)
     ):
         raise NotAllowed(f"ids are 1 to {MOST_IDS} texts")
     return ids
+
+
+def _is_id(text: str) -> bool:
+    """Whether it can be one: a half of a character, which JSON can hold, is no text."""
+    return len(text) <= LONGEST_ID and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _file(name: str, kind: str) -> Answer:

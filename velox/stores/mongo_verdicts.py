@@ -74,21 +74,25 @@ class MongoVerdicts(MongoReview):
     def judge(self, ids: Sequence[str], label: str | None, by: str, at: str) -> list[str]:
         """See Verdicts. Each document is changed as a whole, its history with it."""
         said = dict(zip(_SAID, (label, by, at), strict=True))
-        return self._say(ids, {"or": JUDGED}, said, {"label": label, "by": by, "at": at})
+        chosen = {"_id": {"$in": list(ids)}}
+        self._say(chosen, {"or": JUDGED}, said, {"label": label, "by": by, "at": at})
+        return self._ids_of(chosen)
 
     def take_back(self, ids: Sequence[str], by: str, at: str) -> list[str]:
         """See Verdicts."""
+        own = {"_id": {"$in": list(ids)}, "judged_by": by}
+        there = self._ids_of(own)
         entry = {"taken_back": True, "by": by, "at": at}
-        return self._say(ids, {"and": JUDGED - 1}, dict.fromkeys(_SAID), entry)
+        self._say(own, {"and": JUDGED - 1}, dict.fromkeys(_SAID), entry)
+        return there
 
     def _say(
         self,
-        ids: Sequence[str],
+        chosen: Mapping[str, Any],
         rank: Mapping[str, int],
         said: Mapping[str, str | None],
         entry: Mapping[str, Any],
-    ) -> list[str]:
-        chosen = {"_id": {"$in": list(ids)}}
+    ) -> None:
         change = {
             "$bit": {"rank": rank},
             "$set": said,
@@ -96,6 +100,9 @@ class MongoVerdicts(MongoReview):
         }
         with self._failing():
             self._review.update_many(chosen, change)
+
+    def _ids_of(self, chosen: Mapping[str, Any]) -> list[str]:
+        with self._failing():
             return [each["_id"] for each in self._review.find(chosen, {"_id": 1})]
 
     def judged(self) -> Iterator[Judged]:

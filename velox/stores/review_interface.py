@@ -89,7 +89,10 @@ class Verdicts(ReviewStore, Protocol):
         """
 
     def take_back(self, ids: Sequence[str], by: str, at: str) -> list[str]:
-        """Take their verdicts away, durably; returns those that are there."""
+        """Take away the verdicts on them that `by` gave, durably; returns which these were.
+
+        What somebody else has said since then stays.
+        """
 
     def judged(self) -> Iterator[Judged]:
         """All with a verdict, in the order of their ids."""

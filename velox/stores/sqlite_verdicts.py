@@ -96,9 +96,8 @@ class SQLiteVerdicts(SQLiteReview):
     def take_back(self, ids: Sequence[str], by: str, at: str) -> list[str]:
         """See Verdicts."""
         nothing = dict.fromkeys(("verdict", "judged_by", "judged_at"))
-        return self._say(
-            ids, f"rank & {JUDGED - 1}", nothing, {"taken_back": True, "by": by, "at": at}
-        )
+        entry = {"taken_back": True, "by": by, "at": at}
+        return self._say(ids, f"rank & {JUDGED - 1}", nothing, entry, of=by)
 
     def _say(
         self,
@@ -106,14 +105,23 @@ class SQLiteVerdicts(SQLiteReview):
         rank: str,
         said: dict[str, str | None],
         entry: dict[str, Any],
+        of: str | None = None,
     ) -> list[str]:
-        """One transaction: what is said now, and the history with it."""
+        """One transaction: what is said now, and the history with it.
+
+        Args:
+            ids: of the images.
+            rank: what becomes of it, in SQL.
+            said: what is said now.
+            entry: of the history.
+            of: whose verdicts are changed; None for any, and for images that have none.
+        """
         there: list[str] = []
         with self._asked() as connection:
             for each in ids:
                 row = connection.execute(
-                    f"SELECT history FROM {REVIEW} WHERE _id = ?",  # noqa: S608
-                    (each,),
+                    f"SELECT history FROM {REVIEW} WHERE _id = ? AND (? IS NULL OR judged_by = ?)",  # noqa: S608
+                    (each, of, of),
                 ).fetchone()
                 if row is None:
                     continue

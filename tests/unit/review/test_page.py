@@ -217,6 +217,26 @@ def test_it_can_be_taken_back(site: Site) -> None:
     assert content(site.get("/board.json")) == before
 
 
+def test_what_somebody_else_has_said_since_is_not_taken_back(site: Site) -> None:
+    site.log_in("ann")
+    site.board.read()
+    given = {"ids": [candidate(0).id], "label": "red_circle"}
+    site.post("/verdicts", given)
+    ann = site.cookie
+    site.log_in("bob")
+    site.post("/verdicts", given)
+    site.cookie = ann
+    assert content(site.post("/undo", {"ids": given["ids"]})) == {"taken_back": []}
+    assert [each.by for each in site.store.judged()] == ["bob"]
+
+
+@pytest.mark.parametrize("path", ["/verdicts", "/undo"])
+def test_an_id_that_is_no_text_is_refused(site: Site, path: str) -> None:
+    site.log_in()
+    answer = site.post(path, {"ids": ["\ud800"], "label": None})
+    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 def test_a_new_label_is_there_for_all_only_after_somebody_made_it(site: Site) -> None:
     site.log_in()
     site.board.read()
