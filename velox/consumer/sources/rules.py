@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from velox.base.records import Record
@@ -38,6 +37,10 @@ class Rule:
         return usual if own is None else own
 
 
+# Stands for what was not looked for yet; another thread may forget a name at any moment.
+_NOT_YET = Rule()
+
+
 class Sources:
     """The rules of all sources. Does not change; safe to share between threads.
 
@@ -65,8 +68,9 @@ class Sources:
 
     def of_name(self, name: str) -> Rule | None:
         """The same, by the source's name."""
-        with suppress(KeyError):
-            return self._found[name]
+        remembered = self._found.get(name, _NOT_YET)
+        if remembered is not _NOT_YET:
+            return remembered
         found = next((rule for pattern, rule in self._rules.items() if fits(pattern, name)), None)
         if len(self._found) >= MOST_REMEMBERED:
             # Those that still send come back at once; names that never come again do not stay.
