@@ -209,8 +209,9 @@ class Removals:
         self.steps.append(limit)
         self.moments.append(moment_ms)
         self.seen.append(self.look())
-        found = min(limit, self.overdue[holding.collection])
-        self.overdue[holding.collection] -= found
+        found = min(limit, self.overdue.get(holding.collection, 0))
+        if found:
+            self.overdue[holding.collection] -= found
         others = min(found, self.taken_by_others)
         self.taken_by_others -= others
         return Removed(found, found - others)

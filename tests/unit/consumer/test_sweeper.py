@@ -12,6 +12,7 @@ from velox.consumer.sweeper import DAY_S, Sweeper
 from velox.monitoring.metrics import Metrics
 from velox.stores.gone import Gone
 from velox.stores.image_names import file_name
+from velox.stores.removal import HOLDINGS
 from velox.stores.sweep import STEP
 
 NOW_S = CAPTURED_MS / 1000
@@ -72,12 +73,12 @@ def test_what_is_older_than_so_many_days_goes_at_once(parts: Parts) -> None:
 
 def test_it_is_done_again_after_a_minute(parts: Parts) -> None:
     parts.start()
-    eventually(lambda: len(parts.removal.steps) == 2, LIMIT_S, "a sweep of both collections")
+    eventually(lambda: len(parts.removal.steps) == len(HOLDINGS), LIMIT_S, "a sweep of all")
     parts.clock.advance(59)
     parts.removal.overdue["shapes_found"] = 1
     parts.gone.remove("image_data-0-1-2.jpg")
     eventually(lambda: parts.removal.cleared, LIMIT_S, "another step")
-    assert len(parts.removal.steps) == 2
+    assert len(parts.removal.steps) == len(HOLDINGS)
     parts.clock.advance(1)
     eventually(lambda: parts.swept("shapes_found") == 1, LIMIT_S, "the next sweep")
 
@@ -95,7 +96,7 @@ def test_nothing_goes_by_age_without_a_limit(parts: Parts) -> None:
 
 def test_how_long_ago_nothing_too_old_was_left_is_told(parts: Parts) -> None:
     parts.start()
-    eventually(lambda: len(parts.removal.steps) == 2, LIMIT_S, "a sweep")
+    eventually(lambda: len(parts.removal.steps) == len(HOLDINGS), LIMIT_S, "a sweep")
     parts.clock.advance(50)
     assert parts.age == 50
     parts.removal.away = True

@@ -91,7 +91,7 @@ def test_everything_of_a_source_goes_and_nothing_of_others(place: Place) -> None
         place.put(number, MINE)
     others = [place.put(10, OTHER), place.put(11, f"{MINE}1"), place.put(12, MINE.upper())]
     done = place.forget()
-    assert done == Forgotten({"shapes_found": 5, "review": 5}, files=5)
+    assert done == Forgotten({"shapes_found": 5, "review": 5, "withdrawn": 0}, files=5)
     assert place.holds(*others)
 
 
@@ -104,7 +104,8 @@ def test_what_was_captured_later_stays(place: Place) -> None:
 
 def test_a_dry_run_says_what_would_go(place: Place) -> None:
     detections = [place.put(number, MINE) for number in range(3)]
-    assert place.forget(dry=True) == Forgotten({"shapes_found": 3, "review": 3}, files=3)
+    counts = {"shapes_found": 3, "review": 3, "withdrawn": 0}
+    assert place.forget(dry=True) == Forgotten(counts, files=3)
     assert place.holds(*detections)
 
 
