@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 
 from velox.base.records import Record, usable_timestamp
@@ -10,6 +11,10 @@ from velox.images.header import EXTENSIONS, extension
 
 # Leaves room for three numbers, an extension, and what a temporary name has besides.
 LONGEST_TOPIC = 160
+_NUMBER = "-(?:0|[1-9][0-9]*)"
+_STEM = re.compile(f".+{3 * _NUMBER}", re.DOTALL)
+# `report-2026-12-31` has that form too, and whoever put it there wants to keep it.
+_ENDS_IN_A_DATE = re.compile("-(?:19|20)[0-9]{2}-1[0-2]-[123][0-9]$")
 
 
 def file_name(record: Record) -> str:
@@ -28,8 +33,10 @@ def names_of(identity: str) -> list[str]:
 
 def is_ours(name: str) -> bool:
     """Whether a name has the form that `file_name` gives; other files are never touched."""
-    parts = name.rpartition(".")[0].rsplit("-", 3)
-    return len(parts) == 4 and all(part.isdecimal() for part in parts[1:])
+    stem, dot, form = name.rpartition(".")
+    if dot + form not in EXTENSIONS or _STEM.fullmatch(stem) is None:
+        return False
+    return _ENDS_IN_A_DATE.search(stem) is None
 
 
 def id_of(name: str, topic: str) -> str:

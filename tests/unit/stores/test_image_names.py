@@ -29,6 +29,11 @@ def test_a_name_that_fits_is_not_clipped() -> None:
         ("image_data-0-1.jpg", False),
         ("image_data-0-x-1.jpg", False),
         (".image_data-0-1-2.jpg.77.part", False),
+        ("report-2026-12-31.jpg", False),
+        ("report-2026-01-31.jpg", False),
+        ("image_data-0-1-2.pdf", False),
+        ("image_data-0-1-٣.jpg", False),
+        ("image_data-0-12-31.jpg", True),
         ("", False),
     ],
 )
