@@ -139,7 +139,14 @@ def test_what_is_not_chosen_stays_for_later_and_nothing_is_taken_twice(refused: 
     assert (rest["letters"], rest["dead_letter"]) == (5, 5)
 
 
-@pytest.mark.parametrize("point", [["document", 1], ["dead_letter", 2], ["commit", 1]])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(["document", 1], marks=pytest.mark.long),
+        pytest.param(["dead_letter", 2], marks=pytest.mark.long),
+        ["commit", 1],
+    ],
+)
 def test_killed_in_the_middle_it_goes_on_and_loses_nothing(
     refused: Scenario, point: list[object]
 ) -> None:

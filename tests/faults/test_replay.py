@@ -127,7 +127,9 @@ def test_only_the_stretch_is_replayed(classified: Scenario) -> None:
     assert documents(classified).keys() == live.keys() - inside | blue
 
 
-@pytest.mark.parametrize("point", [["document", 1], ["file", 3]])
+@pytest.mark.parametrize(
+    "point", [["document", 1], pytest.param(["file", 3], marks=pytest.mark.long)]
+)
 def test_killed_in_the_middle_a_second_run_makes_it_whole(
     make_scenario: MakeScenario, point: list[Any]
 ) -> None:

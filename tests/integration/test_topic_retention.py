@@ -22,6 +22,12 @@ LIMIT_S = 30
 USUAL = Kept(7 * DAY_MS, 7 * DAY_MS)
 
 
+@pytest.fixture(autouse=True)
+def warnings_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever other tests of this process have set."""
+    caplog.set_level("WARNING")
+
+
 @pytest.fixture
 def topics(kafka: Kafka) -> Topics:
     return Topics(bootstrap=kafka.bootstrap, extra={})

@@ -68,7 +68,7 @@ def accuracy_of(settings: ReportSettings) -> Figures | None:
             model = store.newest_model()
             found = figures_of(model, store.tally(model)) if model else None
         except VeloxError as error:
-            log.info("no images for review reason=%r", str(error))
+            log.debug("no images for review reason=%r", str(error))
             return None
     return found if found and found.accuracy.images else None
 
