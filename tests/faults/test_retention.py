@@ -190,7 +190,7 @@ def test_a_source_is_forgotten_beside_consumers_and_after_a_kill(scenario: Scena
 
     dry = forget(scenario, "--source", "line-1", "--dry-run")
     assert dry.wait(CATCH_UP_LIMIT_S) == 0, str(dry)
-    assert "would remove source='line-1' shapes_found=100 review=0 files=100" in dry.log
+    assert "would remove source='line-1' shapes_found=100 review=0 withdrawn=0 files=100" in dry.log
     assert ids(scenario) == mine | others
 
     assert forget(scenario, "--source", "line-1", kill_after=3).wait(CATCH_UP_LIMIT_S) == -9
