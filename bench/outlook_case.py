@@ -9,7 +9,7 @@ they differ from those of the training: false alarms are counted where there are
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -23,10 +23,10 @@ from prometheus_client import CollectorRegistry
 from bench import brought
 from bench.measure import figure
 from bench.results import Results
+from bench.spoiled_shapes import shapes
 from bench.training_case import BATCH, labelled, trained
 from velox.base.reference import Reference
 from velox.images.appearance import looks
-from velox.images.shapes import ShapeGenerator
 from velox.models.checkpoint import load
 from velox.models.engine.interface import Engine
 from velox.models.engine.torch_engine import TorchEngine
@@ -41,8 +41,6 @@ LONG, SHORT, SEEDS = 100_000, 1000, 10
 BEFORE = 3000
 STEP, FINE_STEP = 100, 20
 POINTS, MANY = 2.0, 1000
-COLOURS, FORMS, SIDE = ("red", "green", "blue"), ("circle", "square", "triangle"), 96
-LEARNED_SHAPES, UNSEEN_SHAPES = 250, 200
 
 
 @dataclass(frozen=True)
@@ -253,27 +251,3 @@ def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
-
-
-def shapes(folder: Path) -> tuple[Path, Path]:
-    """Drawn shapes that are spoiled more or less, so that a model is often wrong about them."""
-    learned, unseen = folder / "shapes", folder / "shapes-unseen"
-    for place, count, seed in ((learned, LEARNED_SHAPES, 1), (unseen, UNSEEN_SHAPES, 2)):
-        for number, (label, image) in enumerate(_spoiled_shapes(count, seed)):
-            target = place / label
-            target.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(target / f"{number}.png"), image)
-    return learned, unseen
-
-
-def _spoiled_shapes(count: int, seed: int) -> Iterator[tuple[str, Pixels]]:
-    generator = ShapeGenerator(colors=COLOURS, shapes=FORMS, height=SIDE, width=SIDE, seed=[seed])
-    random = np.random.default_rng(seed)
-    for label in (f"{colour}_{form}" for colour in COLOURS for form in FORMS):
-        for _ in range(count):
-            data, _ = generator.encoded(label, quality=90)
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-            assert image is not None
-            image = np.asarray(cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 9)), np.uint8)
-            noisy = image + random.normal(0, random.uniform(0, 30), image.shape)
-            yield label, noisy.clip(0, 255).astype(np.uint8)
