@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pymongo.errors import (
@@ -51,6 +52,15 @@ def command_failure(store: str, error: PyMongoError) -> VeloxError:
     """
     code = error.code if isinstance(error, OperationFailure) else None
     return _failure(store, command_verdict(error), code, _text(error))
+
+
+@contextmanager
+def failing(store: str) -> Iterator[None]:
+    """Raise what the failure of a command means; see `command_failure`."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise command_failure(store, error) from error
 
 
 def write_failure(store: str, failure: Mapping[str, Any]) -> VeloxError:

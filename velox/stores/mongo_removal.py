@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from pymongo import ASCENDING
-from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from velox.base.records import utc_text
 from velox.stores.mongo_client import client, close, name_of
-from velox.stores.mongo_errors import command_failure
+from velox.stores.mongo_errors import failing
 from velox.stores.removal import FOUND, Holding, Named, Removed
 
 # A look at all documents, for those of a source, may take long before it finds the first.
@@ -69,7 +67,7 @@ class MongoRemoval:
     ) -> Iterator[list[Named]]:
         documents = self._database[holding.collection]
         with (
-            self._failing(),
+            failing(self.name),
             documents.find(wanted, {"file_path": True}, batch_size=at_once) as found,
         ):
             while part := list(islice(found, at_once)):
@@ -80,14 +78,14 @@ class MongoRemoval:
         if not ids:
             return 0
         chosen = {"_id": {"$in": ids}}
-        with self._failing():
+        with failing(self.name):
             if holding.images:
                 self._database[holding.images].delete_many(chosen)
             return self._database[holding.collection].delete_many(chosen).deleted_count
 
     def clear_files(self, ids: Sequence[object]) -> None:
         """See Removal."""
-        with self._failing():
+        with failing(self.name):
             self._database[FOUND.collection].update_many(
                 {"_id": {"$in": ids}, "file_path": {"$ne": None}}, {"$set": {"file_path": None}}
             )
@@ -99,18 +97,11 @@ class MongoRemoval:
     def _ids_of_the_oldest(
         self, holding: Holding, chosen: Mapping[str, Any], limit: int
     ) -> list[object]:
-        with self._failing():
+        with failing(self.name):
             oldest = self._database[holding.collection].find(
                 chosen, {"_id": True}, sort=[("timestamp", ASCENDING)], limit=limit
             )
             return [each["_id"] for each in oldest]
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        except PyMongoError as error:
-            raise command_failure(self.name, error) from error
 
 
 def _earlier(moment_ms: int) -> Iterator[Mapping[str, Any]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from pymongo import DESCENDING, ReplaceOne
-from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from velox.stores.mongo_client import client, close, name_of
-from velox.stores.mongo_errors import command_failure
+from velox.stores.mongo_errors import failing
 from velox.stores.mongo_indexes import make_indexes
 from velox.stores.removal import FOUND, WITHDRAWN
 from velox.stores.withdrawal import Why
@@ -42,13 +40,13 @@ class MongoWithdrawal:
 
     def latencies(self, ids: Sequence[str]) -> dict[str, float]:
         """See Withdrawal."""
-        with self._failing():
+        with failing(self.name):
             there = self._found.find({"_id": {"$in": list(ids)}}, {"latency_ms": True})
             return {each["_id"]: each.get("latency_ms", 0.0) for each in there}
 
     def keep(self, why: Mapping[str, Why]) -> None:
         """See Withdrawal."""
-        with self._failing():
+        with failing(self.name):
             if not self._indexed:
                 make_indexes(self._withdrawn, INDEXES)
                 self._indexed = True
@@ -71,10 +69,3 @@ class MongoWithdrawal:
     def close(self) -> None:
         """Close the connections; a server that is away is not waited for."""
         close(self._client)
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        except PyMongoError as error:
-            raise command_failure(self.name, error) from error
