@@ -162,7 +162,8 @@ class Scenario:
         return child
 
     def stop(self, consumer: Child) -> None:
-        """SIGTERM: it must end with 0, and in time."""
+        """SIGTERM, once it listens to signals: it must end with 0, and in time."""
+        address(consumer)
         assert consumer.terminate(STOP_LIMIT_S) == 0, str(consumer)
 
     def close(self) -> None:
