@@ -28,7 +28,7 @@ from velox.base.errors import SettingError
 from velox.base.machine import keep_large_buffers, share_cores
 from velox.base.records import utc_text
 from velox.review.archive import judging, write_folder
-from velox.settings.programs import TrainSettings
+from velox.settings.training import TrainSettings
 from velox.settings.unknown import unknown_variables
 from velox.stores.choice import make_verdicts
 

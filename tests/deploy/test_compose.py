@@ -17,8 +17,9 @@ from dotenv import dotenv_values
 from velox.kafka.client import MAX_MESSAGE_BYTES
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
-from velox.settings.programs import LagSettings, ProducerSettings, TrainSettings
+from velox.settings.programs import LagSettings, ProducerSettings
 from velox.settings.review import ReviewSettings
+from velox.settings.training import TrainSettings
 
 ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"

@@ -19,7 +19,8 @@ from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import answers
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
-from velox.settings.programs import LagSettings, ProducerSettings, TrainSettings
+from velox.settings.programs import LagSettings, ProducerSettings
+from velox.settings.training import TrainSettings
 
 PODS = pods()
 SETTINGS: dict[str, str] = of_kind("ConfigMap")["consumer-env"]["data"]

@@ -16,9 +16,9 @@ from velox.settings.programs import (
     LagSettings,
     ProducerSettings,
     ReportSettings,
-    TrainSettings,
 )
 from velox.settings.review import ReviewSettings
+from velox.settings.training import TrainSettings
 
 READERS: dict[str, type[Settings]] = {
     "producer": ProducerSettings,

@@ -9,7 +9,8 @@ import pytest
 from tests.rig.processes import ROOT, Child, script
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
-from velox.settings.programs import ForgetSettings, ProducerSettings, TrainSettings
+from velox.settings.programs import ForgetSettings, ProducerSettings
+from velox.settings.training import TrainSettings
 
 LIMIT_S = 60
 

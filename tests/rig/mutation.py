@@ -36,6 +36,7 @@ MODULES = {
     "velox/settings/parsers.py": ["tests/unit/settings"],
     "velox/settings/programs.py": ["tests/unit/settings"],
     "velox/settings/shared.py": ["tests/unit/settings"],
+    "velox/settings/training.py": ["tests/unit/settings"],
     "velox/consumer/polling/ledger.py": ["tests/unit/consumer/polling/test_ledger.py"],
 }
 # A mutant that makes a wait endless is noticed by this, in times of the unchanged module's tests.

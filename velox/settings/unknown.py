@@ -13,9 +13,9 @@ from velox.settings.programs import (
     LagSettings,
     ProducerSettings,
     ReportSettings,
-    TrainSettings,
 )
 from velox.settings.review import ReviewSettings
+from velox.settings.training import TrainSettings
 
 _PROGRAMS = (
     ConsumerSettings,

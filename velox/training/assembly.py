@@ -17,7 +17,7 @@ from velox.base.terminal import Progress
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint
 from velox.models.checkpoint import Checkpoint
-from velox.settings.programs import TrainSettings
+from velox.settings.training import TrainSettings
 from velox.training.chosen_input import CHOICES, chosen
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.data.folder import list_folder, read_folder

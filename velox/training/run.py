@@ -14,7 +14,7 @@ from velox.base.errors import AccuracyTooLow, TrainingFailed
 from velox.base.terminal import Progress
 from velox.models.architectures import require_architecture
 from velox.models.device import select_device
-from velox.settings.programs import TrainSettings
+from velox.settings.training import TrainSettings
 from velox.training.assembly import (
     input_size_of,
     network_of,

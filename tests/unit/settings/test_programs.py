@@ -8,14 +8,10 @@ import pytest
 
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
-from velox.settings.programs import DemoSettings, ProducerSettings, TrainSettings
+from velox.settings.programs import DemoSettings, ProducerSettings
+from velox.settings.training import TrainSettings
 
 ALL: tuple[type[Settings], ...] = (ProducerSettings, TrainSettings, ConsumerSettings, DemoSettings)
-
-
-def test_the_default_classes_are_four() -> None:
-    settings = TrainSettings.load({})
-    assert (settings.colors, settings.shapes) == (("red", "green"), ("circle", "square"))
 
 
 @pytest.mark.parametrize("settings", ALL)

@@ -4,7 +4,7 @@ import pytest
 
 from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
-from velox.settings.programs import TrainSettings
+from velox.settings.training import TrainSettings
 from velox.training.assembly import preprocessing_of
 from velox.training.start import Start
 from velox.training.start_weights import MadeFor, StartWeights

@@ -13,7 +13,7 @@ import train
 from tests.unit.fakes import CAPTURED_MS, candidate, kept
 from velox.base.candidates import Kept
 from velox.base.errors import SettingError
-from velox.settings.programs import TrainSettings
+from velox.settings.training import TrainSettings
 from velox.stores.sqlite_verdicts import SQLiteVerdicts
 from velox.training.assembly import with_verdicts
 

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.models.engine.networks import telling
 from velox.models.checkpoint import Checkpoint, save
 from velox.models.engine import graphs
-from velox.settings.programs import TrainSettings
+from velox.settings.training import TrainSettings
 from velox.training.made_ready import make_ready
 from velox.training.model_files import refused, use_refused
 from velox.training.run import train
