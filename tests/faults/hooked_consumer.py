@@ -9,6 +9,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
     seconds_a_batch    how long the model takes
     seconds_a_write    how long the store takes, however many documents a write is of
     hold_interpreter_s how long the first batch lets no thread of Python run
+    hang_at_end_s      how long the client does not answer once the consumer stops, as above
     raise_on_white     the model raises on a batch that holds a white image
     raise_while        the model raises on any batch while this file is there
     memory_images      the model is out of memory for a batch larger than this
@@ -83,8 +84,7 @@ class ColourEngine:
         if self._held or not (seconds := HOOKS.get("hold_interpreter_s")):
             return
         self._held = True
-        # A function called in this way keeps the interpreter's lock.
-        ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+        hold_interpreter(seconds)
         print("the interpreter stood still", flush=True)
 
     def memory(self) -> dict[str, int]:
@@ -92,6 +92,11 @@ class ColourEngine:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def hold_interpreter(seconds: float) -> None:
+    # A function called in this way keeps the interpreter's lock.
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
 
 
 def die_after(
@@ -136,6 +141,7 @@ def main() -> int:
     import consumer
     from velox.consumer import monitoring, sweeper
     from velox.consumer.polling.ledger import Ledger
+    from velox.consumer.polling.poller import Poller
     from velox.consumer.polling.topic_identity import TopicWatch
     from velox.consumer.stages.dead_letters import DeadLetters
     from velox.monitoring.watchdog import Watchdog
@@ -165,6 +171,9 @@ def main() -> int:
     }
     if seconds := HOOKS.get("seconds_a_write"):
         slow_down(store, "write", seconds)
+    if seconds := HOOKS.get("hang_at_end_s"):
+        hang = partial(hold_interpreter, seconds)
+        Poller._drain = lambda self: hang()  # type: ignore[method-assign]
     if "kill_after" in HOOKS:
         point, count = HOOKS["kill_after"]
         of_any: dict[str, Callable[[Any], bool]] = {

@@ -12,6 +12,8 @@ from tests.rig.mongod import Mongod
 from tests.rig.waiting import eventually
 
 RECORDS = 400
+# A client that hangs has 10 s to think better of it.
+STOP_LIMIT_S = 30.0
 CATCH_UP_LIMIT_S = 60.0
 
 
@@ -57,6 +59,20 @@ def test_a_database_that_is_away_does_not_hold_up_the_exit(
     scenario.stop(consumer)
     assert scenario.oracle.committed() == before
     mongod.ensure_running()
+    scenario.consumer()
+    scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
+    scenario.oracle.check()
+
+
+def test_a_client_that_hangs_and_lets_no_thread_run_does_not_keep_the_process(
+    scenario: Scenario,
+) -> None:
+    """librdkafka's pause waits without limit, and confluent-kafka calls it with the interpreter's
+    lock held (rd_kafka_toppars_pause_resume; Consumer_pause in Consumer.c)."""
+    hanging = scenario.joined_consumer({"hang_at_end_s": 60.0}, DRAIN_TIMEOUT_S="0")
+    assert hanging.terminate(STOP_LIMIT_S) == 1
+    assert "in hold_interpreter" in hanging.log, "where it stood"
+    scenario.send(mixture(range(100)))
     scenario.consumer()
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()

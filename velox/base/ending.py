@@ -7,13 +7,15 @@ moment, and then left to the kernel.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from velox.base.script import EXIT_FAILURE
 
@@ -41,6 +43,20 @@ def ended(body: Callable[[], int]) -> int:
             stream.flush()
         os._exit(code)
     return code
+
+
+@contextmanager
+def ended_after(seconds: float) -> Iterator[None]:
+    """Where the body takes longer, print what each thread does and end the process with 1.
+
+    The watch needs nothing of the interpreter: it ends a process too in which a library waits for
+    ever and lets no thread of Python run. Not to be nested.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.stderr)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _threads_left() -> bool:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from queue import Queue, SimpleQueue
 from typing import TypeVar
 
+from velox.base.ending import ended_after
 from velox.base.records import DeadLetter, Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
@@ -40,6 +41,9 @@ BATCHES_IN_THE_MODEL = 2
 # Enough for 25,000 a second where a write takes 20 ms; what fails is repeated in smaller parts.
 RECORDS_STORED_TOGETHER = 512
 STAGES_END_TIMEOUT_S = 0.5
+# After the drain, the last commit and the goodbye to the group have limits too: what takes so much
+# longer hangs in a library.
+HANG_AFTER_S = 10.0
 # What was ahead of a held batch has ended once nothing has for so long.
 HELD_IDLE_S = 1.0
 LOOK_EVERY_S = 0.1
@@ -137,12 +141,13 @@ class Pipeline:
         for thread in (*threads, polling):
             thread.start()
         stop.wait()
-        self._await_drain(polling)
-        self._abort.set()
-        self._intake.put(END)
-        deadline = time.monotonic() + STAGES_END_TIMEOUT_S
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        with ended_after(self.poller.drain_timeout + HANG_AFTER_S):
+            self._await_drain(polling)
+            self._abort.set()
+            self._intake.put(END)
+            deadline = time.monotonic() + STAGES_END_TIMEOUT_S
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
         if self._failure is not None:
             raise self._failure
 

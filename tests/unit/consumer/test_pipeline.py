@@ -54,12 +54,14 @@ class FakePoller:
     """Polls the given numbers as records of partition 0, then drains as the real one does.
 
     Attributes:
+        drain_timeout: as of the real one.
         before_the_end: happens once all is polled.
         failure: raised instead of the drain.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self.drain_timeout = 5.0
         self.values: list[bytes] = []
         self.before_the_end: Callable[[], None] = lambda: None
         self.failure: Exception | None = None

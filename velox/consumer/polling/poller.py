@@ -57,6 +57,9 @@ class Poller:
         cluster: the identity of the topic's cluster, empty while it is not known.
         clock: monotonic seconds.
 
+    Attributes:
+        drain_timeout: as it was given.
+
     Raises:
         SettingError: when librdkafka refuses a property of KAFKA_CONFIG.
     """
@@ -77,7 +80,7 @@ class Poller:
     ) -> None:
         self._ledger = ledger
         self._metrics = metrics
-        self._drain_timeout = drain_timeout
+        self.drain_timeout = drain_timeout
         self._clock = clock
         self._turned = clock()
         self._commits: Commits
@@ -247,7 +250,7 @@ class Poller:
         self._assignment.take(numbers)
 
     def _on_revoke(self, numbers: set[int]) -> None:
-        if not self._ledger.wait_until_done(numbers, self._drain_timeout):
+        if not self._ledger.wait_until_done(numbers, self.drain_timeout):
             log.warning("revoked with unfinished records partitions=%s", sorted(numbers))
         self._commits.commit(numbers)
         self._assignment.give_up(numbers, "revoked")
@@ -255,7 +258,7 @@ class Poller:
     def _drain(self) -> None:
         """Let what is in flight finish within a bound, still in the group, and commit it."""
         self._assignment.pause()
-        deadline = self._clock() + self._drain_timeout
+        deadline = self._clock() + self.drain_timeout
         while self._ledger.images and not self._ledger.abandoned and self._clock() < deadline:
             self._turned = self._clock()
             self._ledger.wait_until_done(self._assignment.numbers, POLL_TIMEOUT_S)
