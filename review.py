@@ -24,8 +24,9 @@ from velox.monitoring.review_metrics import ReviewMetrics
 from velox.monitoring.server import answers, serving
 from velox.monitoring.watchdog import Watchdog
 from velox.review.access import Access
-from velox.review.archive import judging, write_folder
+from velox.review.archive import write_folder
 from velox.review.board import Board
+from velox.review.judging import Judging
 from velox.review.labels import ModelLabels
 from velox.review.page import ReviewPage
 from velox.review.pictures import Pictures
@@ -57,7 +58,8 @@ def serve(settings: ReviewSettings, stop: threading.Event) -> int:
         store = opened.enter_context(closing(store_of(settings)))
         pictures = Pictures(store, max_pixels=settings.max_image_pixels)
         board = Board(store, pictures, ModelLabels(settings.classes_path), metrics)
-        page = ReviewPage(Access(settings.review_token), board, pictures, store)
+        judging = Judging(store, max_pixels=settings.max_image_pixels)
+        page = ReviewPage(Access(settings.review_token), board, pictures, store, judging)
         where = opened.enter_context(
             serving(
                 answers(metrics.registry, health),
@@ -88,11 +90,12 @@ def serve(settings: ReviewSettings, stop: threading.Event) -> int:
 
 
 def export(settings: ReviewSettings, folder: Path) -> int:
-    """Write the verdicts, and their images but for those that judge the running model."""
+    """Write the verdicts, and their images, but for what `velox.review.judging` leaves out."""
     with closing(store_of(settings)) as store:
         store.open()
+        left_out = Judging(store, max_pixels=settings.max_image_pixels).now()
         try:
-            images, verdicts = write_folder(store, folder, without=judging(store))
+            images, verdicts = write_folder(store, folder, without=left_out.ids)
         except OSError as error:
             raise SettingError(f"--export {folder}: {error.strerror or error}") from None
     log.info("exported folder=%s images=%d verdicts=%d", folder, images, verdicts)

@@ -27,7 +27,8 @@ from velox.base.ending import ended
 from velox.base.errors import SettingError
 from velox.base.machine import keep_large_buffers, share_cores
 from velox.base.records import utc_text
-from velox.review.archive import judging, write_folder
+from velox.review.archive import write_folder
+from velox.review.judging import Judging
 from velox.settings.training import TrainSettings
 from velox.settings.unknown import unknown_variables
 from velox.stores.choice import make_verdicts
@@ -72,14 +73,22 @@ def with_verdicts(settings: TrainSettings) -> TrainSettings:
     )
     with closing(verdicts) as store:
         store.open()
-        left_out = judging(store, made_at(settings.model_path))
+        judging = Judging(store, max_pixels=settings.max_image_pixels)
+        left_out = judging.now(made_at(settings.model_path))
         try:
-            images, said = write_folder(store, folder, without=left_out)
+            images, said = write_folder(store, folder, without=left_out.ids)
         except OSError as error:
             raise SettingError(
                 f"REVIEW_EXPORT={str(folder)!r} cannot be written: {error.strerror or error}"
             ) from None
-    log.info("verdicts=%d images=%d judging=%d folder=%s", said, images, len(left_out), folder)
+    log.info(
+        "verdicts=%d images=%d judging=%d alike=%d folder=%s",
+        said,
+        images,
+        len(left_out.judging),
+        len(left_out.alike),
+        folder,
+    )
     return replace(settings, review_export=folder)
 
 

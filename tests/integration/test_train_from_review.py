@@ -50,7 +50,8 @@ def test_verdicts_alone_make_a_model_without_the_images_that_judge(tmp_path: Pat
     )
     assert training.wait(LIMIT_S) == 0, str(training)
     said = count + JUDGING + 2
-    line = rf"verdicts={said} images={count + 2} judging={JUDGING} folder={tmp_path / 'review'}"
+    counts = f"verdicts={said} images={count + 2} judging={JUDGING} alike=0"
+    line = f"{counts} folder={tmp_path / 'review'}"
     assert training.wait_for_line(line, 1)
     assert training.wait_for_line("left out label='violet': it has 2 verdicts", 1)
     assert json.loads((tmp_path / "classes.json").read_text()) == {

@@ -38,3 +38,10 @@ def odd_png(number: int) -> bytes:
     end = len(png) - 12
     late = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
     return png[:end] + late + png[end:]
+
+
+def saved_again(image: bytes) -> bytes:
+    """The same image in other bytes, as a PNG."""
+    pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return bytes(cv2.imencode(".png", pixels)[1])

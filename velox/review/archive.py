@@ -10,34 +10,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from velox.base.files import write_whole
-from velox.review.exports import CSV, tables, with_images
+from velox.review.exports import tables, with_images
+from velox.review.labels import CSV
 from velox.stores.review_interface import Verdicts
 
 
-def judging(store: Verdicts, trained_at: str | None = None) -> frozenset[str]:
-    """The ids of the images that judge the running model: its random share.
-
-    They are left out of every export: what was trained on says nothing of a model.
+def write_zip(store: Verdicts, file: BinaryIO, *, without: frozenset[str]) -> None:
+    """Write the verdicts with their images; the file need not be able to go back.
 
     Args:
         store: of the verdicts.
-        trained_at: when the last model was made, as text like a timestamp; what was kept since is
-            left out as well.
+        file: that takes the archive.
+        without: ids whose images are left out.
     """
-    model = store.newest_model()
-    return frozenset(
-        known.id
-        for known in (each.candidate for each in store.judged())
-        if known.random
-        and (known.model == model or (trained_at is not None and known.kept_at >= trained_at))
-    )
-
-
-def write_zip(store: Verdicts, file: BinaryIO) -> None:
-    """Write the verdicts with their images; the file need not be able to go back."""
     found = []
     with zipfile.ZipFile(file, "w") as archive:
-        for each, image in with_images(store, without=judging(store)):
+        for each, image in with_images(store, without=without):
             found.append(each)
             if image is not None:
                 archive.writestr(each.file, image)

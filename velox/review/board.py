@@ -182,7 +182,7 @@ class Board:
             NotAllowed: when the label is not known and not new, or cannot be one.
             StoreUnavailable, StoreRefuses: when it is not durable.
         """
-        if label is not None and label not in self._state.labels:
+        if label is not None and not self._is_known(label):
             if not new:
                 raise NotAllowed(f"there is no label {label!r} yet")
             if (reason := why_not(label)) is not None:
@@ -194,6 +194,12 @@ class Board:
         if new:
             self._reading.now()
         return there
+
+    def _is_known(self, label: str) -> bool:
+        """Whether there is such a label: somebody may have made it since the store was read."""
+        if label in self._state.labels or label in self._labels.now():
+            return True
+        return label in self._store.labels()
 
     def take_back(self, ids: Sequence[str], by: str) -> list[str]:
         """Take one's own verdicts back; the images wait again."""

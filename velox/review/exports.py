@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from velox.base.candidates import Judged
-from velox.review.labels import as_file_name
+from velox.review.labels import CSV, FIFTYONE, LABEL_STUDIO, as_file_name
 from velox.stores.review_interface import Verdicts
 
-CSV, LABEL_STUDIO, FIFTYONE = "verdicts.csv", "label-studio.json", "fiftyone.json"
 COLUMNS = (
     *("id", "file", "label", "judged_by", "judged_at", "predicted_label", "confidence", "outcome"),
     *("reason", "random", "model", "source", "timestamp", "ground_truth"),

@@ -13,6 +13,8 @@ from urllib.parse import quote
 from velox.base.logs import ThinnedLog
 
 LONGEST = 100
+# The tables of an export lie beside the folders of the labels.
+CSV, LABEL_STUDIO, FIFTYONE = TABLES = ("verdicts.csv", "label-studio.json", "fiftyone.json")
 # What is left as it stands in the name of a file or folder, on any system.
 _PLAIN = " !#$&'()+,-.;=@[]^_`{}~"
 # Hidden, an option, or what a spreadsheet takes for a formula; an empty name is none.
@@ -27,25 +29,28 @@ def why_not(label: str) -> str | None:
     """Why a new label is not allowed, None where it is: it has to be a folder's name too."""
     if not label or label != label.strip():
         return "a label is not empty, and has no space at its ends"
-    if len(label) > LONGEST:
-        return f"a label has at most {LONGEST} characters"
+    if len(label) > LONGEST or len(label.encode("utf-8", "replace")) > LONGEST_NAME:
+        return f"a label has at most {LONGEST} characters, and {LONGEST_NAME} bytes in UTF-8"
     if "/" in label or label.startswith(".") or not label.isprintable():
         return "a label has no slash, no control character, and no dot at its beginning"
     if unicodedata.normalize("NFC", label) != label:
         return "a label is in Unicode's composed form (NFC)"
+    if label.casefold() in TABLES:
+        return f"a label cannot be {label!r}: every export has a file of that name"
     return None
 
 
 def as_file_name(text: str) -> str:
     """Any text as the name of one file or folder, which tells it from every other text.
 
-    What no name may hold, or could lead elsewhere, is percent-encoded (RFC 3986).
+    What no name may hold, could lead elsewhere, or is one of `TABLES`, is percent-encoded (RFC
+    3986).
     """
     kept = "".join(
         each if each.isalnum() or each in _PLAIN else quote(each, safe="", errors="replace")
         for each in text
     )
-    if kept[:1] in _NEVER_FIRST:
+    if kept[:1] in _NEVER_FIRST or text.casefold() in TABLES:
         kept = f"%{ord(kept[0]):02X}{kept[1:]}" if kept else "%"
     if len(kept.encode()) > LONGEST_NAME:
         rest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()

@@ -15,24 +15,23 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from velox.base.errors import StoreRefuses, StoreUnavailable, StoreUnclear
-from velox.monitoring.live.page import HEADERS
+from velox.monitoring.pages import HEADERS, file_answer, shared_files
 from velox.monitoring.server import NOT_FOUND, TEXT, Answer, Request
 from velox.review.access import Access, of_this_site
-from velox.review.archive import judging, write_zip
+from velox.review.archive import write_zip
 from velox.review.board import UNSURE, VIEWS, Board, NotAllowed
 from velox.review.content import content
-from velox.review.exports import CSV, FIFTYONE, LABEL_STUDIO, tables, without_images
+from velox.review.exports import tables, without_images
+from velox.review.judging import Judging
+from velox.review.labels import CSV, TABLES
 from velox.review.pictures import Pictures
 from velox.stores.review_interface import Verdicts
 
 JSON = "application/json"
 # What strangers get: it says nothing of the images.
-OPEN_FILES = {
-    "/review.css": ("page.css", "text/css; charset=utf-8"),
-    "/review.svg": ("page.svg", "image/svg+xml"),
-    "/review.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/login.js": ("login.js", "text/javascript; charset=utf-8"),
-}
+OPEN_FILES = {"/review.css": "page.css", "/review.js": "page.js", "/login.js": "login.js"}
+_PAGES = ("page.html", "login.html")
+_HERE = Path(__file__).parent
 MOST_IDS = 1000
 LONGEST_ID = 2000
 
@@ -45,21 +44,31 @@ class ReviewPage:
         board: what waits.
         pictures: of it.
         store: for the exports.
+        judging: what these leave out.
     """
 
-    def __init__(self, access: Access, board: Board, pictures: Pictures, store: Verdicts) -> None:
+    def __init__(
+        self,
+        access: Access,
+        board: Board,
+        pictures: Pictures,
+        store: Verdicts,
+        judging: Judging,
+    ) -> None:
         self._access = access
         self._board = board
         self._pictures = pictures
         self._store = store
-        self._open = {path: _file(*file) for path, file in OPEN_FILES.items()}
-        self._pages = {name: _file(name, "text/html; charset=utf-8") for name in _PAGES}
+        self._judging = judging
+        parts = {path: file_answer(_HERE / name) for path, name in OPEN_FILES.items()}
+        self._open = shared_files() | parts
+        self._pages = {name: file_answer(_HERE / name) for name in _PAGES}
         self._reading: Mapping[str, Callable[[Request, str], Answer]] = {
             "/": lambda _request, _who: self._pages["page.html"],
             "/board.json": self._content,
             "/picture.jpg": self._picture,
             "/export.zip": self._archive,
-            **{f"/{name}": partial(self._table, name) for name in (CSV, LABEL_STUDIO, FIFTYONE)},
+            **{f"/{name}": partial(self._table, name) for name in TABLES},
         }
         self._changing: Mapping[str, Callable[[Any, str], Answer]] = {
             "/verdicts": self._judge,
@@ -149,17 +158,15 @@ class ReviewPage:
 
     def _archive(self, _request: Request, _who: str) -> Answer:
         answer = _download("application/zip", "velox-review.zip", b"")
-        return answer._replace(written=partial(write_zip, self._store))
+        without = self._judging.now().ids
+        return answer._replace(written=partial(write_zip, self._store, without=without))
 
     def _table(self, name: str, _request: Request, _who: str) -> Answer:
         kind = "text/csv; charset=utf-8" if name == CSV else JSON
         return _download(kind, name, self._tables()[name])
 
     def _tables(self) -> Mapping[str, bytes]:
-        return tables(without_images(self._store, without=judging(self._store)))
-
-
-_PAGES = ("page.html", "login.html")
+        return tables(without_images(self._store, without=self._judging.now().ids))
 
 
 def _ids(given: Mapping[str, Any]) -> list[str]:
@@ -176,10 +183,6 @@ def _ids(given: Mapping[str, Any]) -> list[str]:
 def _is_id(text: str) -> bool:
     """Whether it can be one: a half of a character, which JSON can hold, is no text."""
     return len(text) <= LONGEST_ID and not any("\ud800" <= each <= "\udfff" for each in text)
-
-
-def _file(name: str, kind: str) -> Answer:
-    return Answer(HTTPStatus.OK, kind, Path(__file__).with_name(name).read_bytes(), HEADERS)
 
 
 def _json(content: object) -> Answer:

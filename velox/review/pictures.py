@@ -6,12 +6,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import numpy as np
-
-from velox.base.errors import BadImage, OutOfMemory
-from velox.images.near import Sketches, groups, near, sketch
-from velox.images.pixels import decode
+from velox.base.errors import BadImage
+from velox.images.near import Sketches
 from velox.images.thumbnail import thumbnail
+from velox.review.alike import numbered, sketched
 from velox.stores.review_interface import Verdicts
 
 PIXELS = 320
@@ -21,7 +19,6 @@ BYTES = 64 * 1024 * 1024
 # Pixels decoded at their full size at most, as for the live page.
 MOST_DECODED = 8_000_000
 TURN_TIMEOUT_S = 10.0
-_SIDE = 64
 
 
 class Pictures:
@@ -75,22 +72,12 @@ class Pictures:
         for each in new:
             with self._turn:
                 picture = self._picture(each)
-            self._sketches[each] = _sketched(picture)
+            self._sketches[each] = sketched(picture, max_pixels=PIXELS * PIXELS)
         return len(new)
 
     def groups(self, ids: Sequence[str]) -> list[int]:
         """The same number for those of these images that are known to be nearly the same."""
-        found = list(range(len(ids)))
-        known = [
-            (place, sketched)
-            for place, each in enumerate(ids)
-            if (sketched := self._sketches.get(each)) is not None
-        ]
-        if len(known) > 1:
-            joined = groups(len(known), near(np.stack([sketched for _, sketched in known])))
-            for (place, _), first in zip(known, joined.tolist(), strict=True):
-                found[place] = known[first][0]
-        return found
+        return numbered([self._sketches.get(each) for each in ids])
 
     def _picture(self, identity: str) -> bytes | None:
         if identity in self._made:
@@ -116,11 +103,3 @@ class Pictures:
             )
         except BadImage:
             return None
-
-
-def _sketched(picture: bytes | None) -> Sketches | None:
-    """What an image is compared by; None for one that cannot be shown."""
-    try:
-        return sketch(decode(picture, size=_SIDE, max_pixels=PIXELS * PIXELS))
-    except (BadImage, OutOfMemory):
-        return None

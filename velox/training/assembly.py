@@ -20,7 +20,7 @@ from velox.models.checkpoint import Checkpoint
 from velox.settings.training import TrainSettings
 from velox.training.chosen_input import CHOICES, chosen
 from velox.training.data.dataset import Dataset, Splits
-from velox.training.data.folder import list_folder, read_folder
+from velox.training.data.folder import list_own, read_folder
 from velox.training.data.image_files import FolderImages
 from velox.training.data.shapes import Shapes
 from velox.training.data.sides import suiting, usual_side
@@ -64,7 +64,8 @@ def input_size_of(settings: TrainSettings, start: Start) -> int:
     """Height and width of the input in pixels: of small images, known weights need less."""
     if settings.input_size or settings.dataset_path is None or start.weights is None:
         return settings.input_size or start.input_size
-    return suiting(start.input_size, usual_side(list_folder(settings.dataset_path).paths))
+    listing = list_own(settings.dataset_path, settings.review_export)
+    return suiting(start.input_size, usual_side(listing.paths))
 
 
 def preprocessing_of(settings: TrainSettings, start: Start) -> Preprocessing:
@@ -181,8 +182,7 @@ def state_file_of(
     splits: Splits,
 ) -> StateFile:
     """Where the state of this training is kept; another training's is not used."""
-    shape = (settings.input_size, preprocessing)
-    decisive = (settings.model_arch, shape, start.source, recipe)
+    decisive = (settings.model_arch, (settings.input_size, preprocessing), start.source, recipe)
     found = hashlib.sha256(repr(decisive).encode())
     for part in splits:
         found.update(repr(part.labels).encode() + part.rows.tobytes() + part.targets.tobytes())

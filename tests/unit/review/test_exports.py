@@ -27,7 +27,7 @@ import pytest
 
 from tests.unit.fakes import candidate, kept
 from velox.base.candidates import Judged, Kept
-from velox.review.archive import judging, write_folder, write_zip
+from velox.review.archive import write_folder, write_zip
 from velox.review.exports import Exported, as_csv, place_of, without_images
 from velox.stores.sqlite_verdicts import SQLiteVerdicts
 
@@ -85,6 +85,17 @@ def test_nothing_that_is_stored_leads_out_of_the_folder(
     ]
 
 
+def test_a_label_named_like_a_table_gets_a_folder_beside_it(
+    store: SQLiteVerdicts, tmp_path: Path
+) -> None:
+    """It may be a label of the model."""
+    store.write([kept(0, label="verdicts.csv")])
+    store.judge([candidate(0).id], "verdicts.csv", "ann", AT)
+    assert write_folder(store, tmp_path / "out", without=NONE) == (1, 1)
+    (name,) = images(files(tmp_path / "out"))
+    assert name.startswith("%76erdicts.csv/")
+
+
 def test_a_verdict_that_changed_moves_its_image_and_nothing_else(
     store: SQLiteVerdicts, tmp_path: Path
 ) -> None:
@@ -117,7 +128,7 @@ def test_an_archive_holds_the_same(store: SQLiteVerdicts, tmp_path: Path) -> Non
     filled(store)
     write_folder(store, tmp_path / "out", without=NONE)
     file = io.BytesIO()
-    write_zip(store, file)
+    write_zip(store, file, without=NONE)
     with zipfile.ZipFile(file) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == files(tmp_path / "out")
@@ -178,21 +189,6 @@ def test_label_studio_gets_tasks_with_what_was_said_and_predicted(
     }
     assert tasks[0]["predictions"][0]["score"] == 0.5
     assert tasks[0]["predictions"][0]["result"][0]["value"] == {"choices": ["red_circle"]}
-
-
-def test_what_judges_the_running_model_is_its_random_share(store: SQLiteVerdicts) -> None:
-    old = replace(candidate(1, random=True, age=60), model="old")
-    store.write([Kept(old, b"x"), kept(2, random=True), kept(3), kept(4, random=True)])
-    store.judge([old.id, candidate(2).id, candidate(3).id], "cat", "ann", AT)
-    assert judging(store) == {candidate(2).id}
-
-
-def test_what_was_kept_since_the_last_training_judges_too(store: SQLiteVerdicts) -> None:
-    old = replace(candidate(1, random=True, age=60), model="old")
-    store.write([Kept(old, b"x"), kept(2, random=True)])
-    store.judge([old.id, candidate(2).id], "cat", "ann", AT)
-    assert judging(store, old.kept_at) == {old.id, candidate(2).id}
-    assert judging(store, candidate(2).kept_at) == {candidate(2).id}
 
 
 def test_images_that_judge_are_named_and_not_taken_along(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
-from velox.review.labels import ModelLabels, as_file_name, why_not
+from velox.review.labels import TABLES, ModelLabels, as_file_name, why_not
 
 ODD = [
     *(
@@ -50,6 +51,25 @@ def test_usual_labels_are_allowed(label: str) -> None:
 )
 def test_labels_that_no_folder_could_have_are_not(label: str) -> None:
     assert why_not(label) is not None
+
+
+@pytest.mark.parametrize("label", [*TABLES, "Verdicts.CSV"])
+def test_a_label_named_like_a_file_of_the_export_is_not_and_could_be_exported(
+    label: str, tmp_path: Path
+) -> None:
+    """A model that was trained elsewhere may have it."""
+    reason = why_not(label)
+    assert reason is not None
+    assert label in reason
+    for table in TABLES:
+        (tmp_path / table).write_text("x")
+    (tmp_path / as_file_name(label)).mkdir()
+    assert unquote(as_file_name(label)) == label
+
+
+def test_a_label_whose_name_would_be_cut_is_not_allowed() -> None:
+    assert why_not("\u65e5" * 66) is None
+    assert why_not("\u65e5" * 67) is not None
 
 
 def test_any_text_names_one_file_of_its_own_in_the_folder(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import re
+import zipfile
 from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
@@ -16,10 +19,12 @@ from tests.rig import hostile, pictures
 from tests.unit.fakes import CAPTURED_MS, candidate, kept
 from velox.base.candidates import Kept
 from velox.base.errors import StoreUnavailable
+from velox.monitoring.pages import shared_files
 from velox.monitoring.review_metrics import ReviewMetrics
 from velox.monitoring.server import Answer, Request
 from velox.review.access import Access
 from velox.review.board import Board
+from velox.review.judging import Judging
 from velox.review.labels import ModelLabels
 from velox.review.page import OPEN_FILES, ReviewPage
 from velox.review.pictures import Pictures
@@ -43,7 +48,8 @@ class Site:
             self.metrics,
             wall_clock=lambda: CAPTURED_MS / 1000,
         )
-        self.page = ReviewPage(Access(TOKEN), self.board, self.made, store)
+        judging = Judging(store, max_pixels=1_000_000)
+        self.page = ReviewPage(Access(TOKEN), self.board, self.made, store, judging)
         (folder / "classes.json").write_text('{"0": "red_circle", "1": "green_square"}')
         self.cookie = ""
 
@@ -111,7 +117,9 @@ def test_a_stranger_gets_a_form_and_what_it_is_made_of(site: Site) -> None:
     first = said(site.get("/"))
     assert 'id="token"' in first
     assert "red_circle" not in first
-    for path in OPEN_FILES:
+    named = re.findall(r'(?:href|src)="([^"]+)"', first)
+    assert {f"/{name}" for name in named} <= OPEN_FILES.keys() | shared_files().keys()
+    for path in OPEN_FILES.keys() | shared_files().keys():
         assert site.get(path).status == HTTPStatus.OK
 
 
@@ -248,6 +256,30 @@ def test_a_new_label_is_there_for_all_only_after_somebody_made_it(site: Site) ->
     assert site.post("/verdicts", given).status == HTTPStatus.OK
 
 
+def test_a_label_is_known_before_the_board_has_read_the_store(
+    site: Site, store: SQLiteVerdicts
+) -> None:
+    """After a start, or where another page's process made it."""
+    store.judge([candidate(1).id], "blue star", "bob", "2026-01-01T00:00:00.000Z")
+    site.log_in()
+    for label in ("red_circle", "blue star"):
+        given = {"ids": [candidate(0).id], "label": label}
+        assert content(site.post("/verdicts", given))["judged"] == given["ids"]
+
+
+@pytest.mark.parametrize("label", ["verdicts.csv", "a/b", "\u65e5" * 100])
+def test_a_new_label_that_no_export_could_have_is_refused_in_one_line(
+    site: Site, label: str
+) -> None:
+    site.log_in()
+    site.board.read()
+    given = {"ids": [candidate(0).id], "label": label, "new": True}
+    answer = site.post("/verdicts", given)
+    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert said(answer).startswith("a label ")
+    assert list(site.store.judged()) == []
+
+
 def test_the_random_share_is_shown_alone_in_the_order_of_chance(
     site: Site, store: SQLiteVerdicts
 ) -> None:
@@ -344,6 +376,29 @@ def test_everything_may_be_taken_along(site: Site) -> None:
     file = io.BytesIO()
     archive.written(file)
     assert file.getvalue().startswith(b"PK")
+
+
+def test_what_judges_the_model_and_what_is_alike_stays_here(
+    site: Site, store: SQLiteVerdicts
+) -> None:
+    """Image 8 is the image of the random share, saved again at another quality."""
+    store.write([kept(8, image=pictures.saved_again(pictures.encoded(7)))])
+    site.log_in()
+    site.board.read()
+    ids = [candidate(number).id for number in (0, 7, 8)]
+    site.post("/verdicts", {"ids": ids, "label": "red_circle"})
+    rows = csv.DictReader(io.StringIO(said(site.get("/verdicts.csv")), newline=""))
+    assert {each["id"]: bool(each["file"]) for each in rows} == dict(
+        zip(ids, (True, False, False), strict=True)
+    )
+    file = io.BytesIO()
+    archive = site.get("/export.zip")
+    assert archive.written is not None
+    archive.written(file)
+    with zipfile.ZipFile(file) as found:
+        assert [each for each in found.namelist() if "/" in each] == [
+            "red_circle/image_data-0-0-1700000000123.jpg"
+        ]
 
 
 def test_a_program_may_do_the_same_with_the_token(site: Site) -> None:

@@ -57,7 +57,7 @@ def read_folder(
         SettingError: when there is no such folder, fewer than two labels, or too few images.
         Stopped: when told to stop.
     """
-    listing = list_folder(folder)
+    listing = list_own(folder, reviewed)
     if reviewed is not None:
         own = listing if reviewed != folder else listing.emptied()
         listing = joined(own, list_verdicts(reviewed), least=LEAST_PER_LABEL)
@@ -108,6 +108,19 @@ def list_folder(folder: Path) -> Listing:
     return listing
 
 
+def list_own(folder: Path, reviewed: Path | None) -> Listing:
+    """The files of a DATASET_PATH; where there are verdicts alone, those of their export.
+
+    Raises:
+        SettingError: when there is no such folder, or fewer than two labels.
+    """
+    if folder != reviewed:
+        return list_folder(folder)
+    listing = list_verdicts(folder)
+    require_labels(folder, listing.labels)
+    return listing
+
+
 def require_labels(folder: Path, labels: Sequence[str]) -> None:
     """Refuse what there is nothing to tell apart in.
 
@@ -128,7 +141,7 @@ def list_verdicts(folder: Path) -> Listing:
         SettingError: when there is no such folder.
     """
     try:
-        return listed(folder)
+        return listed(folder, exported=True)
     except OSError as error:
         reason = f"{shown(error.filename)}: {error.strerror}"
     except ValueError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -43,27 +44,33 @@ class Listing:
         return replace(self, labels=(), paths=(), targets=none, parts=none)
 
 
-def listed(folder: Path) -> Listing:
+def listed(folder: Path, *, exported: bool = False) -> Listing:
     """List a folder of own images.
 
     Every file below a label's folder is one of its images, but for those whose names begin with a
     dot. Links are followed, each folder once, but not to the folder itself: in it lie other labels.
 
+    Args:
+        folder: the top of it.
+        exported: whether it is an export of verdicts. It has no parts, so a label may be called
+            train, and what a folder's name cannot hold of a label is percent-encoded in it.
+
     Raises:
         OSError: when a folder cannot be listed.
         ValueError: saying why the labels are unclear.
     """
-    layout = layout_of(str(folder))
+    layout = Layout({}) if exported else layout_of(str(folder))
     tops = {part: folder / name for part, name in sorted(layout.parts.items())} or {
         TRAINING: folder
     }
     by_label: dict[str, dict[int, Path]] = {}
     for part, top in tops.items():
         for name in folders(str(top)):
-            places = by_label.setdefault(label_named(name), {})
+            label = unquote(label_named(name)) if exported else label_named(name)
+            places = by_label.setdefault(label, {})
             if part in places:
                 raise ValueError(
-                    f"{top} has two folders for the label {label_named(name)!r}, "
+                    f"{top} has two folders for the label {label!r}, "
                     "in two Unicode forms; put their files into one"
                 )
             places[part] = top / name

@@ -99,6 +99,40 @@ def test_an_export_without_images_changes_nothing(own: Path, tmp_path: Path) -> 
     assert rows(joined(listing, list_verdicts(said), least=5)) == rows(listing)
 
 
+def test_labels_come_back_as_they_were_said(tmp_path: Path) -> None:
+    """An export percent-encodes what a folder's name cannot hold, and is never parted."""
+    files = {"train/a.jpg": 1, "test/b.jpg": 2, "%3Cb%3E/c.jpg": 3, "50 %25/d.jpg": 4}
+    said = write(tmp_path / "said", files)
+    found = list_verdicts(said)
+    assert rows(found) == {
+        ("<b>", "c.jpg", TRAINING),
+        ("50 %", "d.jpg", TRAINING),
+        ("test", "b.jpg", TRAINING),
+        ("train", "a.jpg", TRAINING),
+    }
+
+
+def test_verdicts_alone_may_be_called_as_the_parts_of_a_split(tmp_path: Path) -> None:
+    said = write(
+        tmp_path / "said",
+        {
+            f"{label}/{number}.jpg": first + number
+            for first, label in ((0, "train"), (100, "test"))
+            for number in range(5)
+        },
+    )
+    data, _ = read_folder(
+        said,
+        reviewed=said,
+        size=32,
+        max_pixels=10**6,
+        preprocessing=Preprocessing(),
+        stop=threading.Event(),
+        on_progress=lambda *_: None,
+    )
+    assert (data.labels, data.counts().tolist()) == (("test", "train"), [5, 5])
+
+
 def test_an_export_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"REVIEW_EXPORT='.*gone' cannot be used"):
         list_verdicts(tmp_path / "gone")
