@@ -7,6 +7,7 @@ live/        The live page: what the consumer is finding, in a browser
 metrics.py   Every metric that is exposed, in one place, with fixed label sets and base units
 mix.py       How far a mix of labels is from the usual one, beyond what chance does
 outlook.py   How the model is doing where nobody says what is right: expected accuracy, and drift
+pages.py     What the pages for people have in common: a policy, a look, and files
 review_metrics.py  What the page to label on exposes as metrics
 producer_metrics.py  The metrics of a producer: its sources, as they are when somebody asks
 server.py    The HTTP server: `/metrics`, `/healthz`, `/readyz`, and pages for people

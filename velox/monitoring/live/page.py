@@ -1,8 +1,4 @@
-"""The live page: what the consumer is finding, in a browser.
-
-Its texts come from records that anybody may have sent. The page puts them on the screen as text,
-its policy lets no script run but its own, and it loads nothing from anywhere else.
-"""
+"""The live page: what the consumer is finding, in a browser."""
 
 from __future__ import annotations
 
@@ -13,26 +9,11 @@ from velox.monitoring.health import Health
 from velox.monitoring.live.matches import LatestMatches
 from velox.monitoring.live.state import LiveState
 from velox.monitoring.metrics import Metrics
+from velox.monitoring.pages import HEADERS, file_answer, shared_files
 from velox.monitoring.server import TEXT, Answer, Route
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-# What is shown may be private: no cache keeps it and no other site may embed it.
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-FILES = {
-    "/": ("page.html", "text/html; charset=utf-8"),
-    "/live.css": ("page.css", "text/css; charset=utf-8"),
-    "/live.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/live.svg": ("page.svg", "image/svg+xml"),
-}
+FILES = {"/": "page.html", "/live.css": "page.css", "/live.js": "page.js"}
+_HERE = Path(__file__).parent
 BUSY = Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, b"busy\n", {**HEADERS, "Retry-After": "1"})
 GONE = Answer(HTTPStatus.NOT_FOUND, TEXT, b"no such picture\n", HEADERS)
 
@@ -52,8 +33,9 @@ class LivePage:
 
     def routes(self) -> dict[str, Route]:
         """What the page is made of, by path."""
+        parts = {path: file_answer(_HERE / name) for path, name in FILES.items()}
         return {
-            **{path: _file(*file) for path, file in FILES.items()},
+            **{path: _always(each) for path, each in (shared_files() | parts).items()},
             "/live.json": lambda _query: _ok("application/json", self._state.json),
             "/live.jpg": self._thumbnail,
         }
@@ -71,9 +53,8 @@ class LivePage:
         self._state.close()
 
 
-def _file(name: str, kind: str) -> Route:
-    body = Path(__file__).with_name(name).read_bytes()
-    return lambda _query: _ok(kind, body)
+def _always(answer: Answer) -> Route:
+    return lambda _query: answer
 
 
 def _ok(kind: str, body: bytes) -> Answer:

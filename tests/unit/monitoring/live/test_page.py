@@ -7,8 +7,9 @@ import pytest
 from tests.rig import pictures
 from tests.unit.fakes import detection, record
 from velox.monitoring.health import Health
-from velox.monitoring.live.page import FILES, HEADERS, LivePage
+from velox.monitoring.live.page import FILES, LivePage
 from velox.monitoring.metrics import Metrics
+from velox.monitoring.pages import HEADERS, shared_files
 from velox.monitoring.server import answers, directory
 
 
@@ -20,7 +21,7 @@ def page() -> Iterator[LivePage]:
 
 def test_every_part_is_served_with_its_policy(page: LivePage) -> None:
     routes = page.routes()
-    for path in (*FILES, "/live.json"):
+    for path in (*FILES, *shared_files(), "/live.json"):
         answer = routes[path]("")
         assert answer.status == 200
         assert answer.headers == HEADERS
