@@ -12,6 +12,18 @@ from prometheus_client.parser import text_string_to_metric_families
 Bucket = tuple[float, float]
 EXPECTED = "velox_expected_accuracy"
 SIGNALS = ("velox_drift", "velox_signal_mean", "velox_signal_usual_mean")
+# The samples that `of` looks at: what else there is need not be collected for it.
+READ = (
+    "velox_records_total",
+    "velox_predictions_total",
+    "velox_end_to_end_seconds_bucket",
+    "velox_consumer_lag_records",
+    *(f"{EXPECTED}{bound}" for bound in ("", "_low", "_high")),
+    *SIGNALS,
+    "target_shapes_found_total",
+    "velox_dead_letters_total",
+    "velox_model",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from velox.monitoring.metrics import Metrics
-from velox.monitoring.snapshot import Figures, quantile, read
+from velox.monitoring.snapshot import READ, Figures, of, quantile, read
 
 
 def page(metrics: Metrics) -> str:
@@ -32,6 +32,20 @@ def test_a_page_of_a_consumer_is_read_whole() -> None:
     assert figures.accuracy == 5 / 8
     assert figures.lag == 10
     assert 0.04 <= figures.latency_quantile(0.5) <= 0.052
+
+
+def test_what_is_read_alone_gives_the_same_figures() -> None:
+    metrics = Metrics()
+    metrics.records.labels("match").inc(7)
+    metrics.predictions.labels("red_circle", "red_circle").inc(5)
+    metrics.lag.labels(0).set(4)
+    metrics.matches.labels("red_circle").inc(7)
+    metrics.dead_letters.labels("decode", "UndecodableImage").inc(2)
+    metrics.model_info.labels("0123456789ab", "resnet18", 96, "cpu", "int8").set(1)
+    metrics.end_to_end.observe(0.05)
+    metrics.source_images.labels("door", "match").inc()
+    only = metrics.registry.restricted_registry(READ)
+    assert of(only.collect()) == of(metrics.registry.collect())
 
 
 def test_nothing_seen_yet_gives_no_figures() -> None:

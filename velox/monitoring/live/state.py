@@ -49,7 +49,8 @@ class LiveState:
         matches: LatestMatches,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._metrics = metrics
+        # There may be thousands of sources, which the page does not show.
+        self._shown = metrics.registry.restricted_registry(snapshot.READ)
         self._health = health
         self._matches = matches
         self._clock = clock
@@ -73,7 +74,7 @@ class LiveState:
     def read(self) -> None:
         """Take one reading and write `json` anew."""
         before = self._readings[-1] if self._readings else None
-        reading = (self._clock(), snapshot.of(self._metrics.registry.collect()))
+        reading = (self._clock(), snapshot.of(self._shown.collect()))
         self._readings.append(reading)
         if before is not None:
             self._curve.append(round(_rate(before, reading), 1))

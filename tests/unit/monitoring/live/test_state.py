@@ -72,6 +72,19 @@ def test_counts_come_by_name_in_a_fixed_order_and_the_rest_as_one() -> None:
     assert now["reasons"] == [["decode: UndecodableImage", 2]]
 
 
+def test_sources_that_the_page_does_not_show_cost_it_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There may be thousands, and the page reads once a second."""
+    page = Page()
+    for number in range(100):
+        page.metrics.source_images.labels(f"source {number}", "match").inc()
+    before = len(page.state.json)
+    monkeypatch.setattr(page.metrics.source_images, "collect", lambda: pytest.fail("was read"))
+    page.after(1, matches=1)
+    assert len(page.state.json) < before + 100
+
+
 def test_the_model_and_the_accuracy() -> None:
     page = Page()
     page.metrics.model_info.labels("0123456789ab", "resnet18", 96, "cpu", "int8").set(1)
