@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,28 +82,45 @@ def of_plain(content: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a description, of what `plain` has made.
 
     Raises:
-        KeyError, TypeError, ValueError: when an entry is missing or has another form.
+        ValueError: naming an entry that is missing or has another form.
     """
-    thresholds, reference = content.get("thresholds"), content.get("reference")
-    unknown = content.get("unknown")
-    return {
-        "architecture": str(content["architecture"]),
-        "labels": tuple(map(str, content["labels"])),
-        "input_size": int(content["input_size"]),
-        "preprocessing": Preprocessing.of(content.get("preprocessing", {})),
-        "mean": _three(content["mean"]),
-        "std": _three(content["std"]),
-        "metrics": dict(content.get("metrics", {})),
-        "temperature": float(content.get("temperature", 1.0)),
-        "thresholds": None if thresholds is None else MeasuredThresholds.of(thresholds),
-        "reference": None if reference is None else Reference.of(reference),
-        "unknown": None if unknown is None else NoveltyLimits.of(unknown),
-    }
+    return {name: _entry(content, name, *how) for name, how in _ENTRIES.items()}
+
+
+def _entry(content: Mapping[str, Any], name: str, of: Callable[[Any], Any], *usual: Any) -> Any:
+    """One entry; what it is where it is missing, if that may be, is not looked at."""
+    held = content.get(name)
+    if held is None and usual:
+        return usual[0]
+    if name not in content:
+        raise ValueError(f"it lacks {name}")
+    try:
+        return of(held)
+    except KeyError as error:
+        raise ValueError(f"its entry {name!r} lacks {error.args[0]!r}") from None
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"its entry {name!r} cannot be used: {error}") from None
 
 
 def _three(values: Any) -> RGB:
     red, green, blue = map(float, values)
     return red, green, blue
+
+
+# By name, how each is read and, where it may be missing, what it is then.
+_ENTRIES: Mapping[str, tuple[Any, ...]] = {
+    "architecture": (str,),
+    "labels": (lambda held: tuple(map(str, held)),),
+    "input_size": (int,),
+    "preprocessing": (Preprocessing.of, Preprocessing()),
+    "mean": (_three,),
+    "std": (_three,),
+    "metrics": (dict, {}),
+    "temperature": (float, 1.0),
+    "thresholds": (MeasuredThresholds.of, None),
+    "reference": (Reference.of, None),
+    "unknown": (NoveltyLimits.of, None),
+}
 
 
 def digest(data: bytes) -> str:

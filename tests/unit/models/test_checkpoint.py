@@ -94,11 +94,28 @@ def test_thresholds_are_one_for_each_label(files: Files, of_labels: list[float])
         files.load()
 
 
-@pytest.mark.parametrize("name", ["thresholds", "reference"])
+@pytest.mark.parametrize("name", ["thresholds", "reference", "unknown"])
 @pytest.mark.parametrize("empty", [{}, [], 0])
 def test_what_is_there_and_empty_is_not_usable(files: Files, name: str, empty: object) -> None:
     files.change(lambda content: content.update({name: empty}))
-    with pytest.raises(CheckpointError, match="is not a usable checkpoint: "):
+    with pytest.raises(CheckpointError, match=f"is not a usable checkpoint: its entry '{name}' "):
+        files.load()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"unknown": {}}, "its entry 'unknown' lacks 'of_shares'"),
+        ({"unknown": {"of_shares": 5}}, "its entry 'unknown' cannot be used: "),
+        ({"mean": [0.5]}, "its entry 'mean' cannot be used: "),
+        ({"input_size": None}, "its entry 'input_size' cannot be used: "),
+    ],
+)
+def test_the_entry_that_is_wrong_is_named(
+    files: Files, change: dict[str, Any], reason: str
+) -> None:
+    files.change(lambda content: content.update(change))
+    with pytest.raises(CheckpointError, match=f"is not a usable checkpoint: {reason}"):
         files.load()
 
 
