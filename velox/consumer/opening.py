@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -23,6 +24,8 @@ from velox.settings.consumer import ConsumerSettings
 from velox.stores.image_files import ImageFiles
 
 DEAD_LETTER_PARTITIONS = 1
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def open_parts(
     """
     engines = engines_of(settings)
     engines.require_device()
+    say_what_does_nothing(settings)
     sources = opened.enter_context(closing(SourcesWatch(settings.sources_path)))
     storage = open_storage(settings, opened, files)
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
@@ -88,6 +92,15 @@ def open_parts(
     retention.hold_if_there(topics, settings.kafka_topic + PARKED, settings.keep_days)
     retention.hold_to(topics, settings.kafka_topic, settings.keep_days, ours=False)
     return Parts(engine, model_files, storage, topics, sources)
+
+
+def say_what_does_nothing(settings: ConsumerSettings) -> None:
+    """Log a setting that another one leaves without effect."""
+    if settings.results_top > 1 and not settings.kafka_results_topic:
+        log.warning(
+            "RESULTS_TOP=%d does nothing: there are no results without KAFKA_RESULTS_TOPIC",
+            settings.results_top,
+        )
 
 
 def engines_of(settings: ConsumerSettings) -> Engines:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class NotAllowed(ValueError):
-    """A value that is not allowed, with the reason in words that hold no part of it."""
+    """A value that is not allowed, with the reason in words; of a secret they hold no part."""
 
 
 class Parser(NamedTuple):

@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 
@@ -36,6 +37,20 @@ def test_a_number_and_exceptions(text: str, general: float | None, of_label: obj
 )
 def test_what_is_no_such_list_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match=r"^CONFIDENCE_THRESHOLD='.*LABEL=NUMBER, .*\\,\)$"):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("0,9", "'9' has no label and ="),
+        ("1.5,a=0.5", "'1.5' comes first and is not auto, or a number from 0 to 1"),
+        ("0.9,a=0.5,defect=55", "'55' of 'defect' is not a number from 0 to 1"),
+        ("0.9,a=0.5,a=0.6", "'a' stands there twice"),
+    ],
+)
+def test_the_part_that_is_wrong_is_named(text: str, what: str) -> None:
+    with pytest.raises(SettingError, match=re.escape(f"={text!r} is not allowed: {what}; ")):
         load(text)
 
 

@@ -35,6 +35,11 @@ def _with_nearest(target: str, labels: Sequence[str]) -> str:
         if _composed(label) == _composed(target):
             # They look the same, so they are shown by their code points.
             return f"{target!a} (its {label!a} has another Unicode form)"
+        if label.strip() == target.strip():
+            return (
+                f"{target!r} (its {label!r} has a space at its end or beginning, which only "
+                "SOURCES_PATH can name; better rename that label's folder and train once more)"
+            )
     by_folded = {_folded(each): each for each in labels}
     near = difflib.get_close_matches(_folded(target), by_folded, n=1)
     return f"{target!r} (the nearest is {by_folded[near[0]]!r})" if near else repr(target)

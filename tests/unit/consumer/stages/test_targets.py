@@ -2,7 +2,7 @@ import pytest
 
 from velox.consumer.stages.targets import unknown_labels, unknown_targets
 
-LABELS = ("green", "red", "caf\u00e9", "tench, Tinca tinca")
+LABELS = ("green", "red", "caf\u00e9", "tench, Tinca tinca", "blue ")
 
 
 @pytest.mark.parametrize("targets", [set(), {"red"}, set(LABELS)])
@@ -19,6 +19,11 @@ def test_nothing_is_said_where_the_model_has_them_all(targets: set[str]) -> None
         (
             {"red", "cafe\u0301"},
             r"'cafe\u0301' (its 'caf\xe9' has another Unicode form)",
+        ),
+        (
+            {"red", "blue"},
+            "'blue' (its 'blue ' has a space at its end or beginning, which only SOURCES_PATH can "
+            "name; better rename that label's folder and train once more)",
         ),
         ({"gren", "ufo"}, "'gren' (the nearest is 'green'), 'ufo'; so nothing will match"),
     ],
