@@ -6,10 +6,10 @@
     python -m velox.forget --lost-files                          # see below
     python -m velox.forget --help                                # every variable too
 
-The source is that of the documents: the record's header `source`. Consumers may be at work
-meanwhile, and it may be interrupted and begun again. What Kafka still has of the source stays until
-retention takes it: the last lines say where and for how long. Exit code 3: files are left that
-could not be removed, with their documents.
+The source is that of the documents: the record's header `source`, or its key. Consumers may be at
+work meanwhile, and it may be interrupted and begun again. What Kafka still has of the source stays
+until retention takes it: the last lines say where and for how long. Exit code 3: files are left
+that could not be removed, with their documents.
 
 --lost-files removes nothing: documents whose image file somebody has deleted say null from then on.
 """
@@ -58,7 +58,9 @@ def main() -> int:
     if chosen.source == "":
         arguments.error("--source is empty: name it as the documents have it")
     if not _is_text(chosen.source or ""):
-        arguments.error("--source is not UTF-8: documents of such a name have no source")
+        arguments.error(
+            "--source is not UTF-8, and no document has such a source: name the key of its records"
+        )
     if chosen.lost_files and chosen.before is not None:
         arguments.error("--before goes with --source")
     return script.run(

@@ -82,6 +82,19 @@ class Record:
                     return None
         return None
 
+    @property
+    def source(self) -> str | None:
+        """Where it comes from: its header `source`, or its key where that says nothing.
+
+        The first `LONGEST_TEXT` characters. None where neither is text, or both are empty.
+        """
+        if named := self.header("source"):
+            return named
+        try:
+            return (self.key or b"").decode()[:LONGEST_TEXT] or None
+        except UnicodeDecodeError:
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Redriven(Record):

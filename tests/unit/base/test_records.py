@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.fakes import CAPTURED_MS, detection, record
-from velox.base.records import usable_timestamp, utc_text
+from velox.base.records import LONGEST_TEXT, usable_timestamp, utc_text
 
 
 def test_the_id_names_place_and_time() -> None:
@@ -30,6 +30,26 @@ def test_of_several_headers_of_one_name_the_last_counts() -> None:
 def test_a_header_that_is_no_text_counts_as_missing() -> None:
     assert record(headers=(("label", b"\xff\xfe"),)).header("label") is None
     assert record(headers=(("label", b"a"), ("label", None))).header("label") == "a"
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "name"),
+    [
+        (b"cam", (), "cam"),
+        (b"cam", (("source", b"door"),), "door"),
+        (None, (("source", "Tür".encode()),), "Tür"),
+        (None, (), None),
+        (b"\xff", (), None),
+        (b"cam", (("source", b"\xff"),), "cam"),
+        (b"cam", (("source", b""),), "cam"),
+        (b"", (("source", b""),), None),
+        (b"x" * 5000, (), "x" * LONGEST_TEXT),
+    ],
+)
+def test_the_header_names_the_source_and_without_one_the_key(
+    key: bytes | None, headers: tuple[tuple[str, bytes], ...], name: str | None
+) -> None:
+    assert record(key=key, headers=headers).source == name
 
 
 def test_the_document_has_the_fields_of_the_contract() -> None:

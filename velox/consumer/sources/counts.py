@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from velox.base.records import Record, usable_timestamp
-from velox.consumer.sources.pattern import source_of
 from velox.consumer.sources.rules import NO_RULES, Sources
 from velox.monitoring.metrics import OUTCOMES, Metrics
 
@@ -66,7 +65,7 @@ class SourceCounts:
         newest: dict[str, float] = {}
         with self._lock:
             for record, outcome in came_to:
-                name = self._shown(source_of(record))
+                name = self._shown(record.source)
                 times[name, outcome] += 1
                 # A clock that is ahead must not hide that nothing comes any more.
                 at = record.timestamp_ms / 1000 if usable_timestamp(record.timestamp_ms) else now

@@ -1,25 +1,8 @@
-"""Names of sources, and patterns that they fit."""
+"""Patterns that names of sources fit."""
 
 from __future__ import annotations
 
-from velox.base.records import LONGEST_TEXT, Record
-
 ANY = "*"
-
-
-def source_of(record: Record) -> str | None:
-    """Where a record comes from: its header `source`, or its key where it has no such header.
-
-    None if neither is text.
-    """
-    if (name := record.header("source")) is not None:
-        return name
-    if record.key is None:
-        return None
-    try:
-        return record.key.decode()[:LONGEST_TEXT]
-    except UnicodeDecodeError:
-        return None
 
 
 def fits(pattern: str, name: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from velox.base.records import Record
-from velox.consumer.sources.pattern import ANY, fits, source_of
+from velox.consumer.sources.pattern import ANY, fits
 from velox.images.cropping import Crop
 
 # Names are the sender's choice, so those whose rule is remembered have a bound.
@@ -62,7 +62,7 @@ class Sources:
 
     def of(self, record: Record) -> Rule | None:
         """The rule of the source that a record comes from, None where it has none."""
-        if not self._rules or (name := source_of(record)) is None:
+        if not self._rules or (name := record.source) is None:
             return None
         return self.of_name(name)
 

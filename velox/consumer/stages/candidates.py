@@ -132,7 +132,7 @@ class Candidates:
                 chance=chance,
                 random=random,
                 ground_truth=record.header("label"),
-                source=record.header("source"),
+                source=record.source,
                 model=batch.model,
                 extension=extension(record.value or b""),
             )

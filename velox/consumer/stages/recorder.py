@@ -252,7 +252,7 @@ def _detection(
         confidence=prediction.confidence,
         ground_truth=record.header("label"),
         file_path=path,
-        source=record.header("source"),
+        source=record.source,
         latency_ms=float(max(0, now_ms - record.timestamp_ms)) if captured else 0.0,
         model=model,
     )

@@ -40,7 +40,7 @@ class Result:
             "partition": record.partition,
             "offset": record.offset,
             "timestamp": utc_text(record.timestamp_ms) if captured else None,
-            "source": record.header("source"),
+            "source": record.source,
             "predicted_label": self.prediction.label,
             "confidence": self.prediction.confidence,
             "match": self.prediction.outcome is Outcome.MATCH,

@@ -1,4 +1,4 @@
-"""A source's name, and the patterns that it fits."""
+"""Patterns that names of sources fit."""
 
 from __future__ import annotations
 
@@ -8,27 +8,8 @@ import time
 
 import pytest
 
-from tests.unit.fakes import record
 from velox.base.records import LONGEST_TEXT
-from velox.consumer.sources.pattern import fits, source_of
-
-
-@pytest.mark.parametrize(
-    ("key", "headers", "name"),
-    [
-        (b"cam", (), "cam"),
-        (b"cam", (("source", b"door"),), "door"),
-        (None, (("source", "Tür".encode()),), "Tür"),
-        (None, (), None),
-        (b"\xff", (), None),
-        (b"cam", (("source", b"\xff"),), "cam"),
-        (b"x" * 5000, (), "x" * LONGEST_TEXT),
-    ],
-)
-def test_the_header_names_the_source_and_without_one_the_key(
-    key: bytes | None, headers: tuple[tuple[str, bytes], ...], name: str | None
-) -> None:
-    assert source_of(record(key=key, headers=headers)) == name
+from velox.consumer.sources.pattern import fits
 
 
 def test_a_star_stands_for_any_text() -> None:
