@@ -3,9 +3,13 @@
 Nothing of this is in the production path: the hooks are put around Velox's classes from outside,
 before `consumer.main` runs. What they do is told by one environment variable, HOOKS, in JSON:
 
+    own_model          it has the model that MODEL_PATH names, and no small exact one
     kill_after         [point, n]: SIGKILL to itself after the n-th `file`, `document` or
                        `dead_letter` was written, before the n-th `commit`, or after the n-th
-                       time that a file was `gone`, documents `cleared` of theirs, or any `swept`
+                       time that a file was `gone`, documents `cleared` of theirs, or any `swept`;
+                       of images for review in MongoDB after the n-th `review_image`, before its
+                       document is there, where n is odd, or after the n-th `review_document`
+    confidence         of each prediction, in the place of 0.99; from 0.9 on it is a match
     seconds_a_batch    how long the model takes
     seconds_a_write    how long the store takes, however many documents a write is of
     hold_interpreter_s how long the first batch lets no thread of Python run
@@ -78,7 +82,8 @@ class ColourEngine:
             self._failures += 1
             if self._failures <= HOOKS["memory_failures"]:
                 raise EngineOutOfMemory(f"no memory for {len(batch)} images")
-        return Predictions.of(means.argmax(axis=1), np.full(len(batch), 0.99, np.float32))
+        confidence = np.full(len(batch), HOOKS.get("confidence", 0.99), np.float32)
+        return Predictions.of(means.argmax(axis=1), confidence)
 
     def _hold_interpreter(self) -> None:
         if self._held or not (seconds := HOOKS.get("hold_interpreter_s")):
@@ -134,9 +139,10 @@ def main() -> int:
     if offset := HOOKS.get("clock_offset"):
         real = time.time
         time.time = lambda: real() + offset
-    stand_in_for_the_engine(ColourEngine)
-    # The faults are those of a model that was accepted, and went wrong later.
-    stand_in("velox.consumer.stages.acceptance", accept=lambda *_: None)
+    if not HOOKS.get("own_model"):
+        stand_in_for_the_engine(ColourEngine)
+        # The faults are those of a model that was accepted, and went wrong later.
+        stand_in("velox.consumer.stages.acceptance", accept=lambda *_: None)
 
     import consumer
     from velox.consumer import monitoring, sweeper
@@ -149,6 +155,7 @@ def main() -> int:
     from velox.stores.image_files import ImageFiles
     from velox.stores.mongo import MongoStore
     from velox.stores.mongo_removal import MongoRemoval
+    from velox.stores.mongo_review import MongoReview
     from velox.stores.sqlite import SQLiteStore
     from velox.stores.sqlite_removal import SQLiteRemoval
 
@@ -164,6 +171,8 @@ def main() -> int:
         "file": (ImageFiles, "_note"),
         "document": (store, "write"),
         "dead_letter": (DeadLetters, "send"),
+        "review_image": (MongoReview, "_bulk"),
+        "review_document": (MongoReview, "write"),
         "commit": (Ledger, "uncommitted"),
         "gone": (Gone, "remove"),
         "cleared": (removal, "clear_files"),

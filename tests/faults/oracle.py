@@ -15,7 +15,7 @@ from typing import cast
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from tests.faults.sent import DEAD_LETTER, DOCUMENT, EITHER, EXPECT
-from tests.faults.stored import Stored
+from tests.faults.stored import Stored, WithReview
 from tests.faults.tail import ANSWER_TIMEOUT_S, Place, Tail, place
 from tests.rig.waiting import eventually
 
@@ -151,6 +151,16 @@ class Oracle:
             self._check_file(by_id[identity], document["file_path"], required=files)
         assert self.committed() == self.ends()
         return Counter({outcome: len(ids) for outcome, ids in wanted.items()})
+
+    def check_kept(self) -> None:
+        """What is kept for review are records as they came; whoever was killed, nothing is half."""
+        stored = self.stored
+        assert isinstance(stored, WithReview)
+        records = {document_id(each): each.value() for each in self.records()}
+        kept = stored.kept()
+        assert {name: each["image"] for name, each in kept.items()} == {
+            name: records[name] for name in kept
+        }
 
     @staticmethod
     def _check_file(record: Message, path: str | None, *, required: bool) -> None:

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from tests.faults.oracle import Oracle
 from tests.faults.sampler import Sampler
 from tests.faults.sent import Sender, Sent
-from tests.faults.stored import InMongo, InSQLite, Stored
+from tests.faults.stored import InMongo, InSQLite, Stored, WithReview
 from tests.rig import http
 from tests.rig.kafka import Kafka
 from tests.rig.mongod import Mongod
@@ -46,6 +46,7 @@ class Scenario:
         protocol: of the group.
         topic_config: of the topic.
         embedded: whether SQLite is the store, and not the mongod.
+        review: whether images for review are stored too, as consumers of REVIEW=1 do it.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Scenario:
         protocol: str = "classic",
         topic_config: dict[str, str] | None = None,
         embedded: bool = False,
+        review: bool = False,
     ) -> None:
         name = uuid.uuid4().hex[:8]
         self.kafka = kafka
@@ -73,7 +75,9 @@ class Scenario:
         self.sender = Sender(kafka.bootstrap, self.topic)
         self.store_uri = "" if embedded else mongod.uri
         self.stored: Stored = (
-            InSQLite(self.images / SQLITE_FILE) if embedded else InMongo(mongod, self.database)
+            InSQLite(self.images / SQLITE_FILE)
+            if embedded
+            else (WithReview if review else InMongo)(mongod, self.database)
         )
         self.oracle = Oracle(kafka.bootstrap, self.topic, partitions, self.group, self.stored)
         self.consumers: list[Child] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,27 +13,24 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from pymongo.read_concern import ReadConcern
 
-from tests.rig import hostile
+from tests.rig import hostile, review_page
 from tests.rig.browser import DESKTOP, PHONE, Browser, browser
 from tests.rig.http import get, metric
-from tests.rig.processes import Child, script
+from tests.rig.mongod import Mongod
+from tests.rig.processes import script
+from tests.rig.review_page import Page, come_in, here, saved
 from tests.rig.waiting import eventually
 from tests.unit.fakes import candidate
 from velox.base.candidates import Candidate, Kept
+from velox.stores.mongo_verdicts import MongoVerdicts
+from velox.stores.review_interface import Verdicts
 from velox.stores.sqlite_verdicts import SQLiteVerdicts
 
 LIMIT_S = 60
-TOKEN = "a-token-of-the-tests"  # noqa: S105 - nobody's
 LABELS = ("cat", "dog", "deer")
 JUDGED = 200
-# What the tile with the cursor shows.
-HERE = """
-const here = document.querySelector("#wall li.here:not(.saving)");
-return here && {
-  id: decodeURIComponent(new URL(here.querySelector("img").src).search.slice(1)),
-  label: here.querySelector(".label").textContent,
-}"""
 
 
 def picture(number: int) -> bytes:
@@ -55,18 +52,18 @@ def known(number: int, **changed: Any) -> Candidate:
     return replace(known, **changed)
 
 
-@dataclass
-class Page:
-    """The page's process, and its store."""
+@dataclass(frozen=True)
+class Stored:
+    """Where the images are, and what a bystander sees of the verdicts on them."""
 
-    process: Child
-    address: str
-    store: Path
+    settings: dict[str, str]
+    store: Callable[[], Verdicts]
+    verdicts: Callable[[], dict[str, str]]
 
-    def verdicts(self) -> dict[str, str]:
-        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as database:
-            query = "SELECT _id, verdict FROM review WHERE verdict NOT NULL"
-            return dict(database.execute(query).fetchall())
+    def keep(self, images: list[Kept]) -> None:
+        with closing(self.store()) as store:
+            store.open()
+            assert store.write(images) == []
 
 
 @pytest.fixture
@@ -75,27 +72,39 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kept(folder: Path, images: list[Kept]) -> None:
-    with closing(SQLiteVerdicts(folder / "review.db")) as store:
-        store.open()
-        assert store.write(images) == []
+@pytest.fixture
+def stored(folder: Path) -> Stored:
+    """In SQLite."""
+    file = folder / "review.db"
+
+    def verdicts() -> dict[str, str]:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            query = "SELECT _id, verdict FROM review WHERE verdict NOT NULL"
+            return dict(database.execute(query).fetchall())
+
+    return Stored({}, lambda: SQLiteVerdicts(file), verdicts)
 
 
-def start(folder: Path, **more: str) -> Page:
-    process = script(
-        "review.py",
-        env={
-            "REVIEW_TOKEN": TOKEN,
-            "REVIEW_PORT": "0",
-            "MONGO_URI": "",
-            "STORAGE_PATH": str(folder),
-            "CLASSES_PATH": str(folder / "classes.json"),
-            **more,
-        },
-        log=folder / f"{uuid.uuid4()}.log",
-    )
-    address = process.wait_for_line(r"page address=(\S+)", LIMIT_S)[1]
-    return Page(process, address, folder / "review.db")
+@pytest.fixture
+def in_mongodb(mongod: Mongod) -> Iterator[Stored]:
+    """In a database of a real mongod."""
+    name = f"db-{uuid.uuid4().hex[:8]}"
+    with mongod.client() as client:
+        review = client[name].get_collection("review", read_concern=ReadConcern("majority"))
+
+        def verdicts() -> dict[str, str]:
+            found = review.find({"verdict": {"$ne": None}})
+            return {each["_id"]: each["verdict"] for each in found}
+
+        yield Stored(
+            {"MONGO_URI": mongod.uri, "DB_NAME": name},
+            lambda: MongoVerdicts(uri=mongod.uri, database=name),
+            verdicts,
+        )
+
+
+def start(folder: Path, stored: Stored, **more: str) -> Page:
+    return review_page.start(folder, **stored.settings, **more)
 
 
 @pytest.fixture
@@ -104,33 +113,11 @@ def window() -> Iterator[Browser]:
         yield window
 
 
-def come_in(window: Browser, page: Page, name: str = "Ann") -> None:
-    window.open(f"{page.address}/")
-    window.focus("#name")
-    window.type(name)
-    window.focus("#token")
-    window.type(TOKEN + window.ENTER)
-    eventually(lambda: window.text("#who") == f"· {name}", LIMIT_S, lambda: window.text("body"))
-
-
-def here(window: Browser) -> dict[str, str]:
-    found: dict[str, str] = eventually(
-        lambda: window.run(HERE), LIMIT_S, lambda: window.text("body")
-    )
-    return found
-
-
-def saved(window: Browser, count: int) -> None:
-    eventually(
-        lambda: window.text("#saved") == f"{count} saved",
-        LIMIT_S,
-        lambda: f"{count} saved: {window.text('header')}",
-    )
-
-
-def test_two_hundred_images_are_labelled_by_keyboard(folder: Path, window: Browser) -> None:
-    kept(folder, [Kept(known(number), picture(number)) for number in range(JUDGED + 20)])
-    page = start(folder)
+def test_two_hundred_images_are_labelled_by_keyboard(
+    folder: Path, stored: Stored, window: Browser
+) -> None:
+    stored.keep([Kept(known(number), picture(number)) for number in range(JUDGED + 20)])
+    page = start(folder, stored)
     come_in(window, page)
     for number in range(JUDGED):
         shown = here(window)
@@ -141,26 +128,62 @@ def test_two_hundred_images_are_labelled_by_keyboard(folder: Path, window: Brows
             window.type({"cat": "1", "dog": "do", "deer": "de"}[label])
         if number % 20 == 19:
             saved(window, number + 1)
-    verdicts = page.verdicts()
+    verdicts = stored.verdicts()
     assert len(verdicts) == JUDGED
     assert all(label == truth(identity) for identity, label in verdicts.items())
     assert metric(page.address, "velox_review_verdicts_total") == JUDGED
 
     window.type(window.BACKSPACE)
     saved(window, JUDGED - 1)
-    assert len(page.verdicts()) == JUDGED - 1
-    assert here(window)["id"] not in page.verdicts()
+    assert len(stored.verdicts()) == JUDGED - 1
+    assert here(window)["id"] not in stored.verdicts()
     assert window.console() == []
 
 
-def test_many_are_labelled_at_once_and_a_group_is_one(folder: Path, window: Browser) -> None:
+def test_the_page_on_mongodb_is_the_same(folder: Path, in_mongodb: Stored, window: Browser) -> None:
+    """Verdicts, a new label, undo, and the accuracy of the random share."""
+    unsure = [Kept(known(number), picture(number)) for number in range(12)]
+    random = [Kept(known(number, random=True), picture(number)) for number in range(20, 26)]
+    in_mongodb.keep([*unsure, *random])
+    page = start(folder, in_mongodb)
+    come_in(window, page)
+    for number in range(3):
+        shown = here(window)
+        window.type({"cat": "1", "dog": "do", "deer": "de"}[truth(shown["id"])])
+        saved(window, number + 1)
+        assert in_mongodb.verdicts()[shown["id"]] == truth(shown["id"])
+    new = here(window)["id"]
+    window.type("+")
+    window.type("red fox" + window.ENTER)
+    saved(window, 4)
+    assert in_mongodb.verdicts()[new] == "red fox"
+    window.type(window.BACKSPACE)
+    saved(window, 3)
+    assert new not in in_mongodb.verdicts()
+    window.run("document.querySelector('[data-view=random]').click()")
+    eventually(lambda: "by chance" in window.text("#why"), LIMIT_S, lambda: window.text("body"))
+    for number in range(6):
+        shown = here(window)
+        window.type({"cat": "1", "dog": "2", "deer": "3"}[truth(shown["id"])])
+        saved(window, number + 4)
+    right = sum(each.candidate.predicted_label == truth(each.id) for each in random)
+    expected = f"{100 * right / 6:.1f} %"
+    eventually(lambda: window.text("#accuracy") == expected, LIMIT_S, lambda: window.text("aside"))
+    assert len(in_mongodb.verdicts()) == 9
+    assert window.console() == []
+    assert page.process.terminate(LIMIT_S) == 0, str(page.process)
+
+
+def test_many_are_labelled_at_once_and_a_group_is_one(
+    folder: Path, stored: Stored, window: Browser
+) -> None:
     same = picture(1)
     images = [Kept(known(number, predicted_label="cat"), same) for number in range(1, 6)]
     images += [
         Kept(known(number, predicted_label="dog"), picture(number)) for number in range(6, 12)
     ]
-    kept(folder, images)
-    page = start(folder)
+    stored.keep(images)
+    page = start(folder, stored)
     come_in(window, page)
     eventually(lambda: "5 \u00d7 cat" in window.texts("#wall .label"), LIMIT_S, "one group of five")
     while not here(window)["label"].endswith("\u00d7 cat"):
@@ -169,15 +192,15 @@ def test_many_are_labelled_at_once_and_a_group_is_one(folder: Path, window: Brow
     eventually(lambda: len(window.texts("#wall li")) == 11, LIMIT_S, "each image alone")
     window.type(f" {window.RIGHT} {window.RIGHT} 3")
     saved(window, 3)
-    assert sorted(page.verdicts().values()) == ["deer"] * 3
+    assert sorted(stored.verdicts().values()) == ["deer"] * 3
     window.type(window.SHIFT_ENTER)
     saved(window, 11)
-    assert sorted(page.verdicts().values()) == sorted(["deer"] * 3 + ["cat"] * 2 + ["dog"] * 6)
+    assert sorted(stored.verdicts().values()) == sorted(["deer"] * 3 + ["cat"] * 2 + ["dog"] * 6)
 
 
-def test_a_new_label_takes_a_step_of_its_own(folder: Path, window: Browser) -> None:
-    kept(folder, [Kept(known(number), picture(number)) for number in range(3)])
-    page = start(folder)
+def test_a_new_label_takes_a_step_of_its_own(folder: Path, stored: Stored, window: Browser) -> None:
+    stored.keep([Kept(known(number), picture(number)) for number in range(3)])
+    page = start(folder, stored)
     come_in(window, page)
     here(window)
     window.type("f")
@@ -185,16 +208,18 @@ def test_a_new_label_takes_a_step_of_its_own(folder: Path, window: Browser) -> N
     window.type("+")
     window.type("red fox" + window.ENTER)
     saved(window, 1)
-    assert set(page.verdicts().values()) == {"red fox"}
+    assert set(stored.verdicts().values()) == {"red fox"}
     eventually(lambda: "red fox" in window.text("#labels"), LIMIT_S, "the new label")
     window.type("r")
     saved(window, 2)
-    assert set(page.verdicts().values()) == {"red fox"}
+    assert set(stored.verdicts().values()) == {"red fox"}
 
 
-def test_the_random_share_tells_how_good_the_model_is(folder: Path, window: Browser) -> None:
-    kept(folder, [Kept(known(number, random=True), picture(number)) for number in range(30)])
-    page = start(folder)
+def test_the_random_share_tells_how_good_the_model_is(
+    folder: Path, stored: Stored, window: Browser
+) -> None:
+    stored.keep([Kept(known(number, random=True), picture(number)) for number in range(30)])
+    page = start(folder, stored)
     come_in(window, page)
     assert window.text("#accuracy") == "\u2013"
     window.run("document.querySelector('[data-view=random]').click()")
@@ -220,12 +245,14 @@ def test_the_random_share_tells_how_good_the_model_is(folder: Path, window: Brow
     assert metric(page.address, 'velox_review_accuracy{bound="found"}') == right / 20
 
 
-def test_texts_of_strangers_are_shown_and_run_nothing(folder: Path, window: Browser) -> None:
+def test_texts_of_strangers_are_shown_and_run_nothing(
+    folder: Path, stored: Stored, window: Browser
+) -> None:
     odd = known(
         1, id=f"../../x?{hostile.SCRIPT}", predicted_label=hostile.SCRIPT, source=hostile.QUOTES
     )
-    kept(folder, [Kept(odd, picture(1)), Kept(known(2, predicted_label="dog"), picture(2))])
-    page = start(folder)
+    stored.keep([Kept(odd, picture(1)), Kept(known(2, predicted_label="dog"), picture(2))])
+    page = start(folder, stored)
     come_in(window, page, hostile.QUOTES[:20])
     eventually(lambda: hostile.SCRIPT in window.texts("#wall .label"), LIMIT_S, "the odd label")
     eventually(
@@ -240,30 +267,34 @@ def test_texts_of_strangers_are_shown_and_run_nothing(folder: Path, window: Brow
         window.type(window.RIGHT)
     window.type(window.ENTER)
     saved(window, 1)
-    assert page.verdicts() == {odd.id: hostile.SCRIPT}
+    assert stored.verdicts() == {odd.id: hostile.SCRIPT}
     assert window.run("return window.hacked ?? null") is None
     assert window.run("return document.scripts.length") == 1
     assert window.console() == []
 
 
-def test_it_fits_a_phone_and_can_be_used_by_touch(folder: Path, window: Browser) -> None:
-    kept(folder, [Kept(known(number), picture(number)) for number in range(30)])
-    page = start(folder)
+def test_it_fits_a_phone_and_can_be_used_by_touch(
+    folder: Path, stored: Stored, window: Browser
+) -> None:
+    stored.keep([Kept(known(number), picture(number)) for number in range(30)])
+    page = start(folder, stored)
     window.resize(PHONE)
     come_in(window, page)
     shown = here(window)
     assert window.run("return document.documentElement.scrollWidth <= innerWidth")
     window.run("[...document.querySelectorAll('#labels button')][2].click()")
     saved(window, 1)
-    assert page.verdicts() == {shown["id"]: "deer"}
+    assert stored.verdicts() == {shown["id"]: "deer"}
     window.run("document.getElementById('undo').click()")
     saved(window, 0)
-    assert page.verdicts() == {}
+    assert stored.verdicts() == {}
 
 
-def test_a_verdict_that_is_not_saved_comes_back(folder: Path, window: Browser) -> None:
-    kept(folder, [Kept(known(number), picture(number)) for number in range(2)])
-    page = start(folder)
+def test_a_verdict_that_is_not_saved_comes_back(
+    folder: Path, stored: Stored, window: Browser
+) -> None:
+    stored.keep([Kept(known(number), picture(number)) for number in range(2)])
+    page = start(folder, stored)
     come_in(window, page)
     here(window)
     page.process.kill()
@@ -273,24 +304,26 @@ def test_a_verdict_that_is_not_saved_comes_back(folder: Path, window: Browser) -
     assert window.text("#saved") == "0 saved"
 
 
-def test_what_was_saved_is_there_whatever_kills_the_page(folder: Path, window: Browser) -> None:
-    kept(folder, [Kept(known(number), picture(number)) for number in range(6)])
-    page = start(folder)
+def test_what_was_saved_is_there_whatever_kills_the_page(
+    folder: Path, stored: Stored, window: Browser
+) -> None:
+    stored.keep([Kept(known(number), picture(number)) for number in range(6)])
+    page = start(folder, stored)
     come_in(window, page)
     for number in range(3):
         shown = here(window)
         window.type("1")
         saved(window, number + 1)
         page.process.kill()
-        assert page.verdicts().get(shown["id"]) == "cat"
-        page = start(folder, REVIEW_PORT=page.address.rpartition(":")[2])
+        assert stored.verdicts().get(shown["id"]) == "cat"
+        page = start(folder, stored, REVIEW_PORT=page.port)
         eventually(lambda: window.text("#status") == "", LIMIT_S, lambda: window.text("header"))
-    assert len(page.verdicts()) == 3
+    assert len(stored.verdicts()) == 3
 
 
-def test_probes_and_metrics_need_no_token_and_all_else_does(folder: Path) -> None:
-    page = start(folder)
-    eventually(lambda: get(f"{page.address}/readyz")[0] == 200, LIMIT_S, "ready")
+def test_probes_and_metrics_need_no_token_and_all_else_does(folder: Path, stored: Stored) -> None:
+    page = start(folder, stored)
+    assert get(f"{page.address}/readyz")[0] == 200
     assert get(f"{page.address}/healthz") == (200, "ok\n")
     assert get(f"{page.address}/metrics")[0] == 200
     assert get(f"{page.address}/board.json")[0] == 401
