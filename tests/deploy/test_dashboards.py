@@ -13,11 +13,13 @@ import yaml
 
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.producer_metrics import ProducerMetrics
+from velox.monitoring.review_metrics import ReviewMetrics
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
 BOARDS: dict[str, dict[str, Any]] = {file.stem: json.loads(file.read_text()) for file in FILES}
 DATASOURCE = {"type": "prometheus", "uid": "$datasource"}
+OF_THE_PAGE = "velox_review_(images|verdicts|accuracy|judged)"
 COUNTER_USE = re.compile(r"(\w+\()?\s*(\w+_(?:total|sum|count|bucket))\b")
 
 
@@ -149,6 +151,9 @@ def test_target_takes_the_chosen_data_source_job_and_pods(target: dict[str, Any]
     if "velox_producer_" in target["expr"]:  # a producer is no pod of the consumers'
         assert set(selectors) == {'{job=~"$job(-producer)?"}'}
         return
+    if re.search(OF_THE_PAGE, target["expr"]):  # nor is the page to label on
+        assert all('job=~"$job(-review)?"' in each for each in selectors)
+        return
     for selector in selectors:
         assert 'job=~"$job"' in selector
         assert 'pod=~"$pod"' in selector
@@ -165,9 +170,9 @@ def test_counters_are_read_as_rates_over_the_interval_that_grafana_chooses(
         assert function in {"rate(", "increase("}, counter
 
 
-def test_every_metric_of_consumer_and_producer_is_shown() -> None:
+def test_every_metric_of_consumer_producer_and_review_is_shown() -> None:
     shown = json.dumps(list(BOARDS.values()))
-    every = [Metrics().registry, ProducerMetrics(lambda: ()).registry]
+    every = [Metrics().registry, ProducerMetrics(lambda: ()).registry, ReviewMetrics().registry]
     missing = {
         family.name
         for registry in every

@@ -24,6 +24,7 @@ from tests.rig.dashboards import Query, queries
 from tests.rig.ports import free_port
 from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
+from tests.rig.reviewer import TOKEN, Reviewer
 from tests.rig.waiting import eventually
 from tests.unit.fakes import reference
 from velox.demo import broker as embedded_broker
@@ -85,9 +86,16 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         opened.callback(consumer.kill)
         lag = script("lag.py", env={**settings, "METRICS_PORT": "0"}, log=folder / "lag.log")
         opened.callback(lag.kill)
-        processes = {"velox": consumer, "velox-lag": lag, "velox-producer": producer}
+        review = start_review(folder)
+        opened.callback(review.kill)
+        processes = {
+            "velox": consumer,
+            "velox-lag": lag,
+            "velox-producer": producer,
+            "velox-review": review,
+        }
         jobs = {
-            job: child.wait_for_line(r"metrics address=http://(\S+)", START_LIMIT_S)[1]
+            job: child.wait_for_line(r"(?:metrics|page) address=http://(\S+)", START_LIMIT_S)[1]
             for job, child in processes.items()
         }
         prometheus = Prometheus(folder / "prometheus", configuration(folder, jobs))
@@ -96,6 +104,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         pipeline = Watched(prometheus, consumer)
         eventually(pipeline.classifies, START_LIMIT_S, lambda: f"images classified: {consumer}")
         send_what_is_no_image(bootstrap)
+        judge_one(Reviewer(f"http://{jobs['velox-review']}"))
         yield pipeline
 
 
@@ -127,9 +136,32 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
             "DEVICE": "cpu",
             "METRICS_PORT": "0",
             "SOURCES_PATH": str(folder / "sources.json"),
+            "REVIEW": "1",
+            "REVIEW_SHARE": "0.5",
         },
         log=folder / "consumer.log",
     )
+
+
+def start_review(folder: Path) -> Child:
+    """The page to label on, of what that consumer keeps."""
+    return script(
+        "review.py",
+        env={
+            "REVIEW_TOKEN": TOKEN,
+            "REVIEW_PORT": "0",
+            "MONGO_URI": "",
+            "STORAGE_PATH": str(folder / "discoveries"),
+            "CLASSES_PATH": str(folder / "classes.json"),
+        },
+        log=folder / "review.log",
+    )
+
+
+def judge_one(reviewer: Reviewer) -> None:
+    """Say of an image of the random share what it shows, so that there is an accuracy."""
+    found = eventually(lambda: reviewer.waiting("random"), START_LIMIT_S, "images for review")
+    assert reviewer.judge(found[:1], "red_circle") == found[:1]
 
 
 def configuration(folder: Path, addresses: dict[str, str]) -> Path:
