@@ -143,7 +143,7 @@ def test_a_table_with_other_columns_is_refused_at_the_start(tmp_path: Path) -> N
 def test_the_usual_queries_have_an_index(opened: tuple[Verdicts, Rows]) -> None:
     store, _ = opened
     if isinstance(store, MongoVerdicts):
-        names = set(store._review.index_information())
+        names = set(store._collection.index_information())
     else:
         assert isinstance(store, SQLiteVerdicts)
         assert store._connection is not None

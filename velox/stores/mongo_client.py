@@ -1,19 +1,52 @@
-"""The client of MongoDB, for the store and the reader alike."""
+"""The client of MongoDB, and what is common to all that work with one."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI
+from pymongo.write_concern import WriteConcern
 
 from velox.base.errors import SettingError
 from velox.base.waiting import call_within
 
 SELECT_TIMEOUT_MS = 5_000
 CLOSE_TIMEOUT_S = 0.5
+# Of what the consumer writes; who reads or removes much waits longer.
+WRITE_TIMEOUT_MS = 10_000
+
+
+class OnDatabase:
+    """What works on a database of MongoDB; nothing is sent before the first call.
+
+    Writes are acknowledged by the majority and journalled.
+
+    Args:
+        uri: connection string; its password never reaches a log or an error.
+        database: name of the database.
+
+    Raises:
+        SettingError: when the connection string cannot be parsed.
+    """
+
+    # The collection that it is about, and the longest wait for an answer.
+    collection: ClassVar[str]
+    timeout_ms: ClassVar[int]
+
+    def __init__(self, *, uri: str, database: str) -> None:
+        self.name = name_of(uri, database, self.collection)
+        self._client = client(uri, socket_timeout_ms=self.timeout_ms)
+        self._database = self._client.get_database(
+            database, write_concern=WriteConcern(w="majority", j=True)
+        )
+        self._collection = self._database[self.collection]
+
+    def close(self) -> None:
+        """Close the connections; a server that is away is not waited for."""
+        call_within(CLOSE_TIMEOUT_S, self._client.close)
 
 
 def client(uri: str, *, socket_timeout_ms: int) -> MongoClient[dict[str, Any]]:
@@ -43,11 +76,6 @@ def client(uri: str, *, socket_timeout_ms: int) -> MongoClient[dict[str, Any]]:
             )
     except (InvalidURI, ConfigurationError, ValueError, OSError, UserWarning) as error:
         raise SettingError(f"MONGO_URI is not allowed: {_without(uri, error)}") from None
-
-
-def close(opened: MongoClient[dict[str, Any]]) -> None:
-    """Close the connections; a server that is away is not waited for."""
-    call_within(CLOSE_TIMEOUT_S, opened.close)
 
 
 def name_of(uri: str, database: str, collection: str) -> str:

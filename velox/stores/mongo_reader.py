@@ -10,29 +10,18 @@ from pymongo.errors import PyMongoError
 from velox.base.errors import StoreUnavailable
 from velox.base.records import Detection
 from velox.stores.interface import DETECTIONS, HOUR_CHARACTERS, Totals, filled
-from velox.stores.mongo_client import client, close, name_of
-
-READ_TIMEOUT_MS = 300_000
+from velox.stores.mongo_client import OnDatabase
 
 
-class MongoReader:
+class MongoReader(OnDatabase):
     """Reads the collection that `MongoStore` writes; see `velox.stores.interface.Reader`.
 
     Documents that others wrote may lack fields, and old ones hold dates where new ones hold text.
     The figures are not of one moment while a consumer is at work.
-
-    Args:
-        uri: connection string; its password never reaches a log or an error.
-        database: name of the database.
-
-    Raises:
-        SettingError: when the connection string cannot be parsed.
     """
 
-    def __init__(self, *, uri: str, database: str) -> None:
-        self._client = client(uri, socket_timeout_ms=READ_TIMEOUT_MS)
-        self.name = name_of(uri, database, DETECTIONS)
-        self._collection = self._client[database][DETECTIONS]
+    collection = DETECTIONS
+    timeout_ms = 300_000
 
     def totals(self) -> Totals:
         """See Reader."""
@@ -151,10 +140,6 @@ class MongoReader:
             },
         )
         return [Detection(**row) for row in rows[:limit]]
-
-    def close(self) -> None:
-        """Close the connections."""
-        close(self._client)
 
     def _aggregate(self, *stages: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:

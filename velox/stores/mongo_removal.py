@@ -8,35 +8,21 @@ from itertools import islice
 from typing import Any
 
 from pymongo import ASCENDING
-from pymongo.write_concern import WriteConcern
 
 from velox.base.records import utc_text
-from velox.stores.mongo_client import client, close, name_of
+from velox.stores.mongo_client import OnDatabase
 from velox.stores.mongo_errors import failing
 from velox.stores.removal import FOUND, Holding, Named, Removed
 
-# A look at all documents, for those of a source, may take long before it finds the first.
-TIMEOUT_MS = 300_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class MongoRemoval:
-    """See `velox.stores.removal.Removal`. Nothing is sent before the first call.
+class MongoRemoval(OnDatabase):
+    """See `velox.stores.removal.Removal`."""
 
-    Args:
-        uri: connection string; its password never reaches a log or an error.
-        database: name of the database.
-
-    Raises:
-        SettingError: when the connection string cannot be parsed.
-    """
-
-    def __init__(self, *, uri: str, database: str) -> None:
-        self._client = client(uri, socket_timeout_ms=TIMEOUT_MS)
-        self.name = name_of(uri, database, FOUND.collection)
-        self._database = self._client.get_database(
-            database, write_concern=WriteConcern(w="majority", j=True)
-        )
+    collection = FOUND.collection
+    # A look at all documents, for those of a source, may take long before it finds the first.
+    timeout_ms = 300_000
 
     def remove_before(self, holding: Holding, moment_ms: int, limit: int) -> Removed:
         """See Removal. An index leads to the oldest."""
@@ -89,10 +75,6 @@ class MongoRemoval:
             self._database[FOUND.collection].update_many(
                 {"_id": {"$in": ids}, "file_path": {"$ne": None}}, {"$set": {"file_path": None}}
             )
-
-    def close(self) -> None:
-        """Close the connections; a server that is away is not waited for."""
-        close(self._client)
 
     def _ids_of_the_oldest(
         self, holding: Holding, chosen: Mapping[str, Any], limit: int

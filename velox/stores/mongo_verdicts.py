@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
-from pymongo.errors import PyMongoError
 
 from velox.base.candidates import (
     JUDGED,
@@ -18,7 +16,7 @@ from velox.base.candidates import (
     Judged,
     Tally,
 )
-from velox.stores.mongo_errors import command_failure
+from velox.stores.mongo_errors import failing
 from velox.stores.mongo_review import MongoReview
 from velox.stores.review_interface import MOST_SAID
 
@@ -34,40 +32,43 @@ class MongoVerdicts(MongoReview):
 
     def unsure(self, limit: int) -> list[Candidate]:
         """See Verdicts."""
-        with self._failing():
-            found = self._review.find({"rank": UNSURE_RANK}, _OF_CANDIDATES)
+        with failing(self.name):
+            found = self._collection.find({"rank": UNSURE_RANK}, _OF_CANDIDATES)
             order = [("timestamp", DESCENDING), ("_id", ASCENDING)]
             return [Candidate.of(each) for each in found.sort(order).limit(limit)]
 
     def random(self, model: str, limit: int) -> list[Candidate]:
         """See Verdicts."""
-        with self._failing():
-            found = self._review.find({"rank": RANDOM_RANK, "model": model}, _OF_CANDIDATES)
+        with failing(self.name):
+            found = self._collection.find({"rank": RANDOM_RANK, "model": model}, _OF_CANDIDATES)
             order = [("chance", ASCENDING), ("_id", ASCENDING)]
             return [Candidate.of(each) for each in found.sort(order).limit(limit)]
 
     def counts(self) -> Sequence[int]:
         """See Verdicts."""
-        with self._failing():
-            rows = self._review.aggregate([{"$group": {"_id": "$rank", "images": {"$sum": 1}}}])
+        with failing(self.name):
+            rows = self._collection.aggregate([{"$group": {"_id": "$rank", "images": {"$sum": 1}}}])
             found = {each["_id"]: each["images"] for each in rows}
         return [found.get(rank, 0) for rank in range(RANKS)]
 
     def newest_model(self) -> str | None:
         """See Verdicts."""
-        with self._failing():
-            newest = self._review.find_one({}, {"model": 1}, sort=[("kept_at", DESCENDING)])
+        with failing(self.name):
+            newest = self._collection.find_one({}, {"model": 1}, sort=[("kept_at", DESCENDING)])
         return newest["model"] if newest else None
 
     def labels(self) -> set[str]:
         """See Verdicts."""
-        with self._failing():
-            found = {*self._review.distinct("predicted_label"), *self._review.distinct("verdict")}
+        with failing(self.name):
+            found = {
+                *self._collection.distinct("predicted_label"),
+                *self._collection.distinct("verdict"),
+            }
         return found - {None}
 
     def image(self, identity: str) -> bytes | None:
         """See Verdicts."""
-        with self._failing():
+        with failing(self.name):
             found = self._images.find_one({"_id": identity})
         return found["image"] if found else None
 
@@ -98,25 +99,25 @@ class MongoVerdicts(MongoReview):
             "$set": said,
             "$push": {"history": {"$each": [entry], "$slice": -MOST_SAID}},
         }
-        with self._failing():
-            self._review.update_many(chosen, change)
+        with failing(self.name):
+            self._collection.update_many(chosen, change)
 
     def _ids_of(self, chosen: Mapping[str, Any]) -> list[str]:
-        with self._failing():
-            return [each["_id"] for each in self._review.find(chosen, {"_id": 1})]
+        with failing(self.name):
+            return [each["_id"] for each in self._collection.find(chosen, {"_id": 1})]
 
     def judged(self) -> Iterator[Judged]:
         """See Verdicts."""
-        with self._failing():
-            found = self._review.find({"rank": {"$gte": JUDGED}}, _OF_CANDIDATES)
+        with failing(self.name):
+            found = self._collection.find({"rank": {"$gte": JUDGED}}, _OF_CANDIDATES)
             for each in found.sort("_id", ASCENDING):
                 yield Judged(Candidate.of(each), *(each[name] for name in _SAID))
 
     def tally(self, model: str) -> list[Tally]:
         """See Verdicts."""
         pair = {"called": "$predicted_label", "label": "$verdict"}
-        with self._failing():
-            rows = self._review.aggregate(
+        with failing(self.name):
+            rows = self._collection.aggregate(
                 [
                     {"$match": {"rank": RANDOM_RANK | JUDGED, "model": model}},
                     {"$group": {"_id": pair, "images": {"$sum": 1}}},
@@ -124,10 +125,3 @@ class MongoVerdicts(MongoReview):
                 ]
             )
             return [Tally(**each["_id"], images=each["images"]) for each in rows]
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        except PyMongoError as error:
-            raise command_failure(self.name, error) from error
