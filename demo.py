@@ -38,7 +38,8 @@ from velox.producer.sources.kind import Kind
 from velox.producer.sources.place import locate
 from velox.report.page import write_report
 from velox.settings.programs import DemoSettings
-from velox.stores.sqlite import SQLITE_FILE, SQLiteReader
+from velox.stores.sqlite import SQLITE_FILE
+from velox.stores.sqlite_reader import SQLiteReader
 
 REPORT = "report.html"
 REPORT_IMAGES = 48

@@ -31,7 +31,8 @@ from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
 from velox.stores.mongo_removal import MongoRemoval
 from velox.stores.removal import Removal
-from velox.stores.sqlite import COLUMNS, SQLITE_FILE, SQLiteReader, SQLiteStore
+from velox.stores.sqlite import COLUMNS, SQLITE_FILE, SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 from velox.stores.sqlite_removal import SQLiteRemoval
 
 LABELS = tuple(f"label_{number:02}" for number in range(20))

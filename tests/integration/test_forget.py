@@ -12,7 +12,8 @@ import pytest
 from tests.rig.processes import Child, script
 from tests.unit.fakes import detection, record
 from velox.stores.image_names import file_name
-from velox.stores.sqlite import SQLITE_FILE, SQLiteReader, SQLiteStore
+from velox.stores.sqlite import SQLITE_FILE, SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 
 LIMIT_S = 60
 # Nothing answers there.

@@ -24,7 +24,8 @@ from velox.base.records import Detection
 from velox.stores.interface import DETECTIONS, Reader, Store
 from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
-from velox.stores.sqlite import SQLiteReader, SQLiteStore
+from velox.stores.sqlite import SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 
 LIMIT_S = 120
 MANY = 200_000

@@ -26,9 +26,11 @@ mongo_withdrawal.py   Withdrawn documents in MongoDB: a collection of their own
 removal.py            What is held of images, and what takes it away: by age, by source
 review_interface.py   What a store of images for review does: kept by consumers, judged by people
 spare_files.py        Image files of what is classified once more: never at the cost of others
-sqlite.py             Detections in one SQLite file, the embedded default: written
+sqlite.py             Detections in one SQLite file, the embedded default
 sqlite_errors.py      What each error of SQLite means
+sqlite_file.py        A SQLite file that is written to: opened, made with its tables, and closed
 sqlite_read_only.py   Opening a SQLite file where nothing can be written
+sqlite_reader.py      Reading the detections in a SQLite file, summed up by the database
 sqlite_removal.py     Taking rows away from SQLite's files, few in a transaction
 sqlite_review.py      Images for review in a SQLite file of their own, beside that of the detections
 sqlite_verdicts.py    What people see of the images in SQLite, and what they say of them

@@ -16,7 +16,8 @@ from velox.stores.mongo_verdicts import MongoVerdicts
 from velox.stores.mongo_withdrawal import MongoWithdrawal
 from velox.stores.removal import Removal
 from velox.stores.review_interface import ReviewStore, Verdicts
-from velox.stores.sqlite import SQLITE_FILE, SQLiteReader, SQLiteStore
+from velox.stores.sqlite import SQLITE_FILE, SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 from velox.stores.sqlite_removal import SQLiteRemoval
 from velox.stores.sqlite_review import REVIEW_FILE, SQLiteReview
 from velox.stores.sqlite_verdicts import SQLiteVerdicts

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from velox.base.records import utc_text
 from velox.stores.removal import FOUND, Holding, Named, Removed
-from velox.stores.sqlite import BUSY_TIMEOUT_S
 from velox.stores.sqlite_errors import failure
+from velox.stores.sqlite_file import connected
 
 
 class SQLiteRemoval:
@@ -101,7 +101,7 @@ class SQLiteRemoval:
 
     def _connection(self, path: Path) -> sqlite3.Connection:
         if path.name not in self._opened:
-            made = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+            made = connected(path)
             self._opened[path.name] = made
             # What is removed is overwritten, and not left in the file until its place is needed.
             made.executescript("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;")

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from velox.base.candidates import RANKS, Candidate, Kept
-from velox.base.errors import DocumentRejected, StoreUnavailable
-from velox.base.sink_errors import Verdict
-from velox.stores.review_interface import IMAGES, MOST_REMOVED, REVIEW, KeptRejected
-from velox.stores.sqlite import BUSY_TIMEOUT_S
-from velox.stores.sqlite_errors import failure, verdict
+from velox.stores.review_interface import IMAGES, MOST_REMOVED, REVIEW
+from velox.stores.sqlite_errors import failure
+from velox.stores.sqlite_file import SQLiteFile
 
 REVIEW_FILE = "review.db"
 
 
-class SQLiteReview:
+class SQLiteReview(SQLiteFile[Kept]):
     """Candidates and their images, in two tables. Safe to share between threads.
 
     A file of its own: its images are large, and who labels them never holds up the detections.
@@ -30,43 +28,21 @@ class SQLiteReview:
     """
 
     def __init__(self, path: Path) -> None:
-        self.name = f"sqlite:{path}"
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
+        super().__init__(path)
         self._turn = threading.Lock()
         self._read_only = ExitStack()
 
-    def open(self) -> None:
-        """See ReviewStore."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self._path, timeout=BUSY_TIMEOUT_S, check_same_thread=False
-            )
-            self._connection.row_factory = sqlite3.Row
-            self._connection.executescript(_SCHEMA)
-            # Compiled and not run: a table of that name may have other columns.
-            self._connection.execute(f"EXPLAIN {_UPSERT}", _nothing())
-        except OSError as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from error
-        except sqlite3.Error as error:
-            self.close()
-            raise failure(self.name, self._path, error) from error
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        connection.executescript(_SCHEMA)
+        # Compiled and not run: a table of that name may have other columns.
+        connection.execute(f"EXPLAIN {_UPSERT}", _nothing())
 
-    def write(self, kept: Sequence[Kept]) -> KeptRejected:
-        """One transaction, synced to disk; one for each if that fails because of a document."""
-        documents = [{**each.candidate.document(), "rank": each.candidate.rank} for each in kept]
-        try:
-            with self._begun() as connection:
-                connection.executemany(_PUT_IMAGE, [(each.id, each.image) for each in kept])
-                connection.executemany(_UPSERT, documents)
-        except (sqlite3.Error, ValueError, OverflowError) as error:
-            if verdict(error) is not Verdict.NOT_THIS_ONE:
-                raise failure(self.name, self._path, error) from error
-            if len(kept) == 1:
-                return [(kept[0], DocumentRejected(f"SQLite: {error}"))]
-            return [refused for one in kept for refused in self.write([one])]
-        return []
+    def _put(self, items: Sequence[Kept]) -> None:
+        documents = [{**each.candidate.document(), "rank": each.candidate.rank} for each in items]
+        with self._begun() as connection:
+            connection.executemany(_PUT_IMAGE, [(each.id, each.image) for each in items])
+            connection.executemany(_UPSERT, documents)
 
     def trim(self, most: int) -> Sequence[int]:
         """See ReviewStore."""
@@ -79,12 +55,6 @@ class SQLiteReview:
             self._remove(connection, [each["_id"] for each in gone])
         ranks = Counter(each["rank"] for each in gone)
         return [ranks[rank] for rank in range(RANKS)]
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     @staticmethod
     def _remove(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
@@ -106,12 +76,9 @@ class SQLiteReview:
     @contextmanager
     def _begun(self) -> Iterator[sqlite3.Connection]:
         """A transaction of this thread's own; nobody comes between its reading and writing."""
-        with self._turn:
-            if self._connection is None:
-                raise StoreUnavailable(f"{self.name} is not open")
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
+        with self._turn, self._opened as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
 
 
 _SCHEMA = f"""

@@ -18,8 +18,8 @@ from velox.base.candidates import (
 )
 from velox.base.errors import StoreUnavailable
 from velox.stores.review_interface import IMAGES, MOST_SAID, REVIEW
-from velox.stores.sqlite import BUSY_TIMEOUT_S
 from velox.stores.sqlite_errors import failure
+from velox.stores.sqlite_file import BUSY_TIMEOUT_S
 from velox.stores.sqlite_read_only import opened
 from velox.stores.sqlite_review import SQLiteReview
 
@@ -167,9 +167,7 @@ class SQLiteVerdicts(SQLiteReview):
     def _rows(self, query: str, *values: str | int | None) -> list[sqlite3.Row]:
         """What a question finds; it keeps nobody from writing."""
         with self._turn:
-            if self._connection is None:
-                raise StoreUnavailable(f"{self.name} is not open")
             try:
-                return self._connection.execute(query, values).fetchall()
+                return self._opened.execute(query, values).fetchall()
             except sqlite3.Error as error:
                 raise failure(self.name, self._path, error) from error

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from velox.stores.removal import FOUND, WITHDRAWN
-from velox.stores.sqlite import BUSY_TIMEOUT_S
 from velox.stores.sqlite_errors import failure
+from velox.stores.sqlite_file import connected
 from velox.stores.withdrawal import Why
 
 COLUMNS = "_id, timestamp, predicted_label, confidence, ground_truth, source, latency_ms, model"
@@ -58,9 +58,7 @@ class SQLiteWithdrawal:
         """A transaction, synced to disk."""
         try:
             if self._opened is None:
-                self._opened = sqlite3.connect(
-                    self._path, timeout=BUSY_TIMEOUT_S, check_same_thread=False
-                )
+                self._opened = connected(self._path)
                 self._opened.execute("PRAGMA synchronous = FULL")
             with self._opened:
                 yield self._opened

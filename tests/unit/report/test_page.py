@@ -14,7 +14,8 @@ from velox.base.accuracy import figures_of
 from velox.base.candidates import Tally
 from velox.base.records import Detection
 from velox.report.page import write_report
-from velox.stores.sqlite import SQLiteReader, SQLiteStore
+from velox.stores.sqlite import SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 
 
 class Elements(HTMLParser):

@@ -10,7 +10,8 @@ from velox.base.errors import SettingError
 from velox.stores.choice import make_review_store, make_store, open_image_files, reader_of
 from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
-from velox.stores.sqlite import SQLiteReader, SQLiteStore
+from velox.stores.sqlite import SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 
 
 def test_no_mongo_uri_means_sqlite_beside_the_images(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.fakes import detection
 from velox.base.errors import StoreRefuses, StoreUnavailable, StoreUnclear
-from velox.stores import sqlite
+from velox.stores import sqlite_file
 from velox.stores.sqlite import SQLiteStore
 
 
@@ -191,7 +191,7 @@ def test_an_error_of_no_known_kind_is_unclear(store: SQLiteStore) -> None:
 def test_a_file_that_another_holds_is_unavailable_for_now(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", 0.05)
     store = SQLiteStore(file)
     store.open()
     other = sqlite3.connect(file, isolation_level=None)

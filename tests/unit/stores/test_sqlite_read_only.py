@@ -13,7 +13,8 @@ import pytest
 
 from tests.unit.fakes import detection
 from velox.base.errors import StoreRefuses, StoreUnavailable
-from velox.stores.sqlite import SQLiteReader, SQLiteStore
+from velox.stores.sqlite import SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 
 NOBODY = 65534
 

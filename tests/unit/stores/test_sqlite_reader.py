@@ -9,7 +9,8 @@ from tests.unit.fakes import detection
 from velox.base.errors import StoreUnavailable
 from velox.base.records import Detection
 from velox.stores.interface import Totals
-from velox.stores.sqlite import SQLiteReader, SQLiteStore
+from velox.stores.sqlite import SQLiteStore
+from velox.stores.sqlite_reader import SQLiteReader
 
 
 def documents() -> list[Detection]:
