@@ -166,8 +166,7 @@ class Scenario:
         return child
 
     def stop(self, consumer: Child) -> None:
-        """SIGTERM, once it listens to signals: it must end with 0, and in time."""
-        address(consumer)
+        """SIGTERM: it must end with 0, and in time."""
         assert consumer.terminate(STOP_LIMIT_S) == 0, str(consumer)
 
     def close(self) -> None:

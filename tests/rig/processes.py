@@ -59,6 +59,13 @@ class Child:
     def running(self) -> bool:
         return self.returncode is None
 
+    def handles(self, number: signal.Signals) -> bool:
+        """Whether the process has a handler of its own for a signal (proc(5): `SigCgt`)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+        assert found, status
+        return bool(int(found[1], 16) >> (number - 1) & 1)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and its children; nothing if it has ended."""
         if self.running:
@@ -72,9 +79,17 @@ class Child:
         return self.returncode
 
     def terminate(self, limit: float) -> int:
-        """SIGTERM; the exit code. Killed, and an error, if it does not end within the limit."""
-        self.signal(signal.SIGTERM)
+        """SIGTERM; the exit code. Killed, and an error, if it does not end within the limit.
+
+        A process that has only just started has no handler for it yet, and dies of it.
+        """
         try:
+            eventually(
+                lambda: not self.running or self.handles(signal.SIGTERM),
+                limit,
+                lambda: f"handles SIGTERM: {self}",
+            )
+            self.signal(signal.SIGTERM)
             return self.wait(limit)
         finally:
             self.kill()

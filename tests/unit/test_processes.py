@@ -1,0 +1,26 @@
+"""The processes that tests start."""
+
+import sys
+from pathlib import Path
+
+from tests.rig.processes import Child
+
+LIMIT_S = 30
+SLOW_TO_LISTEN = (
+    "import signal, sys, time; time.sleep(0.3);"
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); time.sleep(600)"
+)
+
+
+def test_a_process_is_told_to_end_once_it_listens(tmp_path: Path) -> None:
+    child = Child(
+        [sys.executable, "-c", SLOW_TO_LISTEN], log=tmp_path / "log", env={}, cwd=tmp_path
+    )
+    assert child.terminate(LIMIT_S) == 7
+
+
+def test_one_that_has_ended_is_told_nothing(tmp_path: Path) -> None:
+    child = Child(
+        [sys.executable, "-c", "raise SystemExit(3)"], log=tmp_path / "log", env={}, cwd=tmp_path
+    )
+    assert child.terminate(LIMIT_S) == 3
