@@ -2,6 +2,7 @@
 
 assembly.py     The stages that the settings of `consumer.py` ask for, made and joined
 bounded.py      Ends a pipeline once it has come to the end of its stretch
+bounds.py       What a model's answers are compared with
 command_line.py The command line of `consumer.py`
 engines.py      Engines: made of checkpoints, warm, and known to be fit to decide
 monitoring.py   What tells the world how the consumer is: metrics, probes, the live page

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from velox.base.errors import EngineOutOfMemory, SettingError
 from velox.base.thresholds import Thresholds
+from velox.consumer.bounds import Bounds, bounds_of
 from velox.consumer.stages.acceptance import accept
 from velox.consumer.stages.targets import unknown_labels
 from velox.models import cards
@@ -18,23 +18,13 @@ from velox.models.engine import graphs
 from velox.models.engine.graphs import Graphs
 from velox.models.engine.interface import Engine
 from velox.models.engine.kept import Kept
-from velox.models.novelty_limits import least_images
 
 if TYPE_CHECKING:
     import torch
 
     from velox.models.checkpoint import Checkpoint
 
-MOST_NAMED = 5
-
 log = logging.getLogger(__name__)
-
-
-class _Bounds(NamedTuple):
-    """What a model's answers are compared with; see `Engine`."""
-
-    thresholds: tuple[float, ...]
-    unknown_above: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +101,9 @@ class Engines:
         return engine
 
     def _made(self, checkpoint: Description) -> Engine:
-        bounds = _Bounds(self._thresholds(checkpoint), self._unknown_above(checkpoint))
+        bounds = bounds_of(
+            checkpoint, self.model_path, thresholds=self.thresholds, unknown=self.unknown
+        )
         engine = self._with_onnx(checkpoint, bounds) if self._onnx else None
         if engine is None:
             engine = self._with_torch(checkpoint, bounds)
@@ -127,60 +119,6 @@ class Engines:
                 engine.digest,
             )
         return engine
-
-    def _thresholds(self, checkpoint: Description) -> tuple[float, ...]:
-        if self.thresholds.general is not None:
-            return self.thresholds.of(checkpoint.labels)
-        if (measured := checkpoint.thresholds) is None:
-            raise SettingError(
-                f"CONFIDENCE_THRESHOLD=auto: {self.model_path} has no thresholds of its own; train "
-                "it once more, or give a number, as CONFIDENCE_THRESHOLD=0.9"
-            )
-        found = self.thresholds.of(checkpoint.labels, measured.of_labels)
-        usable = [at for at in found if at <= 1]
-        never = [each for each, at in zip(checkpoint.labels, found, strict=True) if at > 1]
-        if usable:
-            log.info(
-                "thresholds of the model precision=%g labels=%d from=%g to=%g",
-                measured.precision,
-                len(usable),
-                min(usable),
-                max(usable),
-            )
-        if never:
-            more = f" and {len(never) - MOST_NAMED} more" if len(never) > MOST_NAMED else ""
-            log.warning(
-                "CONFIDENCE_THRESHOLD=auto: never matched: %s%s%s; the model's report says why",
-                ", ".join(map(repr, never[:MOST_NAMED])),
-                more,
-                "" if usable else ", so nothing will match",
-            )
-        return found
-
-    def _unknown_above(self, checkpoint: Description) -> float:
-        if self.unknown is None:
-            return math.inf
-        if (limits := checkpoint.unknown) is None:
-            raise SettingError(
-                f"UNKNOWN: {self.model_path} cannot tell what is unlike the images of its "
-                "training; train it once more, or leave UNKNOWN empty"
-            )
-        above = limits.above(self.unknown)
-        log.info(
-            "images are unknown above novelty=%.3f share=%g images=%d",
-            above,
-            self.unknown,
-            limits.images,
-        )
-        if math.isinf(above):
-            log.warning(
-                "UNKNOWN=%g calls no image unknown: found on %d known images, at least %d are "
-                "needed",
-                self.unknown,
-                limits.images,
-                least_images(self.unknown),
-            )
-        return above
 
     @property
     def _onnx(self) -> bool:
@@ -203,7 +141,7 @@ class Engines:
             return found
         return replace(found, novelty=None)
 
-    def _with_onnx(self, model: Description, bounds: _Bounds) -> Engine | None:
+    def _with_onnx(self, model: Description, bounds: Bounds) -> Engine | None:
         """An engine of a model's graphs, None where it cannot be."""
         kept = Kept(self.model_path)
         try:
@@ -234,7 +172,7 @@ class Engines:
             log.warning("ONNX Runtime is not used: %s", (str(error) or repr(error)).splitlines()[0])
             return None
 
-    def _with_torch(self, model: Description, bounds: _Bounds) -> Engine:
+    def _with_torch(self, model: Description, bounds: Bounds) -> Engine:
         from velox.models.engine.torch_engine import TorchEngine
 
         checkpoint = self._checkpoint() if isinstance(model, Graphs) else cast("Checkpoint", model)
