@@ -32,6 +32,6 @@ def test_nothing_else_is_special(name: str) -> None:
 
 def test_a_name_that_a_sender_made_up_costs_no_time() -> None:
     pattern, name = "*a" * 30 + "*b", "a" * LONGEST_TEXT
-    started = time.monotonic()
+    started = time.thread_time()
     assert not fits(pattern, name)
-    assert time.monotonic() - started < 0.1
+    assert time.thread_time() - started < 0.1
