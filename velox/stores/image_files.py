@@ -145,6 +145,7 @@ class ImageFiles:
             )
         if self._listing is not None:
             self._listing.cancel()
+        self.gone.close()
 
     @property
     def _count(self) -> int:

@@ -1,6 +1,8 @@
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from tests.unit.fakes import CAPTURED_MS
 from velox.base.errors import StoreUnavailable
 from velox.stores import gone
-from velox.stores.gone import MARKER, Gone
+from velox.stores.gone import PAGE, Gone
 from velox.stores.image_names import LONGEST_TOPIC, _clipped
 
 
@@ -45,25 +47,25 @@ def there(folder: Path) -> set[str]:
     return set(os.listdir(folder))
 
 
-def markers(folder: Path) -> set[str]:
-    return {each for each in there(folder) if each.endswith(MARKER)}
+def pages(folder: Path) -> set[str]:
+    return {each for each in there(folder) if each.endswith(PAGE)}
 
 
 def seen_by(other: Gone, folder: Path) -> None:
     """As a listing does."""
     for each in sorted(there(folder)):
-        assert other.see(str(folder / each)) is each.endswith(MARKER)
+        assert other.see(str(folder / each)) is each.endswith(PAGE)
 
 
 def test_the_store_is_told_once_and_then_nothing_is_left(one: Gone, tmp_path: Path) -> None:
     store = Store()
     one.remove(name(1))
     one.remove(name(3))
-    assert there(tmp_path) - markers(tmp_path) == {name(0), name(2), name(4)}
+    assert there(tmp_path) - pages(tmp_path) == {name(0), name(2), name(4)}
     one.settle(store.clear)
     one.settle(store.clear)
     assert store.told == [[identity(1), identity(3)]]
-    assert markers(tmp_path) == set()
+    assert pages(tmp_path) == set()
 
 
 def test_a_store_that_is_away_is_told_later(one: Gone, tmp_path: Path) -> None:
@@ -72,11 +74,11 @@ def test_a_store_that_is_away_is_told_later(one: Gone, tmp_path: Path) -> None:
     one.remove(name(1))
     with pytest.raises(StoreUnavailable):
         one.settle(store.clear)
-    assert len(markers(tmp_path)) == 1
+    assert len(pages(tmp_path)) == 1
     store.away = False
     one.settle(store.clear)
     assert store.told == [[identity(1)]]
-    assert markers(tmp_path) == set()
+    assert pages(tmp_path) == set()
 
 
 def test_many_are_told_in_parts(one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,71 +91,98 @@ def test_many_are_told_in_parts(one: Gone, tmp_path: Path, monkeypatch: pytest.M
     assert there(tmp_path) == set()
 
 
-class Killed(BaseException):
-    """The process is no more."""
+# Removes an image and settles that, and is killed after so many steps of it.
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from velox.stores.gone import Gone
+
+folder, name, left = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+
+def dying(original):
+    def step(*arguments):
+        global left
+        result = original(*arguments)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return result
+    return step
+
+def clear(ids):
+    (folder / "document").write_text("names none")
+
+one = Gone(folder, writer="one", topic="image_data")
+for call in ("open", "rename", "write", "unlink"):
+    setattr(os, call, dying(getattr(os, call)))
+one.remove(name)
+one.settle(dying(clear))
+sys.exit(left)
+"""
+STEPS = ["page made", "page named", "noted", "removed", "told", "page removed", "alive"]
 
 
-@pytest.mark.parametrize("point", range(5), ids=["marked", "removed", "told", "unmarked", "alive"])
+@pytest.mark.parametrize("point", range(len(STEPS)), ids=STEPS)
 def test_a_death_at_any_point_leaves_no_document_that_names_what_is_gone(
-    one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: int
+    tmp_path: Path, point: int
 ) -> None:
-    """After so many of its steps the process is killed; another lists the folder."""
-    names_its_file = True
-    steps = 0
-
-    def done() -> None:
-        nonlocal steps
-        steps += 1
-        if steps == point + 1:
-            raise Killed
-
-    def dying(call: str) -> None:
-        original = getattr(os, call)
-
-        def step(*arguments: Any) -> None:
-            original(*arguments)
-            done()
-
-        monkeypatch.setattr(os, call, step)
+    """After so many of its steps a process is killed; another lists the folder."""
+    (tmp_path / name(1)).write_bytes(b"image")
+    document = tmp_path / "document"
+    document.write_text("names its file")
 
     def clear(ids: Sequence[str]) -> None:
-        nonlocal names_its_file
         assert list(ids) == [identity(1)]
-        names_its_file = False
-        done()
+        document.write_text("names none")
 
-    dying("close")
-    dying("unlink")
-    with suppress(Killed):
-        one.remove(name(1))
-        one.settle(clear)
-    assert steps == min(point + 1, 4)
-    monkeypatch.undo()
+    child = subprocess.run([sys.executable, "-c", DYING, tmp_path, name(1), str(point)], timeout=60)
+    assert child.returncode == (0 if STEPS[point] == "alive" else -signal.SIGKILL)
 
     other = Gone(tmp_path, writer="other", topic="image_data")
     seen_by(other, tmp_path)
     other.settle(clear)
-    assert names_its_file is (tmp_path / name(1)).exists()
-    assert names_its_file is (point == 0)
-    assert bool(markers(tmp_path)) is (point == 0)
+    assert (document.read_text() == "names its file") is (tmp_path / name(1)).exists()
+    assert (tmp_path / name(1)).exists() is (point < STEPS.index("removed"))
+    assert pages(tmp_path) == set()
 
 
-def test_a_marker_whose_image_is_still_there_stays_for_its_own_process(
-    one: Gone, tmp_path: Path
-) -> None:
-    """It is about to be removed: who took the marker would leave the document as it is."""
-    marker = tmp_path / f".{name(1)}.one{MARKER}"
-    marker.touch()
+def test_a_page_that_is_written_is_left_to_its_own_process(one: Gone, tmp_path: Path) -> None:
+    one.remove(name(1))
     store, other = Store(), Gone(tmp_path, writer="other", topic="image_data")
     seen_by(other, tmp_path)
     other.settle(store.clear)
     assert store.told == []
-    assert marker.exists()
-    (tmp_path / name(1)).unlink()
-    seen_by(other, tmp_path)
-    other.settle(store.clear)
-    assert store.told == [[identity(1)]]
-    assert not marker.exists()
+    one.remove(name(2))
+    one.settle(store.clear)
+    assert store.told == [[identity(1), identity(2)]]
+    assert pages(tmp_path) == set()
+
+
+def test_a_store_that_is_away_for_long_does_not_fill_the_folder(one: Gone, tmp_path: Path) -> None:
+    store = Store()
+    store.away = True
+    for offset in range(5):
+        one.remove(name(offset))
+        with pytest.raises(StoreUnavailable):
+            one.settle(store.clear)
+    assert len(pages(tmp_path)) == 2
+    store.away = False
+    one.settle(store.clear)
+    assert store.told == [[identity(0)], [identity(offset) for offset in range(1, 5)]]
+    assert pages(tmp_path) == set()
+
+
+def test_a_note_that_a_full_disk_cut_off_spoils_no_other(
+    one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:-6]))
+    one.remove(name(1))
+    monkeypatch.undo()
+    one.remove(name(2))
+    store = Store()
+    one.settle(store.clear)
+    assert store.told == [[identity(2)]]
 
 
 def test_an_image_that_came_again_is_named_by_its_document(one: Gone, tmp_path: Path) -> None:
@@ -162,7 +191,7 @@ def test_an_image_that_came_again_is_named_by_its_document(one: Gone, tmp_path: 
     (tmp_path / name(1)).write_bytes(b"again")
     one.settle(store.clear)
     assert store.told == []
-    assert markers(tmp_path) == set()
+    assert pages(tmp_path) == set()
 
 
 def test_an_image_that_comes_and_goes_again_meanwhile_is_told_again(
@@ -178,10 +207,10 @@ def test_an_image_that_comes_and_goes_again_meanwhile_is_told_again(
 
     one.remove(name(1))
     one.settle(clear)
-    assert len(markers(tmp_path)) == 1
+    assert len(pages(tmp_path)) == 1
     one.settle(clear)
     assert told == [[identity(1)], [identity(1)]]
-    assert markers(tmp_path) == set()
+    assert pages(tmp_path) == set()
 
 
 def test_what_another_has_removed_is_told_all_the_same(one: Gone, tmp_path: Path) -> None:
@@ -198,7 +227,7 @@ def test_what_cannot_be_removed_is_not_told(
     unlink = os.unlink
 
     def refuse(path: str) -> None:
-        if not path.endswith(MARKER):
+        if not path.endswith(PAGE):
             raise PermissionError(13, "Permission denied")
         unlink(path)
 
@@ -208,7 +237,7 @@ def test_what_cannot_be_removed_is_not_told(
     store = Store()
     one.settle(store.clear)
     assert store.told == []
-    assert markers(tmp_path) == set()
+    assert pages(tmp_path) == set()
 
 
 def test_on_a_full_disk_an_image_is_removed_without_a_marker(
@@ -235,7 +264,7 @@ def test_names_that_were_clipped_belong_to_the_consumers_topic(tmp_path: Path) -
     assert store.told == [sorted([f"{topic}:0:1:2", f"{'o' * LONGEST_TOPIC}:0:1:2"])]
 
 
-def test_other_files_are_no_markers(one: Gone) -> None:
+def test_other_files_are_no_pages(one: Gone) -> None:
     assert not one.see("/x/photo.jpg")
     assert not one.see("/x/.image_data-0-1-2.jpg.one.part")
     assert one.see("/x/.notes.one.gone")

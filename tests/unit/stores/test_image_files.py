@@ -11,7 +11,7 @@ import pytest
 from tests.rig import pictures
 from tests.unit.fakes import CAPTURED_MS, Clock, record
 from velox.stores import image_files
-from velox.stores.gone import MARKER
+from velox.stores.gone import PAGE
 from velox.stores.image_files import LIST_EVERY_S, ImageFiles
 from velox.stores.image_names import file_name, is_ours
 from velox.stores.unfinished import STALE_TEMPORARY_S
@@ -21,7 +21,7 @@ JPEG = pictures.encoded(0)
 
 def names(folder: Path) -> set[str]:
     # Not by pathlib, which lists with os.scandir too: tests replace that one.
-    return {name for name in os.listdir(folder) if not name.endswith(MARKER)}
+    return {name for name in os.listdir(folder) if not name.endswith(PAGE)}
 
 
 def written(files: ImageFiles, offsets: Sequence[int]) -> list[str]:
@@ -403,6 +403,7 @@ def test_what_is_removed_the_store_can_be_told(tmp_path: Path) -> None:
     files.gone.settle(told.extend)
     assert told == [record(offset).id for offset in range(3)]
     written(files, range(5, 7))
+    files.gone.close()
     again = ImageFiles(tmp_path, keep=1)
     again.gone.settle(told.extend)
     assert told[3:] == [record(offset).id for offset in (3, 4, 5)]
