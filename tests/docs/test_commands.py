@@ -35,6 +35,7 @@ OTHERS = {
         "mkdir",
         "mv",
         "printf",
+        "rm",
         "sed",
         "tar",
         "tee",

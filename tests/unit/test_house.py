@@ -53,11 +53,14 @@ INNER = {
     ("consumer", "consumer/polling"),
     ("consumer", "consumer/redrive"),
     ("consumer", "consumer/replay"),
+    ("consumer", "consumer/shadow"),
     ("consumer", "consumer/sources"),
     ("consumer", "consumer/stages"),
     ("consumer/redrive", "consumer/polling"),
     ("consumer/redrive", "consumer/stages"),
     ("consumer/replay", "consumer/stages"),
+    ("consumer/shadow", "consumer/sources"),
+    ("consumer/shadow", "consumer/stages"),
     ("consumer/stages", "consumer/sources"),
 }
 # Who reads settings; every other part takes plain values.
@@ -66,6 +69,7 @@ READERS = SCRIPTS | {
     "velox/consumer/opening.py",
     "velox/consumer/redriving.py",
     "velox/consumer/replaying.py",
+    "velox/consumer/shadowing.py",
     "velox/consumer/storage.py",
     "velox/consumer/task.py",
     "velox/training/assembly.py",

@@ -8,9 +8,8 @@ ending.py       The end of a process, whatever its threads are doing
 errors.py       Named errors: each says which part failed and whether trying again can help
 files.py        Files that appear whole or not at all
 html.py         HTML made of elements, and pages that load nothing: what is no element is escaped
-interval.py     How sure a share is that was found on a few: Wilson's interval
 json_places.py  JSON whose values know where they stand
-interval.py     How sure a share is that was found on a few: Wilson's interval
+interval.py     How sure a share is that was found on a few, and the difference of two
 logs.py         Logging: one line an event on standard error, whatever the C libraries print
 machine.py      What the machine lets this process use: cores, and memory by the C allocator
 moments.py      A moment as a person writes it on a command line

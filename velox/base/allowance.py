@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ _AT_ONCE = 1 / 10
 
 class Allowance:
     """Lets through at most so many in any hour, by a bucket that fills at a steady pace.
+
+    Safe to share between threads.
 
     Args:
         per_hour: at least 10.
@@ -24,6 +27,7 @@ class Allowance:
         self._clock = clock
         self._left = self._most
         self._filled = clock()
+        self._turn = threading.Lock()
 
     def take(self, *, first: bool) -> bool:
         """Whether one more is let through.
@@ -31,11 +35,12 @@ class Allowance:
         Args:
             first: one of those that matter more: what comes besides leaves them half the bucket.
         """
-        now = self._clock()
-        self._left = min(self._most, self._left + self._per_second * (now - self._filled))
-        self._filled = now
         needed = 1.0 if first else max(1.0, self._most / 2)
-        if self._left < needed:
-            return False
-        self._left -= 1.0
-        return True
+        with self._turn:
+            now = self._clock()
+            self._left = min(self._most, self._left + self._per_second * (now - self._filled))
+            self._filled = now
+            if self._left < needed:
+                return False
+            self._left -= 1.0
+            return True

@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 # Why an image is kept.
-UNKNOWN, BELOW, NEAR, RANDOM = REASONS = ("unknown", "below", "near", "random")
+UNKNOWN, BELOW, NEAR, DISAGREEMENT, RANDOM = REASONS = (
+    *("unknown", "below", "near"),
+    *("disagreement", "random"),
+)
 # In which order what is too many goes, the oldest of each first: those that nobody has looked at,
 # then the others, and of either the random share last.
 UNSURE_RANK, RANDOM_RANK = 0, 1

@@ -13,6 +13,8 @@ redrive/        Dead letters go through the pipeline once more
 redriving.py    `consumer.py --redrive`: dead letters once more
 replay/         A stretch of the topic is classified again with today's model
 replaying.py    `consumer.py --replay`: a stretch of the topic once more
+shadow/         A model beside the one in use
+shadowing.py    What runs beside the model in use, as the settings ask for it
 sources/        What single sources have of their own
 stages/         What happens to a batch between poll and commit
 startup.py      The start of the consumer: it waits for what it needs

@@ -5,17 +5,20 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 
 from velox.consumer.monitoring import Monitoring
-from velox.consumer.opening import Parts, engines_of
+from velox.consumer.opening import Parts
 from velox.consumer.pipeline import Pipeline
 from velox.consumer.polling.poller import Poller
 from velox.consumer.polling.topic_identity import TopicWatch
+from velox.consumer.shadowing import beside, watch_models
 from velox.consumer.sources.counts import SourceCounts
 from velox.consumer.sources.rules import Sources
 from velox.consumer.stages.asked import Asked
 from velox.consumer.stages.breaker import Breaker
+from velox.consumer.stages.candidates import Candidates
 from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
-from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
+from velox.consumer.stages.inference import Show, to_nobody
+from velox.consumer.stages.model_slot import ModelSlot
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Results
 from velox.consumer.startup import say_what_the_breaker_cannot_judge
@@ -37,8 +40,16 @@ def join_stages(
     parts.storage.sweeper.start(metrics)
     breaker = Breaker(share=settings.breaker_share, metrics=metrics, abort=abort)
     counts = SourceCounts(metrics, most=settings.max_sources)
-    recorder = _recorder(settings, monitoring, parts, task, breaker, counts, opened)
-    models = _models(settings, metrics, parts, opened)
+    candidates = candidates_of(settings, parts.storage.review, metrics, abort)
+    recorder = _recorder(settings, monitoring, parts, task, breaker, counts, candidates, opened)
+    models = opened.enter_context(
+        closing(ModelSlot(parts.engine, metrics, asked_by(settings, parts)))
+    )
+    show_to: Show = to_nobody
+    if task.live:
+        show_to = beside(settings, metrics, parts, models, candidates, abort, opened)
+    elif settings.swap_gate is None:
+        watch_models(settings, metrics, parts, models, opened)
 
     def rules_taken(sources: Sources) -> None:
         counts.expect(sources)
@@ -84,6 +95,7 @@ def join_stages(
         decide=Decider(settings.target_labels),
         sources=lambda: parts.sources.current,
         sort=task.sort,
+        show=show_to,
     )
 
 
@@ -94,6 +106,7 @@ def _recorder(
     task: Task,
     breaker: Breaker,
     counts: SourceCounts,
+    candidates: Candidates | None,
     opened: ExitStack,
 ) -> Recorder:
     bootstrap, extra = settings.kafka_bootstrap_server, settings.kafka_config
@@ -110,7 +123,7 @@ def _recorder(
         abort=task.abort,
         results=results,
         latest=monitoring.latest,
-        candidates=candidates_of(settings, parts.storage.review, monitoring.metrics, task.abort),
+        candidates=candidates,
         breaker=breaker,
         sources=counts,
     )
@@ -123,32 +136,6 @@ def asked_by(settings: ConsumerSettings, parts: Parts) -> Asked:
         with_threshold=settings.confidence_threshold.of_label,
         sources=lambda: parts.sources.current,
     )
-
-
-def _models(
-    settings: ConsumerSettings, metrics: Metrics, parts: Parts, opened: ExitStack
-) -> ModelSlot:
-    models = opened.enter_context(
-        closing(
-            ModelSlot(
-                parts.engine,
-                metrics,
-                asked_by(settings, parts),
-            )
-        )
-    )
-    if settings.model_reload > 0:
-        engines = engines_of(settings)
-        watch = ModelWatch(
-            models,
-            files=parts.model_files,
-            load=engines.load,
-            engine_of=engines.later,
-            metrics=metrics,
-            interval=settings.model_reload,
-        )
-        opened.enter_context(closing(watch)).start()
-    return models
 
 
 def _poller(

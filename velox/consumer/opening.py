@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
 
+from velox.base.errors import CheckpointError
 from velox.base.records import PARKED
 from velox.consumer.engines import Engines
+from velox.consumer.shadow.rulings import Rulings
 from velox.consumer.sources.watch import SourcesWatch
 from velox.consumer.stages.dead_letters import SUFFIX
 from velox.consumer.startup import Waiting
@@ -70,8 +72,10 @@ def open_parts(
     model_files = ModelFiles(settings.model_path, settings.classes_path)
 
     def first_engine() -> Engine:
-        model_files.reading()
-        return engines.first(engines.load())
+        chosen = _of_last_decision(engines, settings)
+        if chosen is engines:
+            model_files.reading()
+        return chosen.first(chosen.load())
 
     engine = waiting.for_model(settings.model_path, settings.classes_path, first_engine)
     waiting.for_store(storage.store)
@@ -118,6 +122,30 @@ def engines_of(settings: ConsumerSettings) -> Engines:
         thresholds=settings.confidence_threshold,
         unknown=settings.unknown,
     )
+
+
+def rulings_of(settings: ConsumerSettings) -> Rulings:
+    """What was decided of the models of these consumers."""
+    return Rulings(settings.storage_path, settings.model_path, settings.kafka_consumer_group)
+
+
+def _of_last_decision(engines: Engines, settings: ConsumerSettings) -> Engines:
+    """Of the model in use, where one at MODEL_PATH is still to earn its place, or was refused."""
+    if settings.swap_gate is None:
+        return engines
+    rulings = rulings_of(settings)
+    state = rulings.read()
+    with suppress(CheckpointError):
+        if state is None or state.in_use == rulings.at_model_path():
+            return engines
+    if state is None:
+        return engines
+    model, classes = rulings.place(state.in_use)
+    if not model.exists():
+        log.warning("the model in use is lost digest=%s, using that of MODEL_PATH", state.in_use)
+        return engines
+    log.info("MODEL_PATH holds another model than that in use digest=%s", state.in_use)
+    return replace(engines, model_path=model, classes_path=classes)
 
 
 def own_topics(settings: ConsumerSettings, *more: str) -> Iterator[tuple[str, int, dict[str, str]]]:

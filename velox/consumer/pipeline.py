@@ -30,7 +30,7 @@ from velox.consumer.stages.batch import END, FREE, Batch, End, Free, all_waiting
 from velox.consumer.stages.breaker import NEVER, Breaker
 from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
-from velox.consumer.stages.inference import Inference
+from velox.consumer.stages.inference import Inference, Show, to_nobody
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.consumer.stages.recorder import Recorder
 from velox.images import known_good
@@ -77,6 +77,7 @@ class Pipeline:
         sources: tells the rules of sources that a new batch is to use.
         sort: tells which of a batch's records are to be classified, as what, and which are dead
             letters already; by default all are classified as they are.
+        show: is shown each batch once it is decided; see `Inference`.
 
     Attributes:
         poller: as it was given.
@@ -98,6 +99,7 @@ class Pipeline:
         decide: Decider | None = None,
         sources: Callable[[], Sources] = lambda: NO_RULES,
         sort: Sort = as_they_are,
+        show: Show = to_nobody,
     ) -> None:
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self.poller = poller
@@ -117,7 +119,7 @@ class Pipeline:
         self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_store: SimpleQueue[Batch | End] = SimpleQueue()
-        self._infer = Inference(models, decoder, self._breaker, decide or Decider())
+        self._infer = Inference(models, decoder, self._breaker, decide or Decider(), show)
         self._in_order = threading.Lock()
         self._ended: dict[str, float] = {}
 

@@ -32,6 +32,7 @@ class Task:
         sort: what becomes of a batch's records before they are decoded.
         recorder: makes the last two stages.
         abort: ends what waits for a server.
+        live: whether these are the images as they come, by which a new model may be tried.
     """
 
     topic: str
@@ -43,6 +44,7 @@ class Task:
     sort: Sort = as_they_are
     recorder: Callable[..., Recorder] = Recorder
     abort: threading.Event = field(default_factory=threading.Event)
+    live: bool = False
 
 
 def live_task(settings: ConsumerSettings, opened: ExitStack) -> Task:
@@ -52,6 +54,7 @@ def live_task(settings: ConsumerSettings, opened: ExitStack) -> Task:
         group=settings.kafka_consumer_group,
         ledger=Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes),
         letters=letters_of(settings, opened),
+        live=True,
     )
 
 

@@ -11,6 +11,7 @@ pages.py     What the pages for people have in common: a policy, a look, and fil
 review_metrics.py  What the page to label on exposes as metrics
 producer_metrics.py  The metrics of a producer: its sources, as they are when somebody asks
 server.py    The HTTP server: `/metrics`, `/healthz`, `/readyz`, and pages for people
+shadow_metrics.py  What a model beside the one in use exposes as metrics
 snapshot.py  A consumer's metrics page as the figures that a person wants to see
 watchdog.py  The end of a process that stands still, so that whoever started it can start it again
 window.py    The newest images that a model has decided

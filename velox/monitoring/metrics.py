@@ -8,6 +8,7 @@ from prometheus_client.process_collector import ProcessCollector
 from velox.base.candidates import REASONS
 from velox.base.records import Outcome
 from velox.monitoring.outlook import Outlook
+from velox.monitoring.shadow_metrics import ShadowMetrics
 
 # Fine enough that interpolated p50 and p99 are within about 15 % from 1 ms to a minute.
 _SECONDS = (
@@ -157,7 +158,7 @@ class Metrics:
         )
         self.review_kept = counter(
             "velox_review_kept",
-            "Images kept for review, by reason: unknown, below, near, random.",
+            f"Images kept for review, by reason: {', '.join(REASONS)}.",
             "reason",
         )
         self.review_dropped = counter(
@@ -188,6 +189,7 @@ class Metrics:
             "kind",
         )
         self.outlook = Outlook(self.registry)
+        self.shadow = ShadowMetrics(self.registry)
         for outcome in OUTCOMES:
             self.records.labels(outcome)
         for stage in STAGES:

@@ -20,6 +20,7 @@ from velox.settings.parsers import (
     parts,
 )
 from velox.settings.review import CandidateSettings
+from velox.settings.shadow import ShadowSettings
 from velox.settings.shared import (
     GroupSettings,
     KafkaSettings,
@@ -54,6 +55,7 @@ class ConsumerSettings(
     StorageSettings,
     ResultsSettings,
     CandidateSettings,
+    ShadowSettings,
 ):
     """What `consumer.py` reads."""
 
@@ -208,6 +210,11 @@ class ConsumerSettings(
 
     def __post_init__(self) -> None:
         """Refuse settings that do not go together."""
+        if self.swap_gate is not None and not self.model_reload:
+            raise SettingError(
+                "SWAP_GATE has no new model to try with MODEL_RELOAD_S=0, which looks for none: "
+                "give a number of seconds, or set SWAP_GATE=0"
+            )
         topics = tuple(self.kafka_topic + each for each in ("", DEAD_LETTERS, PARKED))
         if self.kafka_results_topic in topics:
             what = (

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from velox.base.allowance import Allowance
 from velox.base.candidates import (
     BELOW,
+    DISAGREEMENT,
     JUDGED,
     NEAR,
     RANDOM,
@@ -22,10 +24,12 @@ from velox.base.candidates import (
 )
 from velox.base.errors import StoreUnavailable
 from velox.base.logs import ThinnedLog
-from velox.base.records import Outcome, Prediction, time_of, utc_text
+from velox.base.records import Outcome, Prediction, Record, time_of, utc_text
+from velox.consumer.sources.rules import Sources
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.store_writer import write_patiently
 from velox.images.header import extension
+from velox.models.engine.interface import Engine
 from velox.monitoring.metrics import Metrics
 from velox.stores.review_interface import ReviewStore
 
@@ -36,6 +40,15 @@ TRIM_EVERY_S = 1.0
 KINDS = ("unsure", "random")
 
 log = logging.getLogger(__name__)
+
+
+class _Found(NamedTuple):
+    """What speaks for an image: `doubt` as `doubt_of`, and whether it is of the random share."""
+
+    threshold: float
+    doubt: str | None
+    chance: float
+    random: bool
 
 
 class Candidates:
@@ -94,49 +107,87 @@ class Candidates:
         chosen = [each for batch in batches for each in self._chosen(batch)]
         if chosen:
             with waiting(self._store.name):
-                refused = write_patiently(
-                    self._store, chosen, stop=self._abort, on_failure=self._again
-                )
-            self._count(chosen, {each.id: str(why) for each, why in refused})
+                self._write(chosen)
         if self._clock() >= self._next_trim:
             self._trim()
+
+    def keep_disagreements(
+        self, engine: Engine, sources: Sources, decided: Sequence[tuple[Record, Prediction]]
+    ) -> None:
+        """Make durable what another model decides otherwise, unless it is kept anyway.
+
+        May be called beside `keep`, by another thread.
+
+        Args:
+            engine: the model in use.
+            sources: the rules that its decisions were made by.
+            decided: the records, and what that model has decided.
+
+        Raises:
+            Stopped, StoreRefuses: as `keep`.
+        """
+        chosen = [
+            self._kept(engine, record, prediction, found, DISAGREEMENT)
+            for record, prediction, found in self._looked_at(engine, sources, decided)
+            if found.doubt is None and not found.random and self._let_through(random=False)
+        ]
+        if chosen:
+            self._write(chosen)
 
     def _chosen(self, batch: Batch) -> Iterator[Kept]:
         """Those that the allowance has room for."""
         if not batch.predictions:
             return
         engine = batch.predictor.engine
+        for record, prediction, found in self._looked_at(engine, batch.sources, batch.predictions):
+            if found.doubt is None and not found.random:
+                continue
+            if self._let_through(random=found.random):
+                yield self._kept(engine, record, prediction, found, found.doubt or RANDOM)
+
+    def _looked_at(
+        self, engine: Engine, sources: Sources, decided: Sequence[tuple[Record, Prediction]]
+    ) -> Iterator[tuple[Record, Prediction, _Found]]:
         thresholds = dict(zip(engine.labels, engine.thresholds, strict=True))
-        now_ms = int(1000 * self._wall_clock())
-        for record, prediction in batch.predictions:
+        for record, prediction in decided:
             chance = chance_of(record.id)
-            random = chance < self._share
             threshold = thresholds[prediction.label]
-            if (rule := batch.sources.of(record)) is not None:
+            if (rule := sources.of(record)) is not None:
                 threshold = rule.threshold_of(prediction.label, threshold)
             doubt = doubt_of(prediction, threshold)
-            if doubt is None and not random:
-                continue
-            if not self._allowance.take(first=random):
-                self._metrics.review_dropped.labels(KINDS[random], "rate").inc()
-                continue
-            candidate = Candidate(
-                id=record.id,
-                timestamp=time_of(record, now_ms),
-                kept_at=utc_text(now_ms),
-                predicted_label=prediction.label,
-                confidence=prediction.confidence,
-                outcome=prediction.outcome,
-                threshold=_finite(threshold),
-                reason=doubt or RANDOM,
-                chance=chance,
-                random=random,
-                ground_truth=record.header("label"),
-                source=record.source,
-                model=batch.model,
-                extension=extension(record.value or b""),
-            )
-            yield Kept(candidate, record.value or b"")
+            yield record, prediction, _Found(threshold, doubt, chance, chance < self._share)
+
+    def _let_through(self, *, random: bool) -> bool:
+        if self._allowance.take(first=random):
+            return True
+        self._metrics.review_dropped.labels(KINDS[random], "rate").inc()
+        return False
+
+    def _kept(
+        self, engine: Engine, record: Record, prediction: Prediction, found: _Found, reason: str
+    ) -> Kept:
+        now_ms = int(1000 * self._wall_clock())
+        candidate = Candidate(
+            id=record.id,
+            timestamp=time_of(record, now_ms),
+            kept_at=utc_text(now_ms),
+            predicted_label=prediction.label,
+            confidence=prediction.confidence,
+            outcome=prediction.outcome,
+            threshold=_finite(found.threshold),
+            reason=reason,
+            chance=found.chance,
+            random=found.random,
+            ground_truth=record.header("label"),
+            source=record.source,
+            model=engine.digest,
+            extension=extension(record.value or b""),
+        )
+        return Kept(candidate, record.value or b"")
+
+    def _write(self, chosen: Sequence[Kept]) -> None:
+        refused = write_patiently(self._store, chosen, stop=self._abort, on_failure=self._again)
+        self._count(chosen, {each.id: str(why) for each, why in refused})
 
     def _count(self, chosen: Sequence[Kept], refused: Mapping[str, str]) -> None:
         for each in chosen:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
 from velox.base.errors import InferenceFailed
-from velox.base.records import DeadLetter, Prediction
+from velox.base.records import DeadLetter, Prediction, Record
+from velox.consumer.sources.rules import Sources
 from velox.consumer.stages.batch import NO_IMAGES, Batch
 from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.decider import Decider
@@ -15,12 +16,19 @@ from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.images import known_good
 from velox.images.appearance import looks
-from velox.models.engine.interface import Images, Predictions
+from velox.models.engine.interface import Engine, Images, Predictions
 from velox.monitoring.window import Decided
 
 STAGE = "infer"
 
+Failures = Collection[int]
 Predicted = tuple[Predictions, dict[int, InferenceFailed]]
+# What else sees a batch that was decided; the rows of its images that have no answer are named.
+Show = Callable[[Batch, Failures], None]
+
+
+def to_nobody(_batch: Batch, _failures: Failures) -> None:
+    """Show a batch to nobody else."""
 
 
 class Inference:
@@ -31,15 +39,22 @@ class Inference:
         decoder: for images that another model is to see.
         breaker: asked before what the model refuses becomes dead letters.
         decide: tells what a prediction comes to.
+        show: is shown each batch as long as it has its pixels; it must not wait.
     """
 
     def __init__(
-        self, models: ModelSlot, decoder: Decoder, breaker: Breaker, decide: Decider
+        self,
+        models: ModelSlot,
+        decoder: Decoder,
+        breaker: Breaker,
+        decide: Decider,
+        show: Show = to_nobody,
     ) -> None:
         self._models = models
         self._decoder = decoder
         self._breaker = breaker
         self._decide = decide
+        self._show = show
 
     def __call__(self, batch: Batch) -> None:
         """Classify what was decoded; several threads may come at the same time."""
@@ -51,23 +66,15 @@ class Inference:
             told=lambda done: (len(done[0].indices), list(done[1].values())),
             probe=lambda: self._model_fails(batch),
         )
-        engine, labels = batch.predictor.engine, batch.labels
-        several = found.indices.shape[1] > 1
-        # Of Python's own numbers a loop over the images takes half as long.
-        indices, confidences = (each.tolist() for each in found.best)
-        unknown = (found.novelty > engine.unknown_above).tolist()
-        for row, record in enumerate(batch.classifiable):
-            if (failure := failures.get(row)) is not None:
-                batch.dead.append(DeadLetter(record, STAGE, failure))
-                continue
-            index, confidence = indices[row], confidences[row]
-            label = labels[index]
-            least, rule = engine.thresholds[index], batch.sources.of(record)
-            outcome = self._decide(label, confidence, least, rule, unknown=unknown[row])
-            top = _named(found, row, labels) if several else ()
-            batch.predictions.append((record, Prediction(label, confidence, outcome, top)))
+        batch.dead += [
+            DeadLetter(batch.classifiable[row], STAGE, failures[row]) for row in sorted(failures)
+        ]
+        batch.predictions += decisions(
+            batch.predictor.engine, batch.classifiable, batch.sources, self._decide, found, failures
+        )
         if batch.reference is not None:
             batch.decided = _decided(found, failures, batch.images)
+        self._show(batch, failures)
         # As many batches as the ledger allows may wait for the store: not with their pixels.
         batch.images = NO_IMAGES
 
@@ -89,7 +96,42 @@ class Inference:
         return batch.predictor.predict(known_good.pixels(size))[1].get(0)
 
 
-def _decided(found: Predictions, failures: Collection[int], images: Images) -> Decided:
+def decisions(
+    engine: Engine,
+    records: Sequence[Record],
+    sources: Sources,
+    decide: Decider,
+    found: Predictions,
+    failures: Failures = (),
+) -> list[tuple[Record, Prediction]]:
+    """What a model's answers come to, in order.
+
+    Args:
+        engine: the model.
+        records: what it was asked for.
+        sources: the rules of where they come from.
+        decide: tells what an answer comes to.
+        found: the answers.
+        failures: rows that have none; they are left out.
+    """
+    labels, several = engine.labels, found.indices.shape[1] > 1
+    # Of Python's own numbers a loop over the images takes half as long.
+    indices, confidences = (each.tolist() for each in found.best)
+    unknown = (found.novelty > engine.unknown_above).tolist()
+    decided = []
+    for row, record in enumerate(records):
+        if row in failures:
+            continue
+        index, confidence = indices[row], confidences[row]
+        label = labels[index]
+        least, rule = engine.thresholds[index], sources.of(record)
+        outcome = decide(label, confidence, least, rule, unknown=unknown[row])
+        top = _named(found, row, labels) if several else ()
+        decided.append((record, Prediction(label, confidence, outcome, top)))
+    return decided
+
+
+def _decided(found: Predictions, failures: Failures, images: Images) -> Decided:
     """What is known of the images that the model had an answer for, in order."""
     decided = Decided.of(*found.best, looks(images))
     if not failures:

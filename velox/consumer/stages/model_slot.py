@@ -161,22 +161,30 @@ class ModelWatch:
             if checkpoint.digest != self._slot.current.engine.digest:
                 self._slot.swap(self._engine_of(checkpoint))
         except Exception as error:
-            self._refuse(error)
+            refuse(self._files, error, self._metrics, self._interval)
         else:
             self._files.used()
 
-    def _refuse(self, error: Exception) -> None:
-        first, again = self._files.failed(
-            error, bad=isinstance(error, CheckpointError | SettingError)
+
+def refuse(files: ModelFiles, error: Exception, metrics: Metrics, interval: float) -> bool:
+    """Say that a new model cannot be used; whether it is tried again before its files change.
+
+    Args:
+        files: its files.
+        error: why.
+        metrics: counts it, once.
+        interval: seconds between two looks at the files.
+    """
+    first, again = files.failed(error, bad=isinstance(error, CheckpointError | SettingError))
+    if first:
+        metrics.model_refusals.inc()
+    if again is None:
+        log.error("new model refused, keeping the old one reason=%r", str(error))
+    else:
+        log.warning(
+            "new model not loaded, keeping the old one next_try_s=%g error=%s reason=%r",
+            again * interval,
+            type(error).__name__,
+            str(error),
         )
-        if first:
-            self._metrics.model_refusals.inc()
-        if again is None:
-            log.error("new model refused, keeping the old one reason=%r", str(error))
-        else:
-            log.warning(
-                "new model not loaded, keeping the old one next_try_s=%g error=%s reason=%r",
-                again * self._interval,
-                type(error).__name__,
-                str(error),
-            )
+    return again is not None
