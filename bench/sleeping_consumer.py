@@ -38,6 +38,7 @@ class SleepingEngine:
     precision = "none"
     thresholds = (0.9,) * 4
     unknown_above = math.inf
+    of_sources: tuple[tuple[float, ...], ...] = ()
     top = 1
     digest = "0123456789ab"
     reference = None

@@ -61,6 +61,7 @@ class ColourEngine:
     precision = "exact"
     thresholds = (0.9,) * len(COLOURS)
     unknown_above = math.inf
+    of_sources: tuple[tuple[float, ...], ...] = ()
     top = 1
     digest = "0123456789ab"
     reference = None

@@ -59,6 +59,7 @@ class FakeEngine:
     reference: Reference | None = None
     thresholds: tuple[float, ...] = (0.9, 0.9)
     unknown_above = math.inf
+    of_sources: tuple[tuple[float, ...], ...] = ()
     top = 1
 
     def __init__(self) -> None:

@@ -21,5 +21,6 @@ startup.py      The start of the consumer: it waits for what it needs
 storage.py      What is stored, and where: detections, files, images for review, and their removal
 sweeper.py      Beside the pipeline: documents follow their files, what is too old goes
 task.py         What a run of the consumer reads
+untried.py      Thresholds of sources that came after the model was tried
 vital_signs.py  What the probes and the gauges look at while the pipeline runs
 """

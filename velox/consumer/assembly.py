@@ -24,6 +24,7 @@ from velox.consumer.stages.results import Results
 from velox.consumer.startup import say_what_the_breaker_cannot_judge
 from velox.consumer.storage import candidates_of
 from velox.consumer.task import Task
+from velox.consumer.untried import say_what_is_untried
 from velox.consumer.vital_signs import show, vital_signs
 from velox.images.pixels import decode
 from velox.kafka.client import consumer_config
@@ -54,6 +55,7 @@ def join_stages(
     def rules_taken(sources: Sources) -> None:
         counts.expect(sources)
         models.say_what_is_unknown()
+        say_what_is_untried(models.current.engine, sources)
 
     counts.expect(parts.sources.current)
     parts.sources.start(rules_taken)

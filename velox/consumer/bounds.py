@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
-from typing import NamedTuple
 
 from velox.base.errors import SettingError
 from velox.base.thresholds import Thresholds
+from velox.consumer.sources.rules import NO_RULES, Sources
 from velox.models.description import Description
+from velox.models.engine.check import Bounds
 from velox.models.novelty_limits import least_images
 
 MOST_NAMED = 5
@@ -17,15 +18,13 @@ MOST_NAMED = 5
 log = logging.getLogger(__name__)
 
 
-class Bounds(NamedTuple):
-    """What a model's answers are compared with; see `Engine`."""
-
-    thresholds: tuple[float, ...]
-    unknown_above: float
-
-
 def bounds_of(
-    model: Description, path: Path, *, thresholds: Thresholds, unknown: float | None
+    model: Description,
+    path: Path,
+    *,
+    thresholds: Thresholds,
+    unknown: float | None,
+    sources: Sources = NO_RULES,
 ) -> Bounds:
     """Those of a model.
 
@@ -34,12 +33,15 @@ def bounds_of(
         path: its file, for errors.
         thresholds: from which confidence on an image is a match.
         unknown: share of known images that may be called unknown; None to call none so.
+        sources: may have thresholds of their own.
 
     Raises:
         SettingError: when it brings no thresholds, or cannot tell what is unknown, and that is
             asked for.
     """
-    return Bounds(_thresholds(model, path, thresholds), _unknown_above(model, path, unknown))
+    usual = _thresholds(model, path, thresholds)
+    above = _unknown_above(model, path, unknown)
+    return Bounds(usual, above, sources.thresholds(model.labels, usual))
 
 
 def _thresholds(model: Description, path: Path, wanted: Thresholds) -> tuple[float, ...]:

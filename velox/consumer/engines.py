@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from velox.base.errors import EngineOutOfMemory, SettingError
 from velox.base.thresholds import Thresholds
-from velox.consumer.bounds import Bounds, bounds_of
+from velox.consumer.bounds import bounds_of
+from velox.consumer.sources.rules import NO_RULES, Sources
 from velox.consumer.stages.acceptance import accept
 from velox.consumer.stages.targets import unknown_labels
 from velox.models import cards
 from velox.models.description import Description
 from velox.models.engine import graphs
+from velox.models.engine.check import Bounds
 from velox.models.engine.graphs import Graphs
 from velox.models.engine.interface import Engine
 from velox.models.engine.kept import Kept
@@ -38,6 +41,7 @@ class Engines:
         top: labels that each image is given.
         thresholds: from which confidence on an image is a match.
         unknown: share of known images that may be called unknown; None to call none so.
+        sources: the rules of single sources as they are now: a precision must go with theirs, too.
     """
 
     model_path: Path
@@ -50,6 +54,7 @@ class Engines:
     top: int
     thresholds: Thresholds
     unknown: float | None = None
+    sources: Callable[[], Sources] = lambda: NO_RULES
 
     def require_device(self) -> None:
         """Refuse a device that cannot be used.
@@ -102,7 +107,11 @@ class Engines:
 
     def _made(self, checkpoint: Description) -> Engine:
         bounds = bounds_of(
-            checkpoint, self.model_path, thresholds=self.thresholds, unknown=self.unknown
+            checkpoint,
+            self.model_path,
+            thresholds=self.thresholds,
+            unknown=self.unknown,
+            sources=self.sources(),
         )
         engine = self._with_onnx(checkpoint, bounds) if self._onnx else None
         if engine is None:
@@ -160,8 +169,7 @@ class Engines:
                 found,
                 precision=self.precision,
                 batch_size=self.batch_size,
-                thresholds=bounds.thresholds,
-                unknown_above=bounds.unknown_above,
+                **vars(bounds),
                 top=self.top,
                 kept=kept,
             )
@@ -183,8 +191,7 @@ class Engines:
             compiled=self.compiled,
             memory_fraction=self.memory_fraction,
             batch_size=self.batch_size,
-            thresholds=bounds.thresholds,
-            unknown_above=bounds.unknown_above,
+            **vars(bounds),
             top=self.top,
             kept=Kept(self.model_path),
         )

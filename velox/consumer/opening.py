@@ -62,10 +62,10 @@ def open_parts(
     Raises:
         Stopped: when told to stop before all are there.
     """
-    engines = engines_of(settings)
+    sources = opened.enter_context(closing(SourcesWatch(settings.sources_path)))
+    engines = engines_of(settings, sources)
     engines.require_device()
     say_what_does_nothing(settings)
-    sources = opened.enter_context(closing(SourcesWatch(settings.sources_path)))
     storage = open_storage(settings, opened, files)
     topics = Topics(bootstrap=settings.kafka_bootstrap_server, extra=settings.kafka_config)
     waiting = Waiting(limit=settings.startup_timeout, stop=stop, health=health)
@@ -107,7 +107,7 @@ def say_what_does_nothing(settings: ConsumerSettings) -> None:
         )
 
 
-def engines_of(settings: ConsumerSettings) -> Engines:
+def engines_of(settings: ConsumerSettings, sources: SourcesWatch) -> Engines:
     """What makes engines of checkpoints."""
     return Engines(
         model_path=settings.model_path,
@@ -121,6 +121,7 @@ def engines_of(settings: ConsumerSettings) -> Engines:
         top=settings.results_top if settings.kafka_results_topic else 1,
         thresholds=settings.confidence_threshold,
         unknown=settings.unknown,
+        sources=lambda: sources.current,
     )
 
 

@@ -91,7 +91,7 @@ class _Shadowing:
 
     def gate(self, models: ModelSlot, asked: SwapGate) -> Gate:
         """What lets in a new model at MODEL_PATH."""
-        settings, engines = self.settings, engines_of(self.settings)
+        settings, engines = self.settings, engines_of(self.settings, self.parts.sources)
         making = Making(
             load=engines.load,
             engine_of=engines.later,
@@ -113,7 +113,8 @@ class _Shadowing:
     def side(self, path: Path) -> Side:
         """What runs the model of SHADOW_MODEL_PATH."""
         classes = path.with_name(self.settings.classes_path.name)
-        engines = replace(engines_of(self.settings), model_path=path, classes_path=classes)
+        own = engines_of(self.settings, self.parts.sources)
+        engines = replace(own, model_path=path, classes_path=classes)
         for each in (path, classes):
             if not each.exists():
                 log.warning("SHADOW_MODEL_PATH: waiting for %s", each)
@@ -167,7 +168,7 @@ def watch_models(
     """Take each new model at MODEL_PATH into use, if new ones are looked for."""
     if settings.model_reload <= 0:
         return
-    engines = engines_of(settings)
+    engines = engines_of(settings, parts.sources)
     watch = ModelWatch(
         models,
         files=parts.model_files,

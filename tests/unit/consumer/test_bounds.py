@@ -8,8 +8,9 @@ import pytest
 
 from velox.base.errors import SettingError
 from velox.base.thresholds import Thresholds
-from velox.consumer.bounds import Bounds, bounds_of
+from velox.consumer.bounds import bounds_of
 from velox.models.description import Description
+from velox.models.engine.check import Bounds
 from velox.models.measured_thresholds import MeasuredThresholds
 from velox.models.novelty_limits import SHARES, NoveltyLimits
 
@@ -26,7 +27,7 @@ def measured(*thresholds: float | None) -> Description:
 
 def test_each_label_has_the_threshold_that_is_set_for_it() -> None:
     found = bounds(measured(0.1, 0.1, 0.1), Thresholds(0.9, {"green": 0.5, "of another model": 0}))
-    assert found == ((0.9, 0.5, 0.9), math.inf)
+    assert found == Bounds((0.9, 0.5, 0.9), math.inf)
 
 
 def test_auto_takes_what_training_measured(caplog: pytest.LogCaptureFixture) -> None:

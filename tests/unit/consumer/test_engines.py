@@ -12,6 +12,7 @@ from tests.unit.models.engine.networks import images, telling
 from velox.base.errors import SettingError
 from velox.base.thresholds import Thresholds
 from velox.consumer.engines import Engines
+from velox.consumer.sources.rules import Rule, Sources
 from velox.models.checkpoint import save
 from velox.models.measured_thresholds import MeasuredThresholds
 from velox.models.novelty_limits import SHARES, NoveltyLimits
@@ -45,6 +46,15 @@ def test_an_engine_has_the_threshold_of_each_of_its_labels() -> None:
     assert engine.thresholds == (0.9, 0.5, *[0.9] * (len(checkpoint.labels) - 2))
     assert engine.top == 2
     engine.close()
+
+
+def test_an_engine_is_tried_with_the_thresholds_of_sources() -> None:
+    rules = [Sources(), Sources({"door": Rule(threshold=0.5)})]
+    made = replace(engines(Thresholds(0.9)), sources=rules.pop)
+    for expected in ([(0.5, 0.5, 0.5)], []):
+        engine = made.later(telling())
+        assert list(engine.of_sources) == expected
+        engine.close()
 
 
 def test_a_model_with_which_nothing_would_match_takes_the_place_of_none() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from velox.base.records import Record
@@ -82,6 +82,15 @@ class Sources:
         """The part of a record's image that is looked at, None for all of it."""
         rule = self.of(record)
         return None if rule is None else rule.crop
+
+    def thresholds(
+        self, labels: Sequence[str], usual: Sequence[float]
+    ) -> tuple[tuple[float, ...], ...]:
+        """What sources have instead of the usual thresholds of these labels, each once."""
+        found = {tuple(map(rule.threshold_of, labels, usual)) for rule in self._rules.values()} - {
+            tuple(usual)
+        }
+        return tuple(sorted(found))
 
     def labels(self) -> Mapping[str, tuple[Collection[str], Collection[str]]]:
         """By pattern the labels that its rule names: those with a threshold, and the targets."""

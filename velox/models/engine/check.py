@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +29,25 @@ LARGEST_LOSS = 0.002
 # and of the matches that may come or go.
 LARGEST_DIFFERENCE = 0.005
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What answers are compared with where it is decided what an image comes to.
+
+    Attributes:
+        thresholds: of each label, the confidence at which an image is a match.
+        unknown_above: the novelty above which an image is unknown and no match.
+        of_sources: thresholds of each label that single sources have instead.
+    """
+
+    thresholds: tuple[float, ...]
+    unknown_above: float = math.inf
+    of_sources: tuple[tuple[float, ...], ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """In values that JSON has."""
+        return asdict(self)
 
 
 class Refused(Exception):
@@ -52,9 +73,7 @@ def require_same_decisions(
     found: Answer,
     expected: Answer,
     targets: ArrayLike,
-    *,
-    thresholds: Sequence[float],
-    unknown_above: float = math.inf,
+    bounds: Bounds,
 ) -> None:
     """Compare what a form makes of the samples with what float32 makes of them.
 
@@ -62,15 +81,14 @@ def require_same_decisions(
         found: the answer of the form for N samples.
         expected: that of float32.
         targets: the samples' labels, int64 [N].
-        thresholds: of each label, the confidence at which an image is a match.
-        unknown_above: the novelty above which an image is unknown and no match.
+        bounds: what is decided by; matches are compared by the thresholds of all sources.
 
     Raises:
         Refused: where accuracy, labels, what is unknown or matches differ by more than is allowed.
     """
     index, confidence = (np.asarray(each)[:, 0] for each in found[:2])
     full_index, full_confidence = (np.asarray(each)[:, 0] for each in expected[:2])
-    unknown, full_unknown = (_unknown(each, unknown_above) for each in (found, expected))
+    unknown, full_unknown = (_unknown(each, bounds.unknown_above) for each in (found, expected))
     count = len(index)
     right, before = (_share(each == np.asarray(targets)) for each in (index, full_index))
     if before - right > LARGEST_LOSS + _ROUNDING:
@@ -83,16 +101,18 @@ def require_same_decisions(
         raise Refused(
             f"a share of {other:.4f} of {count} samples is unknown in it or in fp32 alone"
         )
-    least = np.asarray(thresholds, np.float32)
-    match = (confidence >= least[index]) & ~unknown
-    full_match = (full_confidence >= least[full_index]) & ~full_unknown
-    differ = (match != full_match) | (match & (index != full_index))
-    matches = int((match | full_match).sum())
-    if differ.sum() > LARGEST_DIFFERENCE * matches:
-        raise Refused(
-            f"{int(differ.sum())} of {matches} matches differ from those in fp32 "
-            f"({_shown(thresholds)}, {count} samples)"
-        )
+    for thresholds in (bounds.thresholds, *bounds.of_sources):
+        least = np.asarray(thresholds, np.float32)
+        match = (confidence >= least[index]) & ~unknown
+        full_match = (full_confidence >= least[full_index]) & ~full_unknown
+        differ = (match != full_match) | (match & (index != full_index))
+        matches = int((match | full_match).sum())
+        if differ.sum() > LARGEST_DIFFERENCE * matches:
+            of = "" if thresholds is bounds.thresholds else " of a source"
+            raise Refused(
+                f"{int(differ.sum())} of {matches} matches differ from those in fp32 "
+                f"({_shown(thresholds)}{of}, {count} samples)"
+            )
 
 
 def _unknown(answer: Answer, above: float) -> NDArray[np.bool_]:

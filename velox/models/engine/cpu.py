@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import math
-from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -13,7 +11,7 @@ from torch import Tensor
 
 from velox.base.machine import release_free_memory, usable_cores
 from velox.models.checkpoint import Checkpoint
-from velox.models.engine.check import require_same_decisions
+from velox.models.engine.check import Bounds, require_same_decisions
 from velox.models.engine.classifier import Answer
 from velox.models.engine.forms import Choice, trial_pixels
 from velox.models.engine.kept import Kept
@@ -28,9 +26,8 @@ class CpuBackend:
     Args:
         checkpoint: what to run.
         precision: fp32, bf16, int8, or auto for the fastest of them that is right enough.
-        thresholds: of each label, the confidence at which an image is a match.
+        bounds: what images are decided by.
         top: labels that each image is given.
-        unknown_above: the novelty above which an image is called unknown.
         kept: where what was chosen is kept, and found again.
 
     Attributes:
@@ -42,9 +39,8 @@ class CpuBackend:
         checkpoint: Checkpoint,
         precision: str,
         *,
-        thresholds: Sequence[float],
+        bounds: Bounds,
         top: int = 1,
-        unknown_above: float = math.inf,
         kept: Kept | None = None,
     ) -> None:
         self._workers = Workers(min(usable_cores(), torch.get_num_threads()))
@@ -52,15 +48,12 @@ class CpuBackend:
         asked = {
             "runtime": "torch",
             "precision": precision,
-            "thresholds": tuple(thresholds),
             "cores": self._workers.cores,
-            "unknown_above": unknown_above,
+            **bounds.plain(),
         }
         known = kept.choice(checkpoint.digest, asked) if kept is not None else {}
         with torch.inference_mode():
-            judge = partial(
-                require_same_decisions, thresholds=thresholds, unknown_above=unknown_above
-            )
+            judge = partial(require_same_decisions, bounds=bounds)
             choice = Choice(checkpoint, self._workers, top=top, judge=judge)
             form = choice.again(known) or choice.best(precision)
         single = self._workers.settle_single(

@@ -10,10 +10,8 @@ that the process may have.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
-from collections.abc import Sequence
 from queue import SimpleQueue
 
 import torch
@@ -21,6 +19,7 @@ from torch import Tensor
 
 from velox.base.errors import SettingError
 from velox.models.checkpoint import Checkpoint
+from velox.models.engine.check import Bounds
 from velox.models.engine.classifier import Answer
 from velox.models.engine.lanes import Lane, answer_shapes, ladder, pieces
 from velox.models.engine.trial import DTYPES, NAMES, Trial
@@ -47,9 +46,8 @@ class CudaBackend:
         compiled: whether to compile the model, see `velox.models.engine.compiled`.
         memory_fraction: share of the device's memory that this process may take.
         batch_size: the largest batch that runs as one; larger ones run in pieces.
-        thresholds: of each label, the confidence at which an image is a match.
+        bounds: what images are decided by.
         top: labels that each image is given.
-        unknown_above: the novelty above which an image is called unknown.
 
     Attributes:
         precision: that is used: fp32 where half precision is refused, which is logged.
@@ -68,9 +66,8 @@ class CudaBackend:
         memory_fraction: float,
         batch_size: int,
         compiled: bool = False,
-        thresholds: Sequence[float],
+        bounds: Bounds,
         top: int = 1,
-        unknown_above: float = math.inf,
     ) -> None:
         if precision not in DTYPES:
             raise SettingError(
@@ -89,10 +86,9 @@ class CudaBackend:
                 checkpoint,
                 device,
                 batch_size,
-                thresholds,
+                bounds,
                 top=top,
                 compiled=compiled,
-                unknown_above=unknown_above,
             )
             self._classifier, dtype = trial.best(precision)
             size = checkpoint.input_size

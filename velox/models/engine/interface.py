@@ -75,6 +75,8 @@ class Engine(Protocol):
         thresholds: of each label, the confidence at which an image is a match.
         top: labels K that each image is given.
         unknown_above: the novelty above which an image is called unknown; infinity for never.
+        of_sources: thresholds of each label that single sources have instead, with which a reduced
+            precision was tried.
     """
 
     labels: tuple[str, ...]
@@ -88,6 +90,7 @@ class Engine(Protocol):
     thresholds: tuple[float, ...]
     top: int
     unknown_above: float
+    of_sources: tuple[tuple[float, ...], ...]
 
     def predict(self, batch: Images) -> Predictions:
         """Classify a batch; several threads may come at the same time.

@@ -47,6 +47,7 @@ class Kept:
 
     def __init__(self, model_path: Path) -> None:
         self._folder = model_path.with_name(f".{model_path.name}.made")
+        self._said = False
 
     def model(self, digest: str, *, novelty: bool = False) -> bytes | None:
         """What `keep_model` was given for a checkpoint, None where there is none that holds.
@@ -97,10 +98,20 @@ class Kept:
             self._folder.mkdir(exist_ok=True)
             write_whole(self._folder / name, _seal(name, content) + content)
         except OSError as error:
-            log.info("nothing kept for a faster start in %s: %s", self._folder, error.strerror)
+            self._say_once(error)
             return
         with contextlib.suppress(OSError):
             self._tidy()
+
+    def _say_once(self, error: OSError) -> None:
+        if not self._said:
+            log.info(
+                "nothing kept for a faster start in %s: %s; so each start tries the forms of this "
+                "model anew, which takes some seconds, where train.py has not kept their choice",
+                self._folder,
+                error.strerror,
+            )
+        self._said = True
 
     def _tidy(self) -> None:
         """Remove what is beyond its kind's number; another process may do the same."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from velox.base.machine import processor
 from velox.models.engine.check import (
     Answer,
+    Bounds,
     NotNow,
     Refused,
     require_enough,
@@ -44,8 +44,7 @@ def best(
     graphs: Graphs,
     *,
     precision: str,
-    thresholds: Sequence[float],
-    unknown_above: float = math.inf,
+    bounds: Bounds,
 ) -> tuple[OnnxForm, bool]:
     """The faster form of a precision, of float32 where that precision is refused.
 
@@ -53,8 +52,7 @@ def best(
         make: makes a form of a graph in a precision.
         graphs: the model.
         precision: auto, fp32 or int8.
-        thresholds: of each label, the confidence at which an image is a match.
-        unknown_above: the novelty above which an image is called unknown.
+        bounds: what images are decided by.
 
     Returns:
         It, and whether it would be the same another time: what a machine that was busy with
@@ -71,13 +69,7 @@ def best(
             raise NotNow(f"checking it would take {seconds:.0f} s")
         narrow, pixels = make(graphs.int8, INT8), samples.pixels()
         found, expected = (_on_samples(form, pixels) for form in (narrow, full))
-        require_same_decisions(
-            found,
-            expected,
-            samples.targets,
-            thresholds=thresholds,
-            unknown_above=unknown_above,
-        )
+        require_same_decisions(found, expected, samples.targets, bounds)
     except Refused as reason:
         level = logging.INFO if precision == AUTO else logging.WARNING
         log.log(level, "precision=%s is not used: %s", INT8, reason)

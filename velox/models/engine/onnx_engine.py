@@ -15,7 +15,7 @@ import numpy as np
 
 from velox.base.errors import EngineOutOfMemory
 from velox.base.machine import release_free_memory, usable_cores
-from velox.models.engine.check import THRESHOLD
+from velox.models.engine.check import THRESHOLD, Bounds
 from velox.models.engine.graphs import Graphs
 from velox.models.engine.interface import Images, Predictions
 from velox.models.engine.kept import Kept
@@ -38,6 +38,8 @@ class OnnxEngine:
         top: labels that each image is given, if the model has so many.
         unknown_above: the novelty above which an image is called unknown: integers must call the
             same images so.
+        of_sources: thresholds that single sources have instead: integers must decide as many do
+            by these as well.
         kept: where what was chosen is kept, and found again.
 
     Raises:
@@ -56,12 +58,14 @@ class OnnxEngine:
         thresholds: Sequence[float] = (),
         top: int = 1,
         unknown_above: float = math.inf,
+        of_sources: Sequence[Sequence[float]] = (),
         kept: Kept | None = None,
     ) -> None:
         self.labels = graphs.labels
         self.thresholds = tuple(thresholds) or (THRESHOLD,) * len(self.labels)
         self.top = min(top, len(self.labels))
         self.unknown_above = unknown_above
+        self.of_sources = tuple(map(tuple, of_sources))
         self.input_size = graphs.input_size
         self.preprocessing = graphs.preprocessing
         self.digest = graphs.digest
@@ -72,9 +76,8 @@ class OnnxEngine:
         asked = {
             "runtime": "onnx",
             "precision": precision,
-            "thresholds": self.thresholds,
             "cores": cores(),
-            "unknown_above": unknown_above,
+            **self._bounds.plain(),
         }
         known = kept.choice(self.digest, asked) if kept is not None else {}
         with _named_out_of_memory(batch_size):
@@ -94,6 +97,10 @@ class OnnxEngine:
             time.monotonic() - started,
         )
 
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(self.thresholds, self.unknown_above, self.of_sources)
+
     def _chosen(
         self, graphs: Graphs, precision: str, known: Mapping[str, object]
     ) -> tuple[OnnxForm, bool]:
@@ -109,13 +116,7 @@ class OnnxEngine:
             return make(graphs.fp32, FLOAT32), True
         if known.get("precision") == INT8 and graphs.int8:
             return make(graphs.int8, INT8), True
-        return best(
-            make,
-            graphs,
-            precision=precision,
-            thresholds=self.thresholds,
-            unknown_above=self.unknown_above,
-        )
+        return best(make, graphs, precision=precision, bounds=self._bounds)
 
     def predict(self, batch: Images) -> Predictions:
         """Classify a batch; see `Engine.predict`."""

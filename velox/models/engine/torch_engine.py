@@ -15,7 +15,7 @@ from torch import Tensor
 
 from velox.base.errors import EngineOutOfMemory
 from velox.models.checkpoint import Checkpoint
-from velox.models.engine.check import THRESHOLD
+from velox.models.engine.check import THRESHOLD, Bounds
 from velox.models.engine.classifier import Answer
 from velox.models.engine.cpu import CpuBackend
 from velox.models.engine.cuda import CudaBackend
@@ -56,6 +56,8 @@ class TorchEngine:
         top: labels that each image is given, if the model has so many.
         unknown_above: the novelty above which an image is called unknown: fewer bits must call the
             same images so.
+        of_sources: thresholds that single sources have instead: fewer bits must decide as many do
+            by these as well.
         kept: where the form for the CPU is kept, and found again.
 
     Raises:
@@ -74,12 +76,15 @@ class TorchEngine:
         thresholds: Sequence[float] = (),
         top: int = 1,
         unknown_above: float = math.inf,
+        of_sources: Sequence[Sequence[float]] = (),
         kept: Kept | None = None,
     ) -> None:
         self.labels = checkpoint.labels
         self.thresholds = tuple(thresholds) or (THRESHOLD,) * len(self.labels)
         self.top = min(top, len(self.labels))
         self.unknown_above = unknown_above
+        self.of_sources = tuple(map(tuple, of_sources))
+        bounds = Bounds(self.thresholds, unknown_above, self.of_sources)
         self.input_size = checkpoint.input_size
         self.preprocessing = checkpoint.preprocessing
         self.digest = checkpoint.digest
@@ -97,18 +102,12 @@ class TorchEngine:
                     compiled=compiled,
                     memory_fraction=memory_fraction,
                     batch_size=batch_size,
-                    thresholds=self.thresholds,
+                    bounds=bounds,
                     top=self.top,
-                    unknown_above=unknown_above,
                 )
             else:
                 self._backend = CpuBackend(
-                    checkpoint,
-                    precision,
-                    thresholds=self.thresholds,
-                    top=self.top,
-                    unknown_above=unknown_above,
-                    kept=kept,
+                    checkpoint, precision, bounds=bounds, top=self.top, kept=kept
                 )
         self.precision = self._backend.precision
         blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from velox.models.checkpoint import Checkpoint, at_work
-from velox.models.engine.check import Refused, require_enough, require_same_decisions
+from velox.models.engine.check import Bounds, Refused, require_enough, require_same_decisions
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.fold import folded_if_possible
 from velox.models.engine.forms import TOLERANCE, trial_pixels
@@ -34,9 +32,8 @@ class Trial:
         checkpoint: what to run.
         device: where.
         batch_size: images that are tried at once.
-        thresholds: of each label, the confidence at which an image is a match.
+        bounds: what images are decided by.
         top: labels that each image is given.
-        unknown_above: the novelty above which an image is called unknown.
         compiled: whether to compile what is taken.
     """
 
@@ -45,18 +42,16 @@ class Trial:
         checkpoint: Checkpoint,
         device: torch.device,
         batch_size: int,
-        thresholds: Sequence[float],
+        bounds: Bounds,
         *,
         top: int = 1,
-        unknown_above: float = math.inf,
         compiled: bool = False,
     ) -> None:
         self._checkpoint = checkpoint
         self._top = top
         self._device = device
         self._batch_size = batch_size
-        self._thresholds = thresholds
-        self._unknown_above = unknown_above
+        self._bounds = bounds
         self._compile = compiled
 
     def best(self, precision: str) -> tuple[nn.Module, torch.dtype]:
@@ -116,13 +111,8 @@ class Trial:
         self._require_same_decisions(found, expected)
 
     def _require_same_decisions(self, found: Answer, expected: Answer) -> None:
-        require_same_decisions(
-            found,
-            expected,
-            torch.tensor(self._checkpoint.samples.targets),
-            thresholds=self._thresholds,
-            unknown_above=self._unknown_above,
-        )
+        targets = torch.tensor(self._checkpoint.samples.targets)
+        require_same_decisions(found, expected, targets, self._bounds)
 
     def _on_samples(self, classifier: nn.Module) -> Answer:
         """What a classifier makes of the samples, on the CPU."""

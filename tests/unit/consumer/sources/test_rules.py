@@ -46,6 +46,14 @@ def test_a_label_has_the_threshold_that_says_most_of_it(
     assert rule.threshold_of(label, 0.9) == threshold
 
 
+def test_the_thresholds_of_all_sources_are_each_told_once() -> None:
+    labels, usual = ("good", "defect"), (0.9, 0.8)
+    assert NO_RULES.thresholds(labels, usual) == ()
+    assert SOURCES.thresholds(labels, usual) == ((0.5, 0.5), (0.9, 0.55))
+    same = Sources({"a": Rule(threshold=0.5), "b": DOOR, "c": Rule(of_label={"defect": 0.8})})
+    assert same.thresholds(labels, usual) == ((0.5, 0.5),)
+
+
 def test_only_single_sources_are_known_before_they_are_heard_of() -> None:
     assert Sources({"door": Rule(), "line-*": LINE, "*": Rule()}).named == ["door"]
 

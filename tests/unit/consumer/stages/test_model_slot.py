@@ -23,6 +23,7 @@ class FakeEngine:
     precision = "fp32"
     thresholds = (0.9,)
     unknown_above = math.inf
+    of_sources: tuple[tuple[float, ...], ...] = ()
     top = 1
 
     def __init__(self, digest: str) -> None:

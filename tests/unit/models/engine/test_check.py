@@ -6,6 +6,7 @@ from torch import Tensor
 
 from velox.models.engine.check import (
     LEAST_SAMPLES,
+    Bounds,
     Refused,
     require_enough,
     require_same_decisions,
@@ -27,7 +28,7 @@ def changed(values: Tensor, count: int, to: float) -> Tensor:
 
 
 def check(found: Answer, expected: Answer, *thresholds: float) -> None:
-    require_same_decisions(found, expected, TARGETS, thresholds=thresholds or (0.9, 0.9, 0.9))
+    require_same_decisions(found, expected, TARGETS, Bounds(thresholds or (0.9, 0.9, 0.9)))
 
 
 def test_the_same_is_the_same() -> None:
@@ -72,6 +73,19 @@ def test_matches_are_what_counts_at_the_threshold() -> None:
         check(answer(confidences=more), full)
 
 
+def test_a_source_has_thresholds_of_its_own() -> None:
+    full = answer(confidences=changed(torch.full((COUNT,), 0.95), 500, 0.56))
+    lower = answer(confidences=changed(full[1][:, 0], 500, 0.54))
+    for few, refused in (((), False), ((0.5,), False), ((0.5, 0.55), True)):
+        bounds = Bounds((0.9, 0.9, 0.9), math.inf, tuple((each,) * 3 for each in few))
+        if refused:
+            words = r"500 of 1000 matches differ .*threshold 0\.55 of a source, 1000 samples"
+            with pytest.raises(Refused, match=words):
+                require_same_decisions(lower, full, TARGETS, bounds)
+        else:
+            require_same_decisions(lower, full, TARGETS, bounds)
+
+
 def test_each_label_has_its_own_threshold() -> None:
     labels = changed(TARGETS, 500, 1)
     full = answer(labels, changed(torch.full((COUNT,), 0.95), 500, 0.56))
@@ -98,9 +112,7 @@ def test_so_few_samples_may_be_unknown_in_one_of_the_two_alone(others: int, refu
     expected = with_novelty(answer(confidences=0.5), novelty)
 
     def judge(above: float) -> None:
-        require_same_decisions(
-            found, expected, TARGETS, thresholds=(0.9, 0.9, 0.9), unknown_above=above
-        )
+        require_same_decisions(found, expected, TARGETS, Bounds((0.9, 0.9, 0.9), above))
 
     judge(math.inf)
     if refused:
@@ -120,8 +132,6 @@ def test_what_is_unknown_is_no_match() -> None:
     # Those of the known ones that are no matches any more are one in a hundred of these.
     less_sure[-1:] = 0.5
     found = with_novelty(answer(confidences=less_sure), novelty)
-    require_same_decisions(found, expected, TARGETS, thresholds=(0.9, 0.9, 0.9))
+    check(found, expected)
     with pytest.raises(Refused, match="1 of 100 matches differ"):
-        require_same_decisions(
-            found, expected, TARGETS, thresholds=(0.9, 0.9, 0.9), unknown_above=1.5
-        )
+        require_same_decisions(found, expected, TARGETS, Bounds((0.9, 0.9, 0.9), 1.5))

@@ -11,6 +11,7 @@ from tests.unit.models.engine.networks import images, reference, telling, with_s
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine import forms
 from velox.models.engine import int8 as engine_int8
+from velox.models.engine.check import Bounds
 from velox.models.engine.cpu import CpuBackend
 from velox.models.samples import Samples
 
@@ -41,8 +42,11 @@ def checkpoint() -> Checkpoint:
     return with_samples(telling("resnet18", passes=1))
 
 
-def opened(checkpoint: Checkpoint, precision: str, threshold: float = 0.9) -> CpuBackend:
-    return CpuBackend(checkpoint, precision, thresholds=[threshold] * len(checkpoint.labels))
+def opened(
+    checkpoint: Checkpoint, precision: str, threshold: float = 0.9, *of_sources: float
+) -> CpuBackend:
+    usual, *others = ((each,) * len(checkpoint.labels) for each in (threshold, *of_sources))
+    return CpuBackend(checkpoint, precision, bounds=Bounds(usual, of_sources=tuple(others)))
 
 
 def classify(backend: CpuBackend, count: int) -> tuple[list[int], list[float]]:
@@ -140,10 +144,11 @@ def test_a_form_that_decides_otherwise_at_the_threshold_is_refused(
     pixels = checkpoint.samples.pixels()
     threshold = reference(checkpoint, pixels).amax(dim=1).median().item()
     with caplog.at_level(logging.INFO):
-        backend = opened(checkpoint, precision, threshold)
-    assert backend.precision != "int8"
-    assert f"(threshold {threshold:g}, 200 samples)" in caplog.text
-    backend.close()
+        for thresholds, of in (((threshold,), ""), ((0.0, threshold), " of a source")):
+            backend = opened(checkpoint, precision, *thresholds)
+            assert backend.precision != "int8"
+            assert f"(threshold {threshold:g}{of}, 200 samples)" in caplog.text
+            backend.close()
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8", "auto"])

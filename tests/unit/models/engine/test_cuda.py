@@ -8,6 +8,7 @@ from tests.unit.models.engine.networks import images, reference, telling
 from velox.base.errors import SettingError
 from velox.models.checkpoint import Checkpoint
 from velox.models.device import select_device
+from velox.models.engine.check import Bounds
 from velox.models.engine.cuda import CudaBackend
 from velox.models.engine.lanes import ladder, pieces
 from velox.models.engine.torch_engine import TorchEngine
@@ -57,7 +58,7 @@ def test_integers_are_a_bad_setting_on_cuda() -> None:
             precision="int8",
             memory_fraction=1.0,
             batch_size=8,
-            thresholds=(),
+            bounds=Bounds(()),
         )
 
 

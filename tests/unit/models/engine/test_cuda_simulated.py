@@ -13,6 +13,7 @@ from torch import nn
 from tests.rig.simulated_cuda import SimulatedCuda
 from tests.unit.models.engine.networks import images, reference, telling, with_samples
 from velox.models.checkpoint import Checkpoint
+from velox.models.engine.check import Bounds
 from velox.models.engine.cuda import CudaBackend
 from velox.models.engine.lanes import Lane
 
@@ -56,7 +57,7 @@ def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open
                 precision=precision,
                 memory_fraction=0.5,
                 batch_size=BATCH,
-                thresholds=[0.9] * len(checkpoint.labels),
+                bounds=Bounds((0.9,) * len(checkpoint.labels)),
                 compiled=compiled,
                 top=top,
             )

@@ -109,8 +109,10 @@ def test_where_nothing_can_be_written_nothing_is_kept_and_it_is_said(
     (tmp_path / ".model.pth.made").write_text("in the way")
     kept = Kept(tmp_path / "model.pth")
     kept.keep_model(DIGEST, b"graphs")
+    kept.keep_choice(DIGEST, ASKED, FOUND)
     assert kept.model(DIGEST) is None
-    assert f"nothing kept for a faster start in {tmp_path}" in caplog.text
+    assert caplog.text.count(f"nothing kept for a faster start in {tmp_path}") == 1
+    assert "each start tries the forms of this model anew" in caplog.text
 
 
 def test_foreign_things_in_the_folder_do_not_keep_old_models_there(

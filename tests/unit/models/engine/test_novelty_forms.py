@@ -18,7 +18,7 @@ from tests.unit.models.engine.networks import images, knowing, telling, with_sam
 from velox.models.checkpoint import Checkpoint, at_work
 from velox.models.engine import check, forms
 from velox.models.engine import int8 as engine_int8
-from velox.models.engine.check import require_same_decisions
+from velox.models.engine.check import Bounds, require_same_decisions
 from velox.models.engine.classifier import Classifier
 from velox.models.engine.cuda import CudaBackend
 from velox.models.engine.forms import Choice
@@ -81,8 +81,8 @@ def expected(checkpoint: Checkpoint, batch: NDArray[np.uint8]) -> NDArray[np.flo
     return np.asarray(found)
 
 
-def thresholds(checkpoint: Checkpoint) -> list[float]:
-    return [LEAST] * len(checkpoint.labels)
+def thresholds(checkpoint: Checkpoint) -> tuple[float, ...]:
+    return (LEAST,) * len(checkpoint.labels)
 
 
 def torch_engine(checkpoint: Checkpoint, precision: str, above: float) -> Any:
@@ -137,7 +137,7 @@ def test_each_precision_calls_the_same_images_unknown(
 @torch.inference_mode()
 def test_each_form_in_float32_says_the_same(checkpoint: Checkpoint) -> None:
     workers = Workers(1)
-    judge = partial(require_same_decisions, thresholds=thresholds(checkpoint))
+    judge = partial(require_same_decisions, bounds=Bounds(thresholds(checkpoint)))
     choice = Choice(checkpoint, workers, top=1, judge=judge)
     found = choice._float32_forms()
     assert {form.name for form in found} == {"plain", "frozen", "onednn"}
@@ -161,8 +161,7 @@ def test_a_graph_on_cuda_says_the_same(
             precision=precision,
             memory_fraction=0.5,
             batch_size=8,
-            thresholds=thresholds(checkpoint),
-            unknown_above=above,
+            bounds=Bounds(thresholds(checkpoint), above),
         )
         answers = [backend(torch.from_numpy(each)) for each in (images(17, seed=9), noise(5))]
     known, strange = (answer[2].numpy() for answer in answers)

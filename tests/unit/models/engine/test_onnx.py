@@ -157,6 +157,24 @@ def test_integers_that_decide_otherwise_are_refused(
     assert "form chosen=fp32-onnx, as kept" in caplog.text
 
 
+@needs_int8
+def test_integers_that_decide_otherwise_for_a_source_are_refused(
+    graphs: Graphs, checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    weights = dict(checkpoint.state_dict)
+    weights["fc.weight"] = 0.9 * weights["fc.weight"]
+    shy = replace(graphs, int8=export.graphs_of(replace(checkpoint, state_dict=weights)).int8)
+    sure = reference(checkpoint, graphs.samples.pixels()).amax(dim=1).median().item()
+    kept, of_sources = Kept(tmp_path / "model.pth"), ((sure,) * len(graphs.labels),)
+    with caplog.at_level(logging.INFO):
+        for own, precision in (((), "int8"), (of_sources, "fp32"), (of_sources, "fp32")):
+            engine = opened(shy, "int8", kept=kept, of_sources=own)
+            assert (engine.precision, engine.of_sources) == (precision, own)
+            engine.close()
+    assert caplog.text.count(f"(threshold {sure:g} of a source, 200 samples)") == 1
+    assert "form chosen=fp32-onnx, as kept" in caplog.text
+
+
 @pytest.mark.parametrize("count", [0, 199])
 def test_with_few_samples_there_is_only_float32(
     checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture, count: int
