@@ -17,7 +17,7 @@ from tests.rig.waiting import eventually
 from velox.base.errors import SettingError
 from velox.monitoring import server
 from velox.monitoring.health import Health, VitalSigns
-from velox.monitoring.metrics import Metrics
+from velox.monitoring.metrics import OUTCOMES, Metrics
 from velox.monitoring.server import MOST_CONNECTIONS, TEXT, Answer, Request, answers, serving
 
 LIMIT_S = 10
@@ -36,6 +36,19 @@ def test_metrics_and_probes_are_served() -> None:
         assert get(f"{address}/etc/passwd") == (404, "not found\n")
     with pytest.raises(OSError, match="refused"):
         get(f"{address}/healthz")
+
+
+def test_thousands_of_sources_are_told_in_as_little_text_as_there_is_to_say() -> None:
+    """Each has a line for each outcome: when a counter was made is none of them."""
+    metrics = Metrics()
+    page = answers(metrics.registry, Health())["/metrics"]
+    before = len(page("").body.splitlines())
+    for number in range(1000):
+        for outcome in OUTCOMES:
+            metrics.source_images.labels(f"camera-{number}", outcome).inc()
+    body = page("").body
+    assert len(body.splitlines()) == before + 1000 * len(OUTCOMES)
+    assert b"_created" not in body
 
 
 def test_a_probe_that_is_red_says_why() -> None:
