@@ -77,7 +77,7 @@ NOT_FOUND = Answer(HTTPStatus.NOT_FOUND, TEXT, b"not found\n")
 def answers(registry: CollectorRegistry, health: Health) -> dict[str, Route]:
     """What Prometheus and the probes are answered, by path."""
     # When each counter was made: twice the text, and nobody reads it.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
 
     def metrics(_query: str) -> Answer:
         return Answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry))
