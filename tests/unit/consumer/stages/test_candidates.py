@@ -186,11 +186,12 @@ def test_a_document_says_what_was_decided_and_by_whom() -> None:
     )
 
 
-def test_a_record_without_a_time_has_that_of_now() -> None:
+def test_a_record_without_a_time_has_that_of_now_and_without_a_source_its_key() -> None:
     parts = Parts()
-    parts.keep(batch(0.5, of=record(7, timestamp_ms=0)))
+    parts.keep(batch(0.5, of=record(7, timestamp_ms=0, key=b"door")))
     (only,) = parts.store.kept.values()
     assert only.candidate.timestamp == "2023-11-14T22:14:20.123Z"
+    assert only.candidate.source == "door"
 
 
 def test_the_random_share_is_the_same_each_time_and_as_large_as_asked_for() -> None:

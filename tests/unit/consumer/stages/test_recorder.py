@@ -245,6 +245,14 @@ def test_a_match_is_stored_with_its_file(parts: Parts, tmp_path: Path) -> None:
     assert Path(path).read_bytes() == b"image"
 
 
+def test_without_a_header_the_key_is_the_source_for_all_that_tell_it(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    one = record(7, key=b"camera-1", headers=(("source", b""),))
+    parts.record(batch_of(predicted(0.97, of=[one])))
+    assert parts.store.documents[one.id].source == "camera-1"
+    assert [each.document()["source"] for each in parts.results.sent] == ["camera-1"]
+
+
 def test_confidence_at_the_threshold_is_a_match_and_below_it_is_not(parts: Parts) -> None:
     parts.record(batch_of(predicted(0.9, 0.899)))
     assert list(parts.store.documents) == [record(0).id]
