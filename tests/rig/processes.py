@@ -60,11 +60,13 @@ class Child:
         return self.returncode is None
 
     def handles(self, number: signal.Signals) -> bool:
-        """Whether the process has a handler of its own for a signal (proc(5): `SigCgt`)."""
+        """Whether the process has a handler for a signal, or a thread that waits for it, as mongod.
+
+        Such a signal is blocked in all others (proc(5): `SigCgt`, `SigBlk`).
+        """
         status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
-        assert found, status
-        return bool(int(found[1], 16) >> (number - 1) & 1)
+        masks = re.findall(r"^Sig(?:Cgt|Blk):\s*([0-9a-f]+)$", status, re.MULTILINE)
+        return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and its children; nothing if it has ended."""

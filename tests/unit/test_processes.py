@@ -24,3 +24,14 @@ def test_one_that_has_ended_is_told_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", "raise SystemExit(3)"], log=tmp_path / "log", env={}, cwd=tmp_path
     )
     assert child.terminate(LIMIT_S) == 3
+
+
+WAITS_FOR_IT = (
+    "import signal, sys, time; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]);"
+    "time.sleep(0.3); signal.sigwait([signal.SIGTERM]); sys.exit(7)"
+)
+
+
+def test_one_that_waits_for_the_signal_in_a_thread_listens_too(tmp_path: Path) -> None:
+    child = Child([sys.executable, "-c", WAITS_FOR_IT], log=tmp_path / "log", env={}, cwd=tmp_path)
+    assert child.terminate(LIMIT_S) == 7
