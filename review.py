@@ -81,7 +81,7 @@ def serve(settings: ReviewSettings, stop: threading.Event) -> int:
             return 0
         opened.enter_context(closing(board)).start()
         health.look_at(
-            VitalSigns(poll_age=board.turn_age, paused=board.trouble, joined=lambda: True)
+            VitalSigns(poll_age=board.turn_age, paused=board.trouble, joined=lambda: board.has_read)
         )
         opened.enter_context(closing(Watchdog(health))).start()
         stop.wait()

@@ -66,6 +66,9 @@ class Board:
         metrics: updated as it goes.
         clock: monotonic seconds.
         wall_clock: seconds since the epoch.
+
+    Attributes:
+        has_read: whether it knows what there is; it does not before it has read the store once.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Board:
         self._wall_clock = wall_clock
         self._state = State()
         self._turned_at = self._read_at = clock()
+        self.has_read = False
         # Images that have had a verdict since the store was read, and when.
         self._gone: dict[str, float] = {}
         self._changing = threading.Lock()
@@ -141,6 +145,7 @@ class Board:
             self._state = state
             self._gone = {each: at for each, at in self._gone.items() if at >= started}
         self._read_at = self._clock()
+        self.has_read = True
         self._metrics.show(state.counts, state.figures.accuracy, state.figures.called)
 
     @property

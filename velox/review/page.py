@@ -134,6 +134,9 @@ class ReviewPage:
         view = asked.get("view", [UNSURE])[0]
         if view not in VIEWS:
             return _said(HTTPStatus.BAD_REQUEST, f"view is one of {', '.join(VIEWS)}")
+        if not self._board.has_read:
+            # A page that is open already would take it for a store without labels.
+            return _said(HTTPStatus.SERVICE_UNAVAILABLE, "the images are not read yet")
         label = asked.get("label", [None])[0]
         return _json({**content(self._board, view, label), "who": who})
 

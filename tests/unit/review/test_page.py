@@ -256,6 +256,16 @@ def test_a_new_label_is_there_for_all_only_after_somebody_made_it(site: Site) ->
     assert site.post("/verdicts", given).status == HTTPStatus.OK
 
 
+def test_before_the_store_is_read_the_page_is_told_nothing(site: Site) -> None:
+    """It would take what it shows for gone, and the labels with it."""
+    site.log_in()
+    answer = site.get("/board.json")
+    assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert said(answer) == "the images are not read yet\n"
+    site.board.read()
+    assert content(site.get("/board.json"))["labels"] == ["red_circle", "green_square"]
+
+
 def test_a_label_is_known_before_the_board_has_read_the_store(
     site: Site, store: SQLiteVerdicts
 ) -> None:

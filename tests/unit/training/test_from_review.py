@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import train
+from tests.rig import pictures
 from tests.unit.fakes import CAPTURED_MS, candidate, kept
 from velox.base.candidates import Kept
 from velox.base.errors import SettingError
@@ -46,6 +47,28 @@ def test_images_that_judge_the_model_are_never_trained_on(tmp_path: Path) -> Non
         "cat/image_data-0-1-1700000000123.jpg",
         "cat/image_data-0-4-1700000000123.jpg",
     }
+
+
+def test_nor_are_images_that_show_nearly_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model that was trained on a neighbour in a video, or on a copy, knows the answer."""
+    image = pictures.encoded(3)
+    with closing(SQLiteVerdicts(tmp_path / "review.db")) as store:
+        store.open()
+        store.write(
+            [
+                kept(3, random=True, image=image),
+                kept(4, image=image),
+                kept(5, image=pictures.saved_again(image)),
+                kept(6, image=pictures.encoded(6)),
+            ]
+        )
+        store.judge([candidate(number).id for number in range(3, 7)], "cat", "ann", AT)
+    with caplog.at_level("INFO"):
+        train.with_verdicts(settings(tmp_path))
+    assert images(tmp_path / "review") == {"cat/image_data-0-6-1700000000123.jpg"}
+    assert "verdicts=4 images=1 judging=1 alike=2" in caplog.text
 
 
 def test_the_export_goes_where_it_is_asked_for(tmp_path: Path) -> None:
