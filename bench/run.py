@@ -22,6 +22,7 @@ from bench import (
     outlook_case,
     pipeline_case,
     producer_case,
+    shadow_case,
     size_case,
     start_case,
     training_case,
@@ -42,7 +43,7 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "producer": producer_case.run,
     "unknown": unknown_case.run,
 }
-CASES = ("decode", "engine", "training", "decisions", "outlook", *WITH_SERVERS)
+CASES = ("decode", "engine", "shadow", "training", "decisions", "outlook", *WITH_SERVERS)
 # Half an hour and some 10 GB of disk at ten million documents: only when it is named.
 NAMED_ONLY = "size"
 
@@ -71,6 +72,9 @@ def main() -> None:
             results.write(path)
         if "engine" in chosen.only:
             engine_case.run(results, checkpoints)
+            results.write(path)
+        if "shadow" in chosen.only:
+            shadow_case.run(results, checkpoints)
             results.write(path)
         if "training" in chosen.only:
             training_case.run(results, folder / "training")

@@ -72,7 +72,7 @@ def open_parts(
     model_files = ModelFiles(settings.model_path, settings.classes_path)
 
     def first_engine() -> Engine:
-        chosen = _of_last_decision(engines, settings)
+        chosen = of_last_decision(engines, settings)
         if chosen is engines:
             model_files.reading()
         return chosen.first(chosen.load())
@@ -130,7 +130,7 @@ def rulings_of(settings: ConsumerSettings) -> Rulings:
     return Rulings(settings.storage_path, settings.model_path, settings.kafka_consumer_group)
 
 
-def _of_last_decision(engines: Engines, settings: ConsumerSettings) -> Engines:
+def of_last_decision(engines: Engines, settings: ConsumerSettings) -> Engines:
     """Of the model in use, where one at MODEL_PATH is still to earn its place, or was refused."""
     if settings.swap_gate is None:
         return engines

@@ -81,6 +81,9 @@ class Shadow:
                     return []
                 return self._see(seen)
         except Exception as error:
+            if self._over:
+                # What it works with may be closed by now.
+                return []
             self.error = error
             self._metrics.failures.inc()
             log.warning(

@@ -63,8 +63,11 @@ class Lane:
         self._thread.start()
 
     def close(self) -> None:
-        """Do no more; a turn that is under way is left to the process's end."""
+        """Do no more; a turn that is under way, and the engines, are left to the process's end."""
         self._stop.set()
+        for each in (self.trial, self.comparison):
+            if each is not None:
+                each.end(keep=True)
         with suppress(Full):
             self._waiting.put_nowait(None)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.consumer.shadow.test_lane import Other, batch, decode, shown
+from tests.unit.consumer.shadow.stand_ins import Other, batch, shown
 from tests.unit.fakes import Clock, FakeEngine, candidate, value
 from velox.base.candidates import Judged
 from velox.base.errors import CheckpointError, EngineOutOfMemory, StoreRefuses, StoreUnavailable
@@ -120,13 +120,6 @@ def put(replica: Replica, content: bytes) -> None:
     new = replica.path.with_suffix(".new")
     new.write_bytes(content)
     os.replace(new, replica.path)
-
-
-@pytest.fixture
-def decoder() -> Iterator[Decoder]:
-    made = Decoder(decode, max_pixels=10**9, threads=1)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -162,6 +162,46 @@ def test_an_outcome_that_is_neither_is_unsure_whatever_its_confidence() -> None:
     assert doubt_of(Prediction("red", 0.99, Outcome.UNKNOWN), 0.9) == "unknown"
 
 
+def disagree(parts: Parts, made: Batch) -> None:
+    engine: Any = made.predictor.engine
+    parts.candidates.keep_disagreements(engine, made.sources, made.predictions)
+
+
+def test_a_sure_decision_that_another_model_contradicts_is_kept() -> None:
+    parts = Parts()
+    disagree(parts, batch(0.99, 1.0))
+    assert parts.reasons == {0: "disagreement", 1: "disagreement"}
+    assert value(parts.metrics, "velox_review_kept_total", reason="disagreement") == 2
+    (one, _) = parts.store.kept.values()
+    assert (one.candidate.random, one.candidate.rank, one.image) == (False, 0, b"image")
+    assert parts.waited == [], "no commit waits for it"
+
+
+def test_a_contradicted_decision_that_is_kept_anyway_keeps_its_reason_whichever_comes_first() -> (
+    None
+):
+    for order in (0, 1):
+        parts = Parts(share=0.5)
+        made = batch(*[0.5] * 20, *[0.99] * 20)
+        if order:
+            parts.keep(made)
+        disagree(parts, made)
+        if not order:
+            parts.keep(made)
+        random = {number for number in range(20, 40) if chance_of(record(number).id) < 0.5}
+        assert 0 < len(random) < 20
+        assert parts.reasons == {
+            number: "below" if number < 20 else "random" if number in random else "disagreement"
+            for number in range(40)
+        }
+
+
+def test_contradicted_decisions_share_the_bound_of_the_others_and_are_counted() -> None:
+    parts = Parts(per_hour=20)
+    disagree(parts, batch(*[0.99] * 10))
+    assert parts.dropped("unsure", "rate") == 10 - len(parts.reasons) > 0
+
+
 def test_a_document_says_what_was_decided_and_by_whom() -> None:
     parts = Parts()
     one = record(7, value=b"bytes", headers=(("label", b"green"), ("source", b"camera")))
