@@ -8,6 +8,7 @@ import pytest
 
 from velox.consumer.opening import engines_of, of_last_decision, rulings_of
 from velox.consumer.shadow.rulings import State
+from velox.consumer.sources.watch import SourcesWatch
 from velox.models.description import digest
 from velox.settings.consumer import ConsumerSettings
 
@@ -34,7 +35,7 @@ class Place:
         self.rulings.write(State(digest(OLD)))
 
     def started_with(self) -> bytes:
-        engines = of_last_decision(engines_of(self.settings), self.settings)
+        engines = of_last_decision(engines_of(self.settings, SourcesWatch(None)), self.settings)
         assert engines.classes_path != engines.model_path
         return engines.model_path.read_bytes()
 
@@ -46,7 +47,7 @@ def test_the_model_at_its_path_is_used_where_nothing_is_written_down(tmp_path: P
 def test_the_model_in_use_is_that_at_its_path(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.begin()
-    engines = engines_of(place.settings)
+    engines = engines_of(place.settings, SourcesWatch(None))
     assert of_last_decision(engines, place.settings) is engines
 
 

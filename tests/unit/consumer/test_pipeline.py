@@ -1,7 +1,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,7 @@ class Parts:
         self.decoder = Decoder(decode, max_pixels=100, threads=2)
         abort = threading.Event()
         self.breaker = Breaker(share=share, metrics=self.metrics, abort=abort)
+        self.shown: list[tuple[list[int], list[int]]] = []
         self.pipeline = Pipeline(
             poller=self.poller,  # type: ignore[arg-type]
             ledger=self.ledger,
@@ -141,7 +142,12 @@ class Parts:
             abort=abort,
             breaker=self.breaker,
             sources=lambda: self.rules(),
+            show=self._show,
         )
+
+    def _show(self, batch: Batch, failures: Collection[int]) -> None:
+        """Notes the pixels of a batch that was decided, and the rows that have no answer."""
+        self.shown.append((batch.images[:, 0, 0, 0].tolist(), sorted(failures)))
 
     def run(self, *values: int | str) -> None:
         """Put the values through, then stop."""
@@ -167,6 +173,12 @@ def parts() -> Iterator[Parts]:
     made = Parts()
     yield made
     made.decoder.close()
+
+
+def test_what_was_decided_is_shown_with_its_pixels_and_with_what_has_no_answer() -> None:
+    parts = Parts(timeout=5)
+    parts.run(1, 2, POISON, "bad")
+    assert parts.shown == [([1, 2, POISON], [2])]
 
 
 def test_records_pass_all_stages_in_order_and_may_then_be_committed(parts: Parts) -> None:

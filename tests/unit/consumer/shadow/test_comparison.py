@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from tests.unit.consumer.shadow.stand_ins import LIMIT_S, Other, batch, shadow_of, shown
+from tests.unit.consumer.shadow.stand_ins import LIMIT_S, Other, batch, decode, shadow_of, shown
 from tests.unit.fakes import value
 from velox.base.errors import EngineOutOfMemory
 from velox.base.records import Outcome, Prediction
 from velox.consumer.shadow.figures import Figures
 from velox.consumer.sources.rules import Rule, Sources
 from velox.consumer.stages.decoder import Decoder
+from velox.images.cropping import Crop
 from velox.images.preprocessing import PAD, Preprocessing
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.shadow_metrics import MOST_PAIRS
@@ -93,6 +95,21 @@ def test_a_model_that_takes_its_images_otherwise_decodes_them_again(
     shadow = shadow_of(other, decoder, Metrics())
     assert shadow.see(shown(made)) == []
     assert shadow.figures.agreed == 2
+
+
+def test_what_it_decodes_again_is_cut_as_its_source_says() -> None:
+    cut: list[Crop | None] = []
+
+    def noting(data: bytes | None, *, crop: Crop | None = None, **how: Any) -> Any:
+        cut.append(crop)
+        return decode(data, **how)
+
+    with closing(Decoder(noting, max_pixels=10**9, threads=1)) as decoder:
+        other, door = Other(), Crop(left=0.5, top=0, right=1, bottom=1)
+        other.input_size = 6
+        shadow = shadow_of(other, decoder, Metrics())
+        shadow.see(shown(batch([94, 91], sources=Sources({"door": Rule(crop=door)}))))
+    assert cut == [door, door]
 
 
 def test_what_another_model_is_beside_is_not_counted(decoder: Decoder) -> None:
