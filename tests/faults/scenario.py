@@ -18,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from tests.faults.oracle import Oracle
-from tests.faults.sampler import Sampler
+from tests.faults.sampler import Accounted, Sampler
 from tests.faults.sent import Sender, Sent
 from tests.faults.stored import InMongo, InSQLite, Stored, WithReview
 from tests.rig import http
@@ -109,9 +109,13 @@ class Scenario:
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
         self.admin.incremental_alter_configs([resource])[resource].result(ADMIN_LIMIT_S)
 
-    def sample(self) -> None:
-        """From now on, watch that no commit passes a record that is not durable."""
-        self._sampler = Sampler(self.oracle)
+    def sample(self, accounted: Accounted = lambda: ()) -> None:
+        """From now on, watch that no commit passes a record that is not durable.
+
+        Args:
+            accounted: of `Sampler`.
+        """
+        self._sampler = Sampler(self.oracle, accounted)
 
     def send(self, records: Iterable[Sent]) -> None:
         """Send records and wait until the broker has them."""

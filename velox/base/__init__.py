@@ -7,6 +7,7 @@ candidates.py   Images kept for people to look at: what is known, which are a ra
 ending.py       The end of a process, whatever its threads are doing
 errors.py       Named errors: each says which part failed and whether trying again can help
 files.py        Files that appear whole or not at all
+freshness.py    Freshness: which images are too old to be worth an answer
 html.py         HTML made of elements, and pages that load nothing: what is no element is escaped
 json_places.py  JSON whose values know where they stand
 interval.py     How sure a share is that was found on a few, and the difference of two

@@ -111,14 +111,16 @@ class Redriven(Record):
 
 
 class Outcome(StrEnum):
-    """What a prediction comes to; metrics, results and documents name it so.
+    """What an image comes to; metrics, results and documents name it so.
 
-    A match is stored. All else is counted, and told where results are wanted.
+    A match is stored. All else is counted, and told where results are wanted. What is stale was not
+    classified, so that no prediction has that outcome.
     """
 
     MATCH = "match"
     NO_MATCH = "no_match"
     UNKNOWN = "unknown"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from functools import partial
 
 from velox.consumer.monitoring import Monitoring
 from velox.consumer.opening import Parts
 from velox.consumer.pipeline import Pipeline
+from velox.consumer.polling.old_stretches import OldStretches
 from velox.consumer.polling.poller import Poller
+from velox.consumer.polling.skipping import Skipping
 from velox.consumer.polling.topic_identity import TopicWatch
 from velox.consumer.shadowing import beside, watch_models
 from velox.consumer.sources.counts import SourceCounts
@@ -28,6 +31,7 @@ from velox.consumer.untried import say_what_is_untried
 from velox.consumer.vital_signs import show, vital_signs
 from velox.images.pixels import decode
 from velox.kafka.client import consumer_config
+from velox.kafka.topic_log import TopicLog
 from velox.kafka.topics import Topics
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
@@ -98,6 +102,7 @@ def join_stages(
         sources=lambda: parts.sources.current,
         sort=task.sort,
         show=show_to,
+        freshness=task.freshness,
     )
 
 
@@ -150,6 +155,16 @@ def _poller(
         )
     )
     topic_watch.start()
+
+    def open_log() -> TopicLog:
+        return TopicLog(
+            topic=topic,
+            bootstrap=settings.kafka_bootstrap_server,
+            group=task.group,
+            # One batch is enough to see one record.
+            extra={**settings.kafka_config, "max.partition.fetch.bytes": "1"},
+        )
+
     return Poller(
         consumer_config(
             bootstrap=settings.kafka_bootstrap_server,
@@ -162,6 +177,7 @@ def _poller(
         ledger=task.ledger,
         stretch=task.stretch,
         notes=task.notes,
+        skipping=partial(Skipping, task.freshness, OldStretches(open_log, task.freshness).ends),
         metrics=metrics,
         topic_watch=topic_watch,
         cluster=lambda: topics.cluster_id,

@@ -21,6 +21,7 @@ from queue import Queue, SimpleQueue
 from typing import TypeVar
 
 from velox.base.ending import ended_after
+from velox.base.freshness import ALWAYS_FRESH, Freshness
 from velox.base.records import DeadLetter, Record
 from velox.base.waiting import Stopped
 from velox.consumer.polling.ledger import Ledger
@@ -78,6 +79,7 @@ class Pipeline:
         sort: tells which of a batch's records are to be classified, as what, and which are dead
             letters already; by default all are classified as they are.
         show: is shown each batch once it is decided; see `Inference`.
+        freshness: tells which are too old to be classified; by default none is.
 
     Attributes:
         poller: as it was given.
@@ -100,6 +102,7 @@ class Pipeline:
         sources: Callable[[], Sources] = lambda: NO_RULES,
         sort: Sort = as_they_are,
         show: Show = to_nobody,
+        freshness: Freshness = ALWAYS_FRESH,
     ) -> None:
         self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self.poller = poller
@@ -109,6 +112,7 @@ class Pipeline:
         self._models = models
         self._sources = sources
         self._sort = sort
+        self._freshness = freshness
         self._recorder = recorder
         self._metrics = metrics
         self._batch_size = batch_size
@@ -119,7 +123,9 @@ class Pipeline:
         self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_store: SimpleQueue[Batch | End] = SimpleQueue()
-        self._infer = Inference(models, decoder, self._breaker, decide or Decider(), show)
+        self._infer = Inference(
+            models, decoder, self._breaker, decide or Decider(), show=show, freshness=freshness
+        )
         self._in_order = threading.Lock()
         self._ended: dict[str, float] = {}
 
@@ -240,7 +246,8 @@ class Pipeline:
         self._metrics.stage_seconds.labels("queue").observe(waited)
         engine = batch.predictor.engine
         size, preprocessing = engine.input_size, engine.preprocessing
-        wanted, refused = self._sort(self._current(batch.records))
+        chosen, refused = self._sort(self._current(batch.records))
+        wanted, batch.stale = self._freshness.parted(chosen)
         batch.images, batch.classifiable, dead = self._breaker.until_taken(
             "decode",
             lambda: self._decoder.decode(self._current(wanted), size, preprocessing, batch.sources),

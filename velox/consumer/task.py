@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
+from velox.base.freshness import ALWAYS_FRESH, Freshness
 from velox.base.records import DeadLetter
 from velox.consumer.pipeline import Sort, as_they_are
 from velox.consumer.polling.ledger import Ledger
@@ -30,6 +31,7 @@ class Task:
         stretch: which part of the topic is read.
         notes: what the group's commits carry.
         sort: what becomes of a batch's records before they are decoded.
+        freshness: which are too old to be classified; what is read once more is old by nature.
         recorder: makes the last two stages.
         abort: ends what waits for a server.
         live: whether these are the images as they come, by which a new model may be tried.
@@ -42,6 +44,7 @@ class Task:
     stretch: Stretch = WHOLE
     notes: Notes | None = None
     sort: Sort = as_they_are
+    freshness: Freshness = ALWAYS_FRESH
     recorder: Callable[..., Recorder] = Recorder
     abort: threading.Event = field(default_factory=threading.Event)
     live: bool = False
@@ -55,6 +58,7 @@ def live_task(settings: ConsumerSettings, opened: ExitStack) -> Task:
         ledger=Ledger(max_images=settings.queue_size, max_bytes=settings.queue_bytes),
         letters=letters_of(settings, opened),
         live=True,
+        freshness=Freshness(settings.max_age),
     )
 
 

@@ -54,8 +54,9 @@ class TopicLog:
     def spans(self) -> dict[int, Span]:
         """First offset and end of what can be read, of each partition; none without the topic."""
         try:
-            found = self._consumer.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
-            return {number: self._span(number) for number in found.topics[self._topic].partitions}
+            listed = self._consumer.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
+            found = listed.topics[self._topic]
+            return {number: self._span(number) for number in found.partitions}
         except KafkaException as error:
             raise BrokerUnavailable(self._why(error.args[0])) from None
 
@@ -109,6 +110,11 @@ class TopicLog:
 
     def record(self, partition: int, offset: int) -> Record | None:
         """The record at a place, None if there is none any more, or never was."""
+        found = self.next_record(partition, offset)
+        return found if found is not None and found.offset == offset else None
+
+    def next_record(self, partition: int, offset: int) -> Record | None:
+        """The record at a place, or the first behind it; None at the end."""
         self._consumer.assign([TopicPartition(self._topic, partition, offset)])
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
         try:
@@ -120,8 +126,7 @@ class TopicLog:
                     if error.code() == KafkaError._PARTITION_EOF:
                         return None
                     raise BrokerUnavailable(self._why(error))
-                found = self._record_of(message)
-                return found if found.offset == offset else None
+                return self._record_of(message)
         finally:
             self._consumer.unassign()
         raise BrokerUnavailable(f"topic {self._topic} cannot be read: no answer")

@@ -126,6 +126,10 @@ class Metrics:
         self.offset_gap_records = counter(
             "velox_offset_gap_records", "Records that a skip in the offsets passed over."
         )
+        self.skipped_offsets = counter(
+            "velox_skipped_offsets",
+            "Offsets that were passed over because what they hold is older than MAX_AGE_S.",
+        )
         self.store_retries = counter("velox_store_retries", "Attempts to store that failed.")
         self.dead_letter_retries = counter(
             "velox_dead_letter_retries", "Attempts to send dead letters that failed."

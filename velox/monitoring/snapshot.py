@@ -31,7 +31,7 @@ class Figures:
     """One reading of a consumer.
 
     Attributes:
-        matched, unmatched, unknown, dead_lettered: records finished, by outcome.
+        matched, unmatched, unknown, stale, dead_lettered: records finished, by outcome.
         correct, labelled: images with a ground truth, and how many were predicted right.
         latency: cumulative histogram of seconds from capture to durable, as (bound, count).
         lag: records that are on the topic and not finished.
@@ -48,6 +48,7 @@ class Figures:
     matched: int = 0
     unmatched: int = 0
     unknown: int = 0
+    stale: int = 0
     dead_lettered: int = 0
     correct: int = 0
     labelled: int = 0
@@ -69,7 +70,7 @@ class Figures:
     @property
     def finished(self) -> int:
         """Records that are accounted for."""
-        return self.classified + self.dead_lettered
+        return self.classified + self.stale + self.dead_lettered
 
     @property
     def accuracy(self) -> float:
@@ -125,6 +126,7 @@ def of(families: Iterable[Metric]) -> Figures:
         matched=int(outcomes.get("match", 0)),
         unmatched=int(outcomes.get("no_match", 0)),
         unknown=int(outcomes.get("unknown", 0)),
+        stale=int(outcomes.get("stale", 0)),
         dead_lettered=int(outcomes.get("dead_letter", 0)),
         correct=int(correct),
         labelled=int(labelled),

@@ -105,6 +105,13 @@ class ConsumerSettings(
         "Milliseconds after its first image when a batch closes at the latest; it closes earlier "
         "if it is full, or if the model is free and no further image is there",
     )
+    max_age: float = setting(
+        "MAX_AGE_S",
+        "0",
+        number(0, 31_536_000),
+        "Seconds after which an image is too old to be classified: it is counted as `stale`, or "
+        "skipped where much is too old; 0 for never",
+    )
     queue_size: int = setting(
         "QUEUE_SIZE",
         "200",

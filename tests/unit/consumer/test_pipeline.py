@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.rig.waiting import eventually
-from tests.unit.fakes import FakeEngine, record, reference, value
+from tests.unit.fakes import CAPTURED_MS, Clock, FakeEngine, record, reference, value
 from velox.base.errors import OutOfMemory, PollerFailed, UndecodableImage
+from velox.base.freshness import Freshness
 from velox.base.records import Record
 from velox.base.waiting import Stopped
 from velox.consumer import pipeline
@@ -57,6 +58,7 @@ class FakePoller:
         drain_timeout: as of the real one.
         before_the_end: happens once all is polled.
         failure: raised instead of the drain.
+        taken: when the image of an offset was, in milliseconds.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -65,13 +67,14 @@ class FakePoller:
         self.values: list[bytes] = []
         self.before_the_end: Callable[[], None] = lambda: None
         self.failure: Exception | None = None
+        self.taken: Callable[[int], int] = lambda _offset: CAPTURED_MS
         self.drained: bool | None = None
         self.told_to_stop = False
 
     def run(self, stop: threading.Event, deliver: Callable[[Record], None]) -> None:
         epoch = self.ledger.epoch(0)
         records = [
-            record(offset, epoch=epoch, value=each, key=b"door")
+            record(offset, epoch=epoch, value=each, key=b"door", timestamp_ms=self.taken(offset))
             for offset, each in enumerate(self.values)
         ]
         self.ledger.admit(records)
@@ -116,9 +119,11 @@ class Parts:
     Args:
         share: of the breaker.
         timeout: seconds after which a batch closes at the latest.
+        max_age: seconds after which an image is stale, by `clock`.
     """
 
-    def __init__(self, share: float = 1, timeout: float = 0.01) -> None:
+    def __init__(self, share: float = 1, timeout: float = 0.01, max_age: float = 0) -> None:
+        self.clock = Clock(CAPTURED_MS / 1000)
         self.metrics, self.engine, self.stop = Metrics(), FakeEngine(), threading.Event()
         self.rules: Callable[[], Sources] = lambda: NO_RULES
         self.engine.poison = {POISON}
@@ -143,6 +148,7 @@ class Parts:
             breaker=self.breaker,
             sources=lambda: self.rules(),
             show=self._show,
+            freshness=Freshness(max_age, wall_clock=self.clock),
         )
 
     def _show(self, batch: Batch, failures: Collection[int]) -> None:
@@ -640,3 +646,42 @@ def test_rules_of_sources_come_with_the_next_batch_and_never_within_one(parts: P
         (False, 0.7, "match"),
         (True, 0.8, "no_match"),
     }
+
+
+# What is too old.
+
+
+def test_what_is_too_old_is_not_decoded_and_may_be_committed_in_its_turn() -> None:
+    parts = Parts(max_age=10)
+    parts.poller.taken = lambda offset: CAPTURED_MS - (60_000 if offset in (1, 2, 6) else 9_000)
+    # What is no image is not looked at either.
+    parts.run(0, "bad", 2, 3, 4, 5, 6, 7)
+    assert parts.predicted() == [0, 3, 4, 5, 7]
+    assert [one.offset for batch in parts.recorder.batches for one in batch.stale] == [1, 2, 6]
+    assert parts.dead() == []
+    assert parts.ledger.uncommitted() == {0: 8}
+    parts.decoder.close()
+
+
+def test_what_becomes_too_old_while_it_waits_for_the_model_does_not_go_in() -> None:
+    parts = Parts(max_age=10)
+    predict = parts.engine.predict
+
+    def and_let_time_pass(batch: NDArray[np.uint8]) -> Any:
+        if parts.clock.now == CAPTURED_MS / 1000:
+            eventually(parts.pipeline._to_infer.full, LIMIT_S, "batches that wait")
+            parts.clock.advance(11)
+        return predict(batch)
+
+    parts.engine.predict = and_let_time_pass  # type: ignore[method-assign]
+    # Of each batch the last image has no time, so that it is never too old.
+    parts.poller.taken = lambda offset: 0 if offset % BATCH_SIZE == 3 else CAPTURED_MS
+    parts.run(*range(40))
+    untimed = set(range(3, 40, BATCH_SIZE))
+    first = set(parts.predicted()) - untimed
+    assert untimed <= set(parts.predicted())
+    assert first <= set(range(2 * BATCH_SIZE)), "those that were in the model already"
+    stale = [one.offset for batch in parts.recorder.batches for one in batch.stale]
+    assert sorted([*stale, *parts.predicted()]) == list(range(40))
+    assert parts.ledger.uncommitted() == {0: 40}
+    parts.decoder.close()

@@ -16,6 +16,7 @@ def test_a_page_of_a_consumer_is_read_whole() -> None:
     metrics.records.labels("match").inc(7)
     metrics.records.labels("no_match").inc(2)
     metrics.records.labels("unknown").inc(3)
+    metrics.records.labels("stale").inc(4)
     metrics.records.labels("dead_letter").inc(1)
     metrics.predictions.labels("red_circle", "red_circle").inc(5)
     metrics.predictions.labels("red_circle", "red_square").inc(3)
@@ -26,8 +27,8 @@ def test_a_page_of_a_consumer_is_read_whole() -> None:
         metrics.end_to_end.observe(0.05)
     figures = read(page(metrics))
     assert (figures.matched, figures.unmatched, figures.unknown) == (7, 2, 3)
-    assert figures.dead_lettered == 1
-    assert (figures.classified, figures.finished) == (12, 13)
+    assert (figures.stale, figures.dead_lettered) == (4, 1)
+    assert (figures.classified, figures.finished) == (12, 17)
     assert (figures.correct, figures.labelled) == (5, 8)
     assert figures.accuracy == 5 / 8
     assert figures.lag == 10

@@ -11,8 +11,10 @@ lag_gauges.py         Consumer lag by partition, in records and in seconds
 ledger.py             The ledger: which records are in flight, which are done
 notes.py              What a group's commits carry besides offsets and the topic's identity
 offset_gaps.py        Offset gaps: records that were gone before the consumer came
+old_stretches.py      Where what is too old to be classified ends, asked of the broker by time
 poller.py             The poll loop: one thread, and nothing else touches the Kafka consumer
 positions.py          How far the client has come in each partition
+skipping.py           Skipping by time: what is too old is not downloaded only to be dropped
 stable_offsets.py     The end of what can be read of each partition
 stretch.py            Which part of a topic is read: all that comes, or a fixed stretch
 topic_consumer.py     One topic as a member of a group reads it: librdkafka's consumer

@@ -42,6 +42,7 @@ class Intake:
         unreadable: looks for the ends of batches that cannot be unpacked.
         errors: takes the client's errors, and is told that the broker gave something.
         log_start: the first offset still in a partition's log, negative where unknown.
+        saw: told of the records before they are delivered.
         end: the offset from which on a partition's records are left where they are.
         clock: monotonic seconds.
     """
@@ -56,6 +57,7 @@ class Intake:
         unreadable: UnreadableBatches,
         errors: ClientErrors,
         log_start: Callable[[int], int],
+        saw: Callable[[Sequence[Record]], None] = lambda _: None,
         end: Callable[[int], float] = WHOLE.end,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,6 +68,7 @@ class Intake:
         self._unreadable = unreadable
         self._errors = errors
         self._log_start = log_start
+        self._saw = saw
         self._end = end
         self._clock = clock
 
@@ -112,6 +115,7 @@ class Intake:
         for record in records:
             self._gaps.check(record, self._log_start)
         self._ledger.admit(records)
+        self._saw(records)
         for record in records:
             deliver(record)
 

@@ -26,6 +26,7 @@ from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.notes import Notes
 from velox.consumer.polling.offset_gaps import OffsetGaps
 from velox.consumer.polling.positions import Positions
+from velox.consumer.polling.skipping import NO_SKIPPING, Skipping
 from velox.consumer.polling.stretch import WHOLE, Stretch
 from velox.consumer.polling.topic_consumer import TopicConsumer
 from velox.consumer.polling.topic_identity import TopicWatch
@@ -54,6 +55,7 @@ class Poller:
         drain_timeout: seconds to let records in flight finish before partitions are given up.
         stretch: which part of the topic; all that comes by default.
         notes: what the group's commits carry besides; nothing by default.
+        skipping: makes its `Skipping` of what it is given by name; by default nothing is skipped.
         cluster: the identity of the topic's cluster, empty while it is not known.
         clock: monotonic seconds.
 
@@ -75,6 +77,7 @@ class Poller:
         drain_timeout: float,
         stretch: Stretch = WHOLE,
         notes: Notes | None = None,
+        skipping: Callable[..., Skipping] = NO_SKIPPING,
         cluster: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -129,6 +132,14 @@ class Poller:
             metrics=metrics,
             clock=clock,
         )
+        self._skipping = skipping(
+            ledger=ledger,
+            gaps=gaps,
+            unreadable=self._assignment.unreadable,
+            seek=self._consumer.seek,
+            log_start=self._consumer.log_start,
+            metrics=metrics,
+        )
         self._intake = Intake(
             topic=topic,
             ledger=ledger,
@@ -137,6 +148,7 @@ class Poller:
             unreadable=self._assignment.unreadable,
             errors=self._errors,
             log_start=self._consumer.log_start,
+            saw=self._skipping.saw,
             end=stretch.end,
             clock=clock,
         )
@@ -195,11 +207,13 @@ class Poller:
             PollerFailed: on an error of the client that no retry can mend.
         """
         self._subscribe()
+        self._skipping.start()
         try:
             while not stop.is_set():
                 self._turn(deliver)
             self._drain()
         finally:
+            self._skipping.close()
             self._assignment.close()
             self._consumer.close()
 
@@ -224,6 +238,7 @@ class Poller:
             self._consumer.leave()
             self._subscribe()
         self._intake.take(self._poll(), deliver)
+        self._skipping.skip()
         self._positions.look_when_due(self._assignment.numbers)
         self._commits.commit_when_due()
         self._lag.measure_when_due(self._assignment.present)

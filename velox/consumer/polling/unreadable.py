@@ -49,6 +49,10 @@ class UnreadableBatches:
         for partition in partitions:
             self._searches.pop(partition, None)
 
+    def searches(self, partition: int) -> bool:
+        """Whether the end of a batch of this partition is being looked for."""
+        return partition in self._searches
+
     def failed(self, partition: int, base: int) -> None:
         """Take the client's word that the batch that begins at `base` cannot be unpacked."""
         search = self._searches.setdefault(partition, _Search(base, base, base))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
@@ -90,6 +91,7 @@ class Batch:
         images: theirs, uint8 RGB [N, S, S, 3], until the model is done with them.
         predictions: of the classifiable that the model had an answer for, in order.
         dead: the records that could not be classified.
+        stale: the records that were too old to be.
         matches: the predictions that are to be stored, in order, each with the path of its image
             file, None if that could not be written.
         decided: what is known of those predictions, where the model has something to compare it
@@ -105,10 +107,30 @@ class Batch:
     images: NDArray[np.uint8] = field(default_factory=lambda: NO_IMAGES)
     predictions: list[tuple[Record, Prediction]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    stale: list[Record] = field(default_factory=list)
     matches: list[tuple[Record, Prediction, str | None]] = field(default_factory=list)
     decided: Decided | None = None
     tried: bool = False
     inferred: threading.Event = field(default_factory=threading.Event)
+
+    def leave_out(self, stale: Sequence[bool]) -> None:
+        """Take classifiable records for stale ones, as it says of each, and drop their images."""
+        if not any(stale):
+            return
+        self.stale += compress(self.classifiable, stale)
+        fresh = [row for row, old in enumerate(stale) if not old]
+        self.classifiable = [self.classifiable[row] for row in fresh]
+        self.images = self.images[fresh]
+
+    def came_to(self) -> list[tuple[Record, Prediction | None]]:
+        """The records that are no dead letters with their predictions, None for the stale ones.
+
+        Those of one partition are in order.
+        """
+        if not self.stale:
+            return [*self.predictions]
+        both = [*self.predictions, *((record, None) for record in self.stale)]
+        return sorted(both, key=lambda each: each[0].offset)
 
     @property
     def model(self) -> str:

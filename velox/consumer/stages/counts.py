@@ -34,6 +34,7 @@ def count(
             counts as well.
     """
     came_to = Counter(each.outcome for batch in batches for _, each in batch.predictions)
+    came_to[Outcome.STALE] = sum(len(batch.stale) for batch in batches)
     # Of the matches some may have become dead letters.
     came_to[Outcome.MATCH] = len(detections)
     for outcome, times in came_to.items():
@@ -61,6 +62,8 @@ def finished(batches: Sequence[Batch], dead: Sequence[DeadLetter]) -> Iterator[t
         for record, prediction in batch.predictions:
             if not gone or record.id not in gone:
                 yield record, prediction.outcome
+        for record in batch.stale:
+            yield record, Outcome.STALE
 
 
 def _count_predictions(metrics: Metrics, batch: Batch, now: float) -> None:

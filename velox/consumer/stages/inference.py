@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from velox.base.errors import InferenceFailed
+from velox.base.freshness import ALWAYS_FRESH, Freshness
 from velox.base.records import DeadLetter, Prediction, Record
 from velox.consumer.sources.rules import Sources
 from velox.consumer.stages.batch import NO_IMAGES, Batch
@@ -40,6 +41,7 @@ class Inference:
         breaker: asked before what the model refuses becomes dead letters.
         decide: tells what a prediction comes to.
         show: is shown each batch as long as it has its pixels; it must not wait.
+        freshness: tells which images have become too old while they waited for the model.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Inference:
         breaker: Breaker,
         decide: Decider,
         show: Show = to_nobody,
+        freshness: Freshness = ALWAYS_FRESH,
     ) -> None:
+        self._freshness = freshness
         self._models = models
         self._decoder = decoder
         self._breaker = breaker
@@ -58,6 +62,8 @@ class Inference:
 
     def __call__(self, batch: Batch) -> None:
         """Classify what was decoded; several threads may come at the same time."""
+        if self._freshness.limited:
+            batch.leave_out(self._freshness.stale_rows(batch.classifiable))
         if not batch.classifiable:
             return
         found, failures = self._breaker.until_taken(

@@ -25,6 +25,7 @@ from velox.base.records import (
     Record,
     time_of,
     usable_timestamp,
+    utc_text,
 )
 from velox.base.sink_errors import Verdict, verdict_of
 from velox.consumer.sources.counts import SourceCounts
@@ -59,7 +60,7 @@ class Recorder:
         dead_letters: where records go that cannot be classified or stored.
         metrics: updated once it is durable.
         abort: ends retries; what was not durable by then is not committed either.
-        results: where every prediction goes, if anywhere.
+        results: where what every image came to goes, if anywhere.
         latest: shown what was matched, if anybody looks.
         candidates: keeps what is worth a look, if anything is kept.
         breaker: asked before what the store refuses becomes dead letters; by default nothing is.
@@ -151,7 +152,7 @@ class Recorder:
         return [
             Result(record, prediction, batch.model)
             for batch in batches
-            for record, prediction in batch.predictions
+            for record, prediction in batch.came_to()
         ]
 
     def _path(self, record: Record, written: str | OSError | None) -> str | None:
@@ -236,6 +237,13 @@ class Recorder:
                 letter.stage,
                 type(letter.error).__name__,
                 letter.error,
+            )
+        if stale := [record for batch in batches for record in batch.stale]:
+            self._trouble_log.warning(
+                "not classified, older than MAX_AGE_S images=%d first=%s taken=%s",
+                len(stale),
+                stale[0].id,
+                utc_text(stale[0].timestamp_ms),
             )
         for each in detections:
             self._match_log.info("MATCH: %s (Conf: %.2f)", each.predicted_label, each.confidence)

@@ -1,4 +1,4 @@
-"""Results for other systems: every prediction, match or not, as JSON on a topic."""
+"""Results for other systems: what every image came to, match or not, as JSON on a topic."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ HEADERS = (("content-type", b"application/json"),)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One prediction as others see it.
+    """What one image came to, as others see it.
 
     Attributes:
         record: the image's record.
-        prediction: of its image.
+        prediction: of its image, None if it was stale.
         model: the checkpoint's digest.
     """
 
     record: Record
-    prediction: Prediction
+    prediction: Prediction | None
     model: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the image came to."""
+        return Outcome.STALE if self.prediction is None else self.prediction.outcome
 
     def document(self) -> dict[str, object]:
         """The fields of schema 1. A field is added under the same number, never changed."""
-        record = self.record
+        record, prediction = self.record, self.prediction
         captured = usable_timestamp(record.timestamp_ms)
         document: dict[str, object] = {
             "schema": SCHEMA,
@@ -41,14 +46,15 @@ class Result:
             "offset": record.offset,
             "timestamp": utc_text(record.timestamp_ms) if captured else None,
             "source": record.source,
-            "predicted_label": self.prediction.label,
-            "confidence": self.prediction.confidence,
-            "match": self.prediction.outcome is Outcome.MATCH,
-            "outcome": self.prediction.outcome,
+            "predicted_label": None if prediction is None else prediction.label,
+            "confidence": None if prediction is None else prediction.confidence,
+            "match": self.outcome is Outcome.MATCH,
+            "outcome": self.outcome,
             "ground_truth": record.header("label"),
-            "model": self.model,
+            # No model has seen a stale image.
+            "model": None if prediction is None else self.model,
         }
-        if top := self.prediction.top:
+        if prediction is not None and (top := prediction.top):
             document["top"] = [{"label": label, "confidence": each} for label, each in top]
         return document
 

@@ -67,6 +67,7 @@ function showFigures(now) {
   putShare("accuracy", now.accuracy);
   put("labelled", now.labelled ? `of ${counted(now.labelled)} with truth` : "no truth known");
   put("lag", counted(now.lag));
+  put("stale", now.stale ? `${counted(now.stale)} were too old` : "records waiting");
   put("dead_lettered", counted(now.dead_lettered));
   put("classified", `of ${counted(now.classified + now.dead_lettered)} images`);
   putShare("expected", now.expected && now.expected[0]);

@@ -96,6 +96,7 @@ class LiveState:
             "matched": now.matched,
             "dead_lettered": now.dead_lettered,
             "unknown": now.unknown,
+            "stale": now.stale,
             "lag": now.lag,
             "accuracy": _number(now.accuracy),
             "labelled": now.labelled,
@@ -119,7 +120,8 @@ def _alarming(signal: str, now: Figures) -> bool:
 
 def _rate(first: Reading, last: Reading) -> float:
     seconds = last[0] - first[0]
-    return (last[1].finished - first[1].finished) / seconds if seconds > 0 else 0.0
+    done = [each.finished - each.stale for _, each in (first, last)]
+    return (done[1] - done[0]) / seconds if seconds > 0 else 0.0
 
 
 def _difference(first: Sequence[Bucket], last: Sequence[Bucket]) -> list[Bucket]:

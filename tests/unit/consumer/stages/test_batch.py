@@ -1,6 +1,7 @@
 import threading
 from queue import Empty, SimpleQueue
 
+import numpy as np
 import pytest
 
 from tests.unit.fakes import Clock, FakeEngine, record
@@ -192,3 +193,19 @@ def test_after_the_end_there_is_no_group_and_none_is_lost_before_it() -> None:
     assert numbers(all_waiting(waiting, most=100)) == [0, 1]
     assert all_waiting(waiting, most=100) == []
     assert all_waiting(waiting, most=100) == []
+
+
+def test_what_is_left_out_goes_with_its_image_and_the_rest_stays_in_order() -> None:
+    records = [record(offset) for offset in range(4)]
+    batch = Batch(records, BisectingPredictor(FakeEngine()))
+    batch.classifiable = records[:]
+    batch.images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1)
+    batch.leave_out([False] * 4)
+    assert batch.stale == []
+    batch.leave_out([True, False, True, False])
+    assert batch.stale == [records[0], records[2]]
+    assert batch.classifiable == [records[1], records[3]]
+    assert batch.images.flatten().tolist() == [1, 3]
+    batch.leave_out([True, True])
+    assert (batch.classifiable, len(batch.images)) == ([], 0)
+    assert [each.offset for each, _ in batch.came_to()] == [0, 1, 2, 3]

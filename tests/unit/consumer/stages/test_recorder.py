@@ -270,6 +270,21 @@ def test_what_is_neither_match_nor_miss_is_counted_and_told_and_not_stored(tmp_p
     assert told == ["match", "no_match", "unknown"]
 
 
+def test_what_is_stale_is_counted_and_told_in_its_place_and_neither_stored_nor_lost(
+    tmp_path: Path,
+) -> None:
+    parts = Parts(tmp_path, with_results=True)
+    batch = batch_of(predicted(0.95, of=[record(2)]), [dead(5)])
+    batch.stale = [record(1), record(3)]
+    parts.record(batch)
+    assert parts.outcomes() == (1, 0, 1)
+    assert parts.count("velox_records_total", outcome="stale") == 2
+    assert parts.count("velox_end_to_end_seconds_count") == 1, "they have no latency"
+    assert list(parts.store.documents) == [record(2).id]
+    assert [each.record.offset for each in parts.results.sent] == [1, 2, 3]
+    assert [each.outcome for each in parts.results.sent] == ["stale", "match", "stale"]
+
+
 def test_without_matches_nothing_is_written(parts: Parts) -> None:
     parts.record(batch_of(predicted(0.1, 0.2)))
     parts.record(batch_of([]))
@@ -337,7 +352,7 @@ def test_files_come_before_documents_before_results_before_dead_letters(tmp_path
         ("results", ids[:2]),
         ("image_data-dlt", ids[2:]),
     ]
-    assert [(each.prediction.outcome, each.model) for each in parts.results.sent] == [
+    assert [(each.outcome, each.model) for each in parts.results.sent] == [
         ("match", "0123456789ab"),
         ("no_match", "0123456789ab"),
     ]

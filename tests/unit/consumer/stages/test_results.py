@@ -88,6 +88,16 @@ def test_the_outcome_is_told_and_only_a_match_is_one(outcome: Outcome) -> None:
     assert document["match"] is (outcome is Outcome.MATCH)
 
 
+def test_a_stale_image_has_no_prediction_and_no_model(topic: Results) -> None:
+    stale = replace(result(7), prediction=None)
+    assert topic.send([stale]) == []
+    told = json.loads(client(topic).sent[0].value)
+    answer = ("predicted_label", "confidence", "match", "outcome", "model")
+    assert [told.pop(each) for each in answer] == [None, None, False, "stale", None]
+    classified = result(7).document()
+    assert told == {name: classified[name] for name in classified if name not in answer}
+
+
 def test_what_was_not_acknowledged_is_given_back(topic: Results) -> None:
     client(topic).answers = [None, FAILED, None]
     assert topic.send([result(1), result(2), result(3)]) == [result(2)]
