@@ -16,8 +16,9 @@ from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.notes import Notes
 
 # A broker takes 4096 bytes of metadata with a commit (offset.metadata.max.bytes), of which the
-# identity of cluster and topic need about a hundred, and two runs about a dozen.
-MOST_RUNS = 250
+# identity of cluster and topic need about a hundred, and the beginning and the last run as many.
+MOST_BYTES = 3_800
+Run = tuple[int, int]
 _NOTE = re.compile(r"(?:^|;)done=([0-9]+)((?:\+[0-9]+-[0-9]+)+)(?:;|$)")
 
 
@@ -31,13 +32,31 @@ class _Held:
         runs: what was done behind it: from, to (not included).
         joins: whether the next that is done continues the last run.
         left: letters that will be left, once their turn comes.
+        stretch: the last letters that will be left in a row: from, to (not included).
+        size: bytes that the runs between those will take.
     """
 
-    before: list[tuple[int, int]] = field(default_factory=list)
+    before: list[Run] = field(default_factory=list)
     first: int | None = None
-    runs: list[list[int]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     joins: bool = False
     left: set[int] = field(default_factory=set)
+    stretch: Run | None = None
+    size: int = 0
+
+    def leave(self, offset: int) -> None:
+        self.left.add(offset)
+        if self.stretch is None:
+            self.stretch = offset, offset
+        begin, end = self.stretch
+        if offset > end:
+            self.size += len(_written(begin, [(end, offset)]))
+            begin = offset
+        self.stretch = begin, offset + 1
+
+    def beyond(self, offset: int) -> list[Run]:
+        """What earlier redrives have done of the letters from an offset on."""
+        return [(max(begin, offset), end) for begin, end in self.before if end > offset]
 
     def finish(self, offset: int) -> None:
         if offset in self.left:
@@ -45,10 +64,8 @@ class _Held:
             self.first = offset if self.first is None else self.first
             self.joins = False
         elif self.first is not None:
-            if self.joins:
-                self.runs[-1][1] = offset + 1
-            else:
-                self.runs.append([offset, offset + 1])
+            begin = self.runs.pop()[0] if self.joins else offset
+            self.runs.append((begin, offset + 1))
             self.joins = True
 
 
@@ -70,14 +87,13 @@ class HoldingLedger(Ledger, Notes):
     def written(self, partition: int) -> str:
         """See Notes."""
         with self._changed:
-            held = self._held.get(partition)
-            if held is None or held.first is None or not held.runs:
+            held, reached = self._held.get(partition), super().position(partition)[0]
+            if held is None or reached is None:
                 return ""
-            at, text = held.first, f";done={held.first}"
-            for begin, end in held.runs:
-                text += f"+{begin - at}-{end - begin}"
-                at = end
-            return text
+            at = reached if held.first is None else held.first
+            # This one may end before it comes by what earlier ones have done.
+            runs = [*held.runs, *held.beyond(reached)]
+            return f";done={at}{_written(at, runs)}" if runs else ""
 
     def is_done(self, letter: Record) -> bool:
         """Whether an earlier redrive has taken this letter."""
@@ -93,13 +109,16 @@ class HoldingLedger(Ledger, Notes):
         """Leave a letter where it is; to be said before it is finished."""
         with self._changed:
             if super().is_current(letter):
-                self._held.setdefault(letter.partition, _Held()).left.add(letter.offset)
+                self._held.setdefault(letter.partition, _Held()).leave(letter.offset)
 
-    def is_full(self, partition: int) -> bool:
-        """Whether no more can be remembered of a partition than already is."""
+    def is_full(self, letter: Record) -> bool:
+        """Whether no more can be remembered than what was done before this letter."""
         with self._changed:
-            held = self._held.get(partition)
-            return held is not None and len(held.runs) >= MOST_RUNS
+            held = self._held.get(letter.partition)
+            if held is None or held.stretch is None:
+                return False
+            earlier = _written(letter.offset, held.beyond(letter.offset))
+            return held.size + len(earlier) >= MOST_BYTES
 
     def assign(self, partitions: Iterable[int]) -> None:
         """See Ledger."""
@@ -139,7 +158,16 @@ class HoldingLedger(Ledger, Notes):
         return offset if held is None or held.first is None else min(offset, held.first)
 
 
-def _runs_of(metadata: str) -> list[tuple[int, int]]:
+def _written(at: int, runs: Iterable[Run]) -> str:
+    """Runs as text: how many letters lie before each, from an offset on, and how many it has."""
+    text = ""
+    for begin, end in runs:
+        text += f"+{begin - at}-{end - begin}"
+        at = end
+    return text
+
+
+def _runs_of(metadata: str) -> list[Run]:
     found = _NOTE.search(metadata)
     if found is None:
         return []

@@ -77,7 +77,7 @@ class Sorting:
             self.tally.passed += 1
             return None
         letter, taken = letter_of(record), self.tally.taken + self.tally.refused
-        self.tally.scattered = self.tally.scattered or self._ledger.is_full(record.partition)
+        self.tally.scattered = self.tally.scattered or self._ledger.is_full(record)
         if self._choice.is_over(taken) or self.tally.scattered:
             self._enough.set()
         if self._enough.is_set() or not self._choice.wants(letter):
