@@ -7,7 +7,7 @@ topic may still not name another topic's record, or one that there never was.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from velox.base.errors import VeloxError
@@ -68,6 +68,21 @@ def letter_of(record: Record) -> Letter:
     begin = len(names) - 1 - names[::-1].index(FIRST) if FIRST in names else len(names)
     said = {name: value for name, value in record.headers[begin:] if value is not None}
     return Letter(record, record.headers[:begin], said)
+
+
+def parked_letter_of(record: Record, topics: Collection[str]) -> Letter:
+    """The letter that a parked one was, where it is a dead letter of these topics of letters.
+
+    It was refused, and what was said of it then counts no more. Its record is as it was before, so
+    that nothing is said twice of one that is refused again.
+    """
+    letter = letter_of(record)
+    omitted: dict[str, bytes] = {}
+    while letter.said.get(FIRST, b"").decode(errors="replace") in topics:
+        if (size := letter.said.get(OMITTED_HEADER)) is not None:
+            omitted[OMITTED_HEADER] = size
+        letter = letter_of(replace(letter.record, headers=letter.own))
+    return replace(letter, said={**letter.said, **omitted})
 
 
 def restored(letter: Letter, *, topic: str, ends: Mapping[int, int], original: Lookup) -> Redriven:

@@ -8,11 +8,18 @@ from collections.abc import Mapping, Sequence
 
 from velox.base.errors import BrokerUnavailable
 from velox.base.logs import ThinnedLog
-from velox.base.records import DeadLetter, Record, Redriven
+from velox.base.records import DEAD_LETTERS, PARKED, DeadLetter, Record, Redriven
 from velox.base.waiting import until_done
 from velox.consumer.redrive.choosing import Choice, Tally
 from velox.consumer.redrive.holding_ledger import HoldingLedger
-from velox.consumer.redrive.letters import LetterRefused, Lookup, letter_of, restored
+from velox.consumer.redrive.letters import (
+    Letter,
+    LetterRefused,
+    Lookup,
+    letter_of,
+    parked_letter_of,
+    restored,
+)
 
 STAGE = "redrive"
 
@@ -61,22 +68,28 @@ class Sorting:
         wanted: list[Record] = []
         refused: list[DeadLetter] = []
         for record in records:
+            letter = self._letter_of(record)
             try:
-                found = self._sort(record)
+                found = self._sort(letter)
             except LetterRefused as error:
                 self.tally.refused += 1
-                refused.append(DeadLetter(record, STAGE, error))
+                refused.append(DeadLetter(letter.record, STAGE, error))
                 continue
             if found is not None:
                 self.tally.taken += 1
                 wanted.append(found)
         return wanted, refused
 
-    def _sort(self, record: Record) -> Redriven | None:
+    def _letter_of(self, record: Record) -> Letter:
+        if record.topic == self._topic + PARKED:
+            return parked_letter_of(record, (self._topic + DEAD_LETTERS, record.topic))
+        return letter_of(record)
+
+    def _sort(self, letter: Letter) -> Redriven | None:
+        record, taken = letter.record, self.tally.taken + self.tally.refused
         if self._ledger.is_done(record):
             self.tally.passed += 1
             return None
-        letter, taken = letter_of(record), self.tally.taken + self.tally.refused
         self.tally.scattered = self.tally.scattered or self._ledger.is_full(record)
         if self._choice.is_over(taken) or self.tally.scattered:
             self._enough.set()
