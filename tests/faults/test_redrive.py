@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import Message, Producer
+from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
 
 from tests.faults.conftest import MakeScenario
 from tests.faults.oracle import document_id, headers, origin
@@ -60,6 +62,16 @@ def all_ids(scenario: Scenario, keys: str = "") -> set[str]:
 
 def key(message: Message) -> bytes:
     return cast(bytes, message.key())
+
+
+def true_headers(record: Message) -> Headers:
+    """What a letter says of its record."""
+    partition, offset = place(record)
+    return {
+        "__connect.errors.topic": record.topic(),
+        "__connect.errors.partition": str(partition),
+        "__connect.errors.offset": str(offset),
+    }
 
 
 def forge(scenario: Scenario, letters: Iterable[tuple[bytes, Headers]]) -> None:
@@ -164,12 +176,7 @@ def test_headers_that_cannot_be_true_are_refused_by_name(make_scenario: MakeScen
     scenario = make_scenario()
     scenario.send([picture(0)])
     (record,) = scenario.oracle.records()
-    partition, offset = place(record)
-    true: Headers = {
-        "__connect.errors.topic": scenario.topic,
-        "__connect.errors.partition": str(partition),
-        "__connect.errors.offset": str(offset),
-    }
+    true = true_headers(record)
     image = pictures.encoded(0)
     forge(
         scenario,
@@ -194,6 +201,13 @@ def test_headers_that_cannot_be_true_are_refused_by_name(make_scenario: MakeScen
         reasons, ("topic", "topic", "partition", "offset", "offset", "velox."), strict=True
     ):
         assert re.match(rf"header (__connect\.errors\.)?{name}", reason), reason
+    before = parked(scenario)
+    again = said(redrive(scenario, "--parked"))
+    assert (again["letters"], again["refused"], again["parked"]) == (0, 6, 6)
+    after = parked(scenario)[len(before) :]
+    assert [len(each.headers() or ()) for each in after] == [
+        len(each.headers() or ()) for each in before
+    ], "nothing is said twice"
 
 
 def test_a_letter_without_its_value_is_made_whole_by_its_record(scenario: Scenario) -> None:
@@ -236,3 +250,56 @@ def test_its_headers_mean_nothing_on_the_topic_of_the_images(scenario: Scenario)
     assert origin(letter) == (1, 1), "the last header of a name is ours"
     assert said(redrive(scenario))["dead_letter"] == 1
     assert {origin(each) for each in scenario.oracle.dead_letters()} == {(1, 1)}
+
+
+@pytest.mark.parametrize("arguments", [("--redrive",), ("--replay", "--from", "2026-01-31")])
+def test_a_topic_that_there_is_not_is_named(
+    make_scenario: MakeScenario, arguments: tuple[str, ...]
+) -> None:
+    scenario = make_scenario()
+    child = scenario.consumer(arguments=arguments, KAFKA_TOPIC=f"{scenario.topic}x")
+    assert child.wait(LIMIT_S) == 2, str(child)
+    last = child.log.splitlines()[-1]
+    assert last == f"error: KAFKA_TOPIC='{scenario.topic}x': the broker has no such topic"
+
+
+def test_results_of_letters_are_told_once_more_though_it_is_killed(refused: Scenario) -> None:
+    topic = f"{refused.topic}-results"
+    refused.create_topic(topic, refused.partitions)
+    hooks = {"kill_after": ["dead_letter", 1], "seconds_a_batch": 0.02}
+    settings: dict[str, Any] = {
+        "arguments": ("--redrive",),
+        "KAFKA_RESULTS_TOPIC": topic,
+        "KAFKA_PARTITIONS": refused.partitions,
+    }
+    assert refused.consumer(hooks, **settings).wait(LIMIT_S) == -9
+    said(refused.consumer(**settings))
+    tail = Tail(refused.kafka.bootstrap, topic, refused.partitions)
+    tail.read_to_end(LIMIT_S)
+    told = [json.loads(each.value() or b"") for each in tail.messages]
+    tail.close()
+    assert {each["id"] for each in told} == all_ids(refused, "later")
+    assert {(each["topic"], each["outcome"]) for each in told} == {(refused.topic, "match")}
+
+
+@pytest.mark.parametrize("protocol", ["consumer", pytest.param("classic", marks=pytest.mark.long)])
+def test_two_at_once_share_the_partitions_and_forget_no_letter(
+    make_scenario: MakeScenario, protocol: str
+) -> None:
+    scenario = make_scenario(protocol=protocol)
+    grown = scenario.admin.create_partitions([NewPartitions(f"{scenario.topic}-dlt", 4)])
+    grown[f"{scenario.topic}-dlt"].result(LIMIT_S)
+    scenario.send(picture(number) for number in range(RECORDS))
+    forge(
+        scenario, ((each.value() or b"", true_headers(each)) for each in scenario.oracle.records())
+    )
+    slow = {"seconds_a_batch": 0.5}
+    first = scenario.consumer(slow, arguments=("--redrive",), BATCH_SIZE=4, QUEUE_SIZE=8)
+    first.wait_for_line(r"partitions assigned=\[0, 1, 2, 3\]", LIMIT_S)
+    second = redrive(scenario)
+    letters = [said(each)["letters"] for each in (first, second)]
+    assert "partitions revoked=[" in first.log
+    assert min(letters) > 0
+    assert sum(letters) == RECORDS, "none is done twice where nobody dies"
+    assert documents(scenario) == all_ids(scenario)
+    assert said(redrive(scenario))["letters"] == 0

@@ -50,6 +50,7 @@ def redrive(
     topic = name if chosen.parked else settings.kafka_topic + DEAD_LETTERS
     choice = Choice(chosen.reason, chosen.since, chosen.limit)
     letters, images = (_log_of(settings, each, opened) for each in (topic, settings.kafka_topic))
+    images.require()
     # What fails again comes behind these ends: it is not redriven twice in one run.
     spans = letters.spans()
     ledger = HoldingLedger(max_images=settings.queue_size, max_bytes=settings.queue_bytes)

@@ -54,6 +54,7 @@ def replay(
             )
         )
     )
+    topic_log.require()
     places = places_of(topic_log, from_ms, to_ms)
     missing = places.what_is_missing()
     if missing:

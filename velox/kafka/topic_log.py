@@ -9,7 +9,7 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from velox.base.errors import BrokerUnavailable
+from velox.base.errors import BrokerUnavailable, SettingError
 from velox.base.records import Record
 from velox.kafka.client import MAX_MESSAGE_BYTES, common_config, made
 from velox.kafka.client_log import ClientLog
@@ -52,13 +52,27 @@ class TopicLog:
         self._consumer = made(Consumer, {**config, **extra}, self._log)
 
     def spans(self) -> dict[int, Span]:
-        """First offset and end of what can be read, of each partition; none without the topic."""
+        """First offset and end of what can be read, of each partition; none without the topic.
+
+        Also raises BrokerUnavailable where nobody may know whether there is one.
+        """
         try:
             listed = self._consumer.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
             found = listed.topics[self._topic]
+            if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise BrokerUnavailable(self._why(found.error))
             return {number: self._span(number) for number in found.partitions}
         except KafkaException as error:
             raise BrokerUnavailable(self._why(error.args[0])) from None
+
+    def require(self) -> None:
+        """See that the topic is there.
+
+        Raises:
+            SettingError: when it is not.
+        """
+        if not self.spans():
+            raise SettingError(f"KAFKA_TOPIC={self._topic!r}: the broker has no such topic")
 
     def at(self, moment_ms: int, partitions: Iterable[int]) -> dict[int, int | None]:
         """The first offset of each partition whose record is of that moment or later.
