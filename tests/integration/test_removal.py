@@ -18,14 +18,17 @@ from tests.unit.fakes import CAPTURED_MS, candidate, detection
 from velox.base.candidates import Kept
 from velox.base.errors import StoreRefuses, StoreUnavailable
 from velox.base.records import Detection, utc_text
-from velox.stores.choice import make_review_store, make_store, removal_of
+from velox.stores.choice import make_review_store, make_store, removal_of, withdrawal_of
+from velox.stores.forgetting import Forgetting
 from velox.stores.interface import DETECTIONS
 from velox.stores.lost_files import clear_lost
 from velox.stores.mongo_removal import MongoRemoval
-from velox.stores.removal import FOUND, TO_REVIEW, Named, Removal, Removed
+from velox.stores.removal import FOUND, TO_REVIEW, WITHDRAWN, Named, Removal, Removed
 from velox.stores.review_interface import IMAGES, REVIEW
 from velox.stores.sqlite import SQLITE_FILE
 from velox.stores.sqlite_removal import SQLiteRemoval
+from velox.stores.sweep import sweep
+from velox.stores.withdrawal import Why
 
 HOUR_MS = 3_600_000
 
@@ -49,10 +52,10 @@ class Place:
     mongod: Mongod | None
 
 
-def rows_of_sqlite(file: Path) -> dict[str, dict[str, Any]]:
+def rows_of_sqlite(file: Path, table: str = DETECTIONS) -> dict[str, dict[str, Any]]:
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
-        return {row["_id"]: dict(row) for row in connection.execute("SELECT * FROM shapes_found")}
+        return {row["_id"]: dict(row) for row in connection.execute(f"SELECT * FROM {table}")}  # noqa: S608
 
 
 @pytest.fixture(params=["mongodb", "sqlite"])
@@ -171,6 +174,49 @@ def test_images_for_review_go_with_their_documents(place: Place) -> None:
     (part,) = place.removal.of_source(TO_REVIEW, "line-1", None, 10)
     assert place.removal.remove(TO_REVIEW, [each.id for each in part]) == 1
     assert of_review(place) == [{other.id}] * 2
+
+
+def withdrawn(place: Place) -> dict[str, dict[str, Any]]:
+    """The copies of withdrawn documents as a bystander sees them, by id."""
+    if place.mongod is None:
+        return rows_of_sqlite(place.settings["storage_path"] / SQLITE_FILE, WITHDRAWN.collection)
+    with place.mongod.client() as client:
+        found = client[place.settings["database"]][WITHDRAWN.collection].find()
+        return {each["_id"]: each for each in found}
+
+
+def test_what_is_kept_of_withdrawn_documents_goes_by_age_and_by_source(
+    place: Place, tmp_path: Path
+) -> None:
+    old, new, other = aged(1, hours=60), aged(2, hours=1), aged(3, hours=1, source="line-2")
+    place.put([old, new, other])
+    why = Why("no_match: cat 0.5000", "0123456789ab", utc_text(CAPTURED_MS))
+    with closing(withdrawal_of(**place.settings)) as withdrawal:
+        withdrawal.keep({each.id: why for each in (old, new, other)})
+    place.removal.remove(FOUND, [old.id, new.id, other.id])
+    assert withdrawn(place) == {
+        each.id: {
+            **replace(each, file_path=None).document(),
+            "withdrawn_reason": why.reason,
+            "withdrawn_by": why.model,
+            "withdrawn_at": why.at,
+        }
+        for each in (old, new, other)
+    }
+    before = CAPTURED_MS - 24 * HOUR_MS
+    swept: list[tuple[str, int]] = []
+    assert sweep(
+        place.removal,
+        tmp_path,
+        before,
+        pause=lambda _: True,
+        tell=lambda what, count: swept.append((what, count)),
+    )
+    assert swept == [("withdrawn", 1)]
+    assert withdrawn(place).keys() == {new.id, other.id}
+    forgetting = Forgetting(place.removal, tmp_path, "line-1", None)
+    assert forgetting.run().documents == {"shapes_found": 0, "review": 0, "withdrawn": 1}
+    assert withdrawn(place).keys() == {other.id}
 
 
 def test_documents_forget_files_that_are_not_there(place: Place, tmp_path: Path) -> None:
