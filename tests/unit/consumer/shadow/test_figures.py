@@ -64,3 +64,22 @@ def test_the_figures_are_told_in_one_line() -> None:
     assert str(of(agreed=3, images=4)) == "images=4 agreed=3 matches=0 shadow_matches=0 truths=0"
     told = str(of(right=90, in_use=5, shadow=2, neither=3))
     assert "truths=100 right=95 shadow_right=92 difference=-0.0300 interval=-0." in told
+
+
+@pytest.mark.parametrize(
+    ("count", "enough", "alone", "neither"),
+    [
+        *((188, False, 0, 0), (189, True, 0, 0)),
+        *((400, False, 0.02, 0.08), (500, True, 0.02, 0.08)),
+        *((1700, False, 0.09, 0.01), (1800, True, 0.09, 0.01)),
+    ],
+)
+def test_equal_models_are_not_worse_once_there_are_enough_images(
+    count: int, enough: bool, alone: float, neither: float
+) -> None:
+    """As `docs/new-models.md` says."""
+    one, none = round(alone * count), round(neither * count)
+    figures = of(
+        images=count, agreed=0, right=count - 2 * one - none, in_use=one, shadow=one, neither=none
+    )
+    assert ruling_of(figures, SHARE).taken == enough

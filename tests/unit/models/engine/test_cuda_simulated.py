@@ -152,6 +152,26 @@ def test_batches_at_the_same_time_get_their_own_answers(
         assert is_right(checkpoint, batch, answer, TOLERANCES["fp32"])
 
 
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_two_models_at_once_get_their_own_answers_and_one_without_memory_ends_alone(
+    open_engine: Open, checkpoint: Checkpoint, seed: int | None
+) -> None:
+    """As a model in use and its shadow: two threads ask the one, another asks the other."""
+    simulated = SimulatedCuda(seed=seed)
+    _, classify = open_engine(simulated)
+    _, beside = open_engine(simulated)
+    batches = [images(COUNTS[number % len(COUNTS)], seed=number) for number in range(12)]
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda each: (classify(each), beside(each)), batches))
+    for batch, both in zip(batches, answers, strict=True):
+        assert all(is_right(checkpoint, batch, each, TOLERANCES["fp32"]) for each in both)
+    simulated.largest = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        open_engine(simulated)
+    for batch in batches:
+        assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp32"])
+
+
 def test_the_simulation_shows_a_missing_wait(
     open_engine: Open,
     checkpoint: Checkpoint,
