@@ -128,8 +128,8 @@ class Candidates:
         """
         chosen = [
             self._kept(engine, record, prediction, found, DISAGREEMENT)
-            for record, prediction, found in self._looked_at(engine, sources, decided)
-            if found.doubt is None and not found.random and self._let_through(random=False)
+            for record, prediction, found in self._looked_at(engine, sources, decided, sure=True)
+            if self._let_through(random=False)
         ]
         if chosen:
             self._write(chosen)
@@ -139,23 +139,29 @@ class Candidates:
         if not batch.predictions:
             return
         engine = batch.predictor.engine
-        for record, prediction, found in self._looked_at(engine, batch.sources, batch.predictions):
-            if found.doubt is None and not found.random:
-                continue
+        looked_at = self._looked_at(engine, batch.sources, batch.predictions, sure=False)
+        for record, prediction, found in looked_at:
             if self._let_through(random=found.random):
                 yield self._kept(engine, record, prediction, found, found.doubt or RANDOM)
 
     def _looked_at(
-        self, engine: Engine, sources: Sources, decided: Sequence[tuple[Record, Prediction]]
+        self,
+        engine: Engine,
+        sources: Sources,
+        decided: Sequence[tuple[Record, Prediction]],
+        *,
+        sure: bool,
     ) -> Iterator[tuple[Record, Prediction, _Found]]:
+        """Those for which something speaks, or, the sure ones, those for which nothing does."""
         thresholds = dict(zip(engine.labels, engine.thresholds, strict=True))
         for record, prediction in decided:
             chance = chance_of(record.id)
             threshold = thresholds[prediction.label]
             if (rule := sources.of(record)) is not None:
                 threshold = rule.threshold_of(prediction.label, threshold)
-            doubt = doubt_of(prediction, threshold)
-            yield record, prediction, _Found(threshold, doubt, chance, chance < self._share)
+            doubt, random = doubt_of(prediction, threshold), chance < self._share
+            if (doubt is None and not random) == sure:
+                yield record, prediction, _Found(threshold, doubt, chance, random)
 
     def _let_through(self, *, random: bool) -> bool:
         if self._allowance.take(first=random):
