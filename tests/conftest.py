@@ -20,7 +20,7 @@ share_cores()
 
 # Folders whose files wait more than they compute; some take a minute.
 LONG = {"faults", "integration"}
-LONG_END_AT = 0.75
+LONG_END_AT = 0.6
 # The first file that needs the trained checkpoint trains it, at once; the others need not wait.
 TRAINED_AT = 0.4
 

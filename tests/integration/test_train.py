@@ -1,11 +1,10 @@
-"""`train.py` as a process: what it writes, what it leaves alone, and how it ends."""
+"""`train.py` as a process: what it writes, and what it leaves alone."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,61 +13,11 @@ import pytest
 import torch
 
 from tests.rig import digits
-from tests.rig.pictures import COLOURS, colour, encoded, odd_png
-from tests.rig.processes import Child, script
+from tests.rig.pictures import COLOURS, encoded, odd_png
+from tests.rig.small_training import LIMIT_S, LOCK, WRITTEN, files, pictures, start, trained
 from velox.images.preprocessing import Preprocessing
 from velox.models import checkpoint as model
 from velox.models.architectures import build
-
-LIMIT_S = 120
-# PyTorch's own end is part of it, which takes seconds on a busy machine.
-STOP_LIMIT_S = 60
-
-# A small network on small images: what is tested here is the process, not the network.
-SMALL = {
-    "MODEL_PATH": "model.pth",
-    "CLASSES_PATH": "classes.json",
-    "DATASET_PATH": "pictures",
-    "INIT_WEIGHTS": "",
-    "MODEL_ARCH": "shufflenet_v2_x0_5",
-    "INPUT_SIZE": "32",
-    "EPOCHS": "3",
-    "AUGMENT": "",
-    "HOLD_OUT": "0.5",
-    "MIN_ACCURACY": "0",
-    "DEVICE": "cpu",
-}
-
-
-def pictures(folder: Path, count: int = 60) -> None:
-    """Noisy squares of three colours, one folder a colour."""
-    for name in COLOURS:
-        (folder / "pictures" / name).mkdir(parents=True)
-    for number in range(count):
-        path = folder / "pictures" / colour(number) / f"{number}.jpg"
-        path.write_bytes(encoded(number))
-
-
-def start(folder: Path, *arguments: str, log: str = "log", **settings: str) -> Child:
-    return script("train.py", env=SMALL | settings, log=folder / log, arguments=arguments)
-
-
-def trained(folder: Path, *arguments: str, log: str = "log", **settings: str) -> Child:
-    child = start(folder, *arguments, log=log, **settings)
-    assert child.wait(LIMIT_S) == 0, str(child)
-    return child
-
-
-def files(folder: Path) -> set[str]:
-    """What lies there beside the pictures, the logs, and what can be made again."""
-    found = {path.name for path in folder.iterdir() if "log" not in path.name}
-    return found - {"pictures", ".model.pth.made"}
-
-
-LOOK = "model.dataset.html"
-REPORTS = {"model.report.txt", "model.report.html", "model.confusion.png"}
-WRITTEN = {"model.pth", "classes.json", LOOK, *REPORTS}
-LOCK = ".model.pth.lock"
 
 
 def test_own_images_give_a_model_and_a_report(tmp_path: Path) -> None:
@@ -113,44 +62,6 @@ def test_a_usable_model_is_kept_and_a_broken_one_set_aside(tmp_path: Path) -> No
     assert (tmp_path / "model.pth").read_bytes() == before
 
 
-REFUSED = {
-    "model.refused.pth",
-    "classes.refused.json",
-    *(name.replace("model.", "model.refused.") for name in REPORTS),
-}
-
-
-def error(child: Child) -> str:
-    assert child.wait(LIMIT_S) == 1, str(child)
-    (line,) = [line for line in child.log.splitlines() if line.startswith("error: ")]
-    return line
-
-
-def test_a_refused_model_is_kept_and_used_on_a_second_thought(tmp_path: Path) -> None:
-    pictures(tmp_path)
-    settings = {"EPOCHS": "1", "LEARNING_RATE": "1e-8", "MIN_ACCURACY": "1"}
-    said = error(start(tmp_path, **settings))
-    assert "the model is refused: test accuracy" in said
-    assert "is below MIN_ACCURACY=1; model.refused.pth and its report are kept" in said
-    assert "`python train.py --use-refused` uses it all the same" in said
-    assert files(tmp_path) == {LOCK, LOOK, ".model.pth.resume", *REFUSED}
-    report = (tmp_path / "model.refused.report.txt").read_text()
-    assert re.search(r"^refused +test accuracy .* is below MIN_ACCURACY=1$", report, re.MULTILINE)
-    kept = model.load(tmp_path / "model.refused.pth", tmp_path / "classes.refused.json")
-    # Another least accuracy takes up the same training, at its end.
-    again = trained(tmp_path, log="again.log", **{**settings, "MIN_ACCURACY": "0"})
-    assert "resuming after epoch=1/1" in again.log
-    assert "epoch=1/1 loss" not in again.log
-    saved = model.load(tmp_path / "model.pth", tmp_path / "classes.json")
-    assert saved.digest == kept.digest
-    # And one command without a training does the same.
-    (tmp_path / "model.pth").unlink()
-    used = trained(tmp_path, "--use-refused", log="used.log")
-    assert f"using the refused model=model.pth digest={kept.digest}" in used.log
-    assert files(tmp_path) == {LOCK, *WRITTEN}
-    assert model.load(tmp_path / "model.pth", tmp_path / "classes.json").digest == kept.digest
-
-
 def test_a_given_split_is_used_and_copies_are_named(tmp_path: Path) -> None:
     pictures(tmp_path, 30)
     for part in ("train", "val", "test"):
@@ -165,47 +76,6 @@ def test_a_given_split_is_used_and_copies_are_named(tmp_path: Path) -> None:
     assert "- 30 of 30 test images are nearly the same" in report
     labels = json.loads((tmp_path / "classes.json").read_text())
     assert list(labels.values()) == sorted(COLOURS)
-
-
-def test_without_a_refused_model_there_is_none_to_use(tmp_path: Path) -> None:
-    assert "model.refused.pth cannot be read: No such file" in error(
-        start(tmp_path, "--use-refused")
-    )
-
-
-def test_own_images_ask_for_better_than_the_commonest_label(tmp_path: Path) -> None:
-    pictures(tmp_path)
-    said = error(start(tmp_path, EPOCHS="1", LEARNING_RATE="1e-8", MIN_ACCURACY="auto"))
-    assert "it is not surely better than always answering" in said
-
-
-def test_sigterm_ends_it_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    pictures(tmp_path)
-    child = start(tmp_path, EPOCHS="10000", PATIENCE="0", LEARNING_RATE="1e-8", RESUME="0")
-    child.wait_for_line(r"epoch=1/10000", LIMIT_S)
-    assert child.terminate(STOP_LIMIT_S) == 1, str(child)
-    assert re.fullmatch(r"error: stopped .*; no model was written", child.log.splitlines()[-1])
-    assert files(tmp_path) == {LOCK, LOOK}
-
-
-def test_a_killed_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
-    for name in ("killed", "whole"):
-        pictures(tmp_path / name)
-    settings = {"EPOCHS": "6", "LEARNING_RATE": "0.001"}
-    trained(tmp_path / "whole", **settings)
-    child = start(tmp_path / "killed", **settings)
-    child.wait_for_line("epoch=2/6", LIMIT_S)
-    child.signal(signal.SIGKILL)
-    child.kill()
-    resumed = trained(tmp_path / "killed", log="resumed.log", **settings)
-    assert "resuming after epoch=" in resumed.log
-    assert files(tmp_path / "killed") >= WRITTEN
-    assert ".model.pth.resume" not in files(tmp_path / "killed")
-    one, other = (
-        model.load(tmp_path / name / "model.pth", tmp_path / name / "classes.json")
-        for name in ("killed", "whole")
-    )
-    assert one.digest == other.digest
 
 
 @pytest.mark.parametrize(

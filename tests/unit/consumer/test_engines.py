@@ -40,7 +40,7 @@ def test_a_threshold_for_a_label_that_the_model_lacks_stops_the_start() -> None:
 
 
 def test_an_engine_has_the_threshold_of_each_of_its_labels() -> None:
-    checkpoint = telling()
+    checkpoint = telling(passes=1)
     thresholds = Thresholds(0.9, {checkpoint.labels[1]: 0.5, "of another model": 0.1})
     engine = engines(thresholds).later(checkpoint)
     assert engine.thresholds == (0.9, 0.5, *[0.9] * (len(checkpoint.labels) - 2))
@@ -58,7 +58,7 @@ def test_an_engine_is_tried_with_the_thresholds_of_sources() -> None:
 
 
 def test_a_model_with_which_nothing_would_match_takes_the_place_of_none() -> None:
-    plain = telling()
+    plain = telling(passes=1)
     measured = MeasuredThresholds(0.99, (None,) * len(plain.labels))
     with pytest.raises(SettingError, match="no image would be a match any more"):
         engines(Thresholds(None)).later(replace(plain, thresholds=measured))
@@ -68,7 +68,7 @@ def test_a_model_without_a_reference_says_once_what_is_off(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    plain = telling()
+    plain = telling(passes=1)
     engines(Thresholds(0.9)).later(replace(plain, reference=reference(len(plain.labels)))).close()
     assert "no reference" not in caplog.text
     engines(Thresholds(0.9)).later(plain).close()

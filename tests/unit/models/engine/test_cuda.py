@@ -53,7 +53,7 @@ def test_a_batch_above_the_ladder_runs_in_pieces() -> None:
 def test_integers_are_a_bad_setting_on_cuda() -> None:
     with pytest.raises(SettingError, match="PRECISION='int8' is not allowed on CUDA: one of auto"):
         CudaBackend(
-            telling(),
+            telling(passes=1),
             device=torch.device("cuda", 0),
             precision="int8",
             memory_fraction=1.0,
@@ -64,7 +64,7 @@ def test_integers_are_a_bad_setting_on_cuda() -> None:
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    return telling()
+    return telling(passes=1)
 
 
 @pytest.fixture(scope="module", params=sorted(TOLERANCES))

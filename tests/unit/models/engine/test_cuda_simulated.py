@@ -145,7 +145,7 @@ def test_batches_at_the_same_time_get_their_own_answers(
     seed: int | None,
 ) -> None:
     _, classify = open_engine(SimulatedCuda(seed=seed))
-    batches = [images(COUNTS[number % len(COUNTS)], seed=number) for number in range(24)]
+    batches = [images(COUNTS[number % len(COUNTS)], seed=number) for number in range(12)]
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(classify, batches))
     for batch, answer in zip(batches, answers, strict=True):
