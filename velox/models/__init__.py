@@ -3,6 +3,7 @@
 architectures.py      The networks that can be trained and run: the classifiers of torchvision
 cards.py              Whether there can be a graphics card, told without PyTorch
 checkpoint.py         The checkpoint: one file that carries all that rebuilds the model
+compiler.py           PyTorch's compiler, left out where nothing is compiled
 convert/              A checkpoint of other people's weights
 description.py        What a checkpoint says of its model beside the weights; it needs no PyTorch
 device.py             The device that a model runs on, and why a card that is there cannot be used
@@ -15,6 +16,7 @@ novelty_limits.py     Beyond which novelty an image is unknown, as training has 
 sample_tensors.py     Samples as a checkpoint's file holds them: tensors of bytes
 measured_thresholds.py  Thresholds that training has measured, as they travel with a checkpoint
 samples.py            Images that travel with a checkpoint
+shapes_within.py      The shapes of all that a network computes on its way
 soundness.py          Whether the parts of a checkpoint make a model
 torch_file.py         What `torch.save` wrote, read without executing anything; all else refused
 torchvision_names.py  The tensors of torchvision's files by the names that the network has

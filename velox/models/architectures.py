@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
 from velox.base.errors import SettingError
+from velox.models.compiler import COMPILER, left_out
 
-_COMPILER = "torch._dynamo.utils"
+# For one question that `torchvision.ops.roi_align` asks it when it is called; no classifier does.
+with left_out(f"{COMPILER}.utils", called=["is_compile_supported"]):
+    from torchvision import models as _models
 
-
-class _Later(ModuleType):
-    """PyTorch's compiler, imported when somebody asks for it."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # `inspect` asks every module for its file
-            raise AttributeError(name)
-        if name == "is_compile_supported":
-            return lambda device: self._imported().is_compile_supported(device)
-        return getattr(self._imported(), name)
-
-    def _imported(self) -> Any:
-        if sys.modules.get(_COMPILER) is self:
-            del sys.modules[_COMPILER]
-        return importlib.import_module(_COMPILER)
-
-
-def _import_models() -> Any:
-    """Import `torchvision.models` without PyTorch's compiler.
-
-    The compiler takes longer to import than all else, and 140 MB, for one question that
-    `torchvision.ops.roi_align` asks it when it is called; no classifier calls that.
-    """
-    later = _Later(_COMPILER)
-    sys.modules.setdefault(_COMPILER, later)
-    try:
-        from torchvision import models
-    finally:
-        if sys.modules.get(_COMPILER) is later:
-            del sys.modules[_COMPILER]
-    return models
-
-
-models = _import_models()
+models: Any = _models
 
 
 def architectures() -> list[str]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.functional import adaptive_avg_pool2d
+
+from velox.models.shapes_within import note_shapes, shape_of
 
 # A map of so many pixels a side still has a spread; larger ones than that share of the input hardly
 # differ from it.
@@ -76,7 +77,7 @@ def beside(network: nn.Module, size: int, what: Whole) -> fx.GraphModule:
     """
     module = fx.symbolic_trace(network)
     blank = torch.zeros(1, 3, size, size, device=next(network.parameters()).device)
-    ShapeProp(module).propagate(blank)
+    note_shapes(module, blank)
     stages = _stages(module.graph, size)
     if not stages:
         raise ValueError("it has no inner maps")
@@ -128,7 +129,7 @@ def _joints(graph: fx.Graph) -> Iterator[fx.Node]:
 
 def _map_of(node: fx.Node) -> tuple[int, int]:
     """Channels and side of a square map, (0, 0) for what is none."""
-    shape: tuple[int, ...] = getattr(node.meta.get("tensor_meta"), "shape", ())
+    shape = shape_of(node)
     if node.op == "placeholder" or len(shape) != 4 or shape[2] != shape[3]:
         return 0, 0
     return shape[1], shape[2]

@@ -13,6 +13,7 @@ import torch
 from velox.base.errors import AccuracyTooLow, TrainingFailed
 from velox.base.terminal import Progress
 from velox.models.architectures import require_architecture
+from velox.models.compiler import not_for_optimisers
 from velox.models.device import select_device
 from velox.settings.training import TrainSettings
 from velox.training.assembly import (
@@ -82,7 +83,8 @@ def train(settings: TrainSettings, stop: threading.Event, *, if_missing: bool) -
             set_aside(settings.model_path)
         require_writable(settings.classes_path)
         try:
-            run(settings, device, stop)
+            with not_for_optimisers():
+                run(settings, device, stop)
         except OSError as error:
             raise TrainingFailed(f"{error.strerror}; no model was written") from error
     return 0

@@ -41,7 +41,8 @@ def make_deterministic(seed: int) -> None:
     # cuBLAS reads it when it starts (CUDA's documentation, "Results reproducibility").
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # What `use_deterministic_algorithms` does, without importing the compiler, which takes seconds.
+    torch.set_deterministic_debug_mode("warn")
     # What it would fill is written before it is read, and a step takes a twentieth longer with it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

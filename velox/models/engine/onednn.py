@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn import functional
 
 from velox.models.engine.fold import folded
+from velox.models.shapes_within import note_shapes, shape_of
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
 _RELUS = (functional.relu, torch.relu)
@@ -52,7 +52,7 @@ def onednn(
         Exception: of any kind, when torch.fx cannot trace the network or oneDNN cannot run it.
     """
     module = folded(network)
-    ShapeProp(module).propagate(torch.zeros(1, 3, input_size, input_size))
+    note_shapes(module, torch.zeros(1, 3, input_size, input_size))
     modules = dict(module.named_modules())
     for node in list(module.graph.nodes):
         conv = _module(node, modules)
@@ -167,5 +167,5 @@ def _other_summand(node: fx.Node) -> fx.Node | None:
     others = [each for each in user.args if each is not node]
     if len(others) != 1 or not isinstance(others[0], fx.Node):
         return None
-    shapes = [each.meta["tensor_meta"].shape for each in (node, others[0])]
+    shapes = [shape_of(each) for each in (node, others[0])]
     return others[0] if shapes[0] == shapes[1] else None
