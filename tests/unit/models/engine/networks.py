@@ -100,10 +100,12 @@ def knowing(checkpoint: Checkpoint) -> Checkpoint:
 
 def reference(checkpoint: Checkpoint, batch: NDArray[np.uint8]) -> Tensor:
     """Probabilities float32 [N, labels] by the plainest way."""
-    pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255
     mean, std = (
         torch.tensor(each).reshape(1, 3, 1, 1) for each in (checkpoint.mean, checkpoint.std)
     )
+    network = model.restore(checkpoint)
+    pixels = torch.from_numpy(batch).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        logits = model.restore(checkpoint)((pixels - mean) / std)
-    return torch.softmax(logits / checkpoint.temperature, dim=1)
+        # In parts, whose maps the caches can hold.
+        parts = [network((part.float() / 255 - mean) / std) for part in torch.split(pixels, 64)]
+    return torch.softmax(torch.cat(parts) / checkpoint.temperature, dim=1)
