@@ -11,7 +11,7 @@ from dataclasses import asdict
 from velox.base.errors import CheckpointError, EngineOutOfMemory
 from velox.base.logs import ThinnedLog
 from velox.base.records import utc_text
-from velox.base.waiting import Periodic
+from velox.base.waiting import Periodic, Stopped
 from velox.consumer.shadow.figures import Figures, ruling_of
 from velox.consumer.shadow.rulings import Rulings, State, Written
 from velox.consumer.shadow.trial import Making, Trial
@@ -92,6 +92,8 @@ class Gate:
             return
         try:
             self._open = self._step()
+        except Stopped:
+            self._open = False
         except Exception as error:
             self._open = False
             self._trial.end()

@@ -40,7 +40,7 @@ class JudgedImages:
     is in use.
 
     Attributes:
-        opened: the store, opened to read for as long as it is asked.
+        opened: the store, opened to read for as long as it is asked something.
         decoder: decodes them.
         sources: tells the rules of where they come from.
         stop: ends the work.
@@ -60,26 +60,28 @@ class JudgedImages:
             Stopped: when told to stop.
             Exception: of any kind, when the shadow fails.
         """
-        total = Figures()
-        with self.opened() as store:
-            chosen = sorted(
-                (
-                    each
-                    for each in store.judged()
-                    if each.candidate.random
-                    and each.candidate.model == model
-                    and each.label is not None
-                ),
-                key=lambda each: each.candidate.chance,
-            )[:MOST]
-            for first in range(0, len(chosen), MOST_AT_ONCE):
+        total, chosen = Figures(), self._chosen(model)
+        for first in range(0, len(chosen), MOST_AT_ONCE):
+            # Opened for each few: who writes to the store meanwhile has it to himself.
+            with self.opened() as store:
                 some = chosen[first : first + MOST_AT_ONCE]
                 images = [(each, store.image(each.candidate.id)) for each in some]
-                started = time.monotonic()
-                total += self._compared(shadow, images)
-                if self.stop.wait(rest_after(time.monotonic() - started)):
-                    raise Stopped("stopped while a model was tried")
+            started = time.monotonic()
+            total += self._compared(shadow, images)
+            if self.stop.wait(rest_after(time.monotonic() - started)):
+                raise Stopped("stopped while a model was tried")
         return total
+
+    def _chosen(self, model: str) -> list[Judged]:
+        with self.opened() as store:
+            found = [
+                each
+                for each in store.judged()
+                if each.candidate.random
+                and each.candidate.model == model
+                and each.label is not None
+            ]
+        return sorted(found, key=lambda each: each.candidate.chance)[:MOST]
 
     def _compared(self, shadow: Shadow, images: Sequence[tuple[Judged, bytes | None]]) -> Figures:
         sources, engine = self.sources(), shadow.engine

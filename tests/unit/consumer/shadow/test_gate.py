@@ -18,6 +18,7 @@ from tests.unit.fakes import Clock, FakeEngine, candidate, value
 from velox.base.candidates import Judged
 from velox.base.errors import CheckpointError, EngineOutOfMemory, StoreRefuses, StoreUnavailable
 from velox.base.records import Outcome
+from velox.base.waiting import Stopped
 from velox.consumer.shadow import judged as judged_module
 from velox.consumer.shadow.comparison import Shadow
 from velox.consumer.shadow.gate import Gate
@@ -465,6 +466,16 @@ def test_verdicts_that_are_away_are_waited_for_and_those_that_are_refused_are_no
     store.error = None
     replica.look(2)
     assert (replica.in_use == digest(OTHERWISE)) == (state == "trying")
+
+
+def test_the_end_of_the_process_is_no_fault_of_the_model(
+    tmp_path: Path, decoder: Decoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    replica = tried_with(Store(600, digest(OLD), Stopped("told to")), tmp_path, decoder, OTHERWISE)
+    assert replica.in_use == digest(OLD)
+    assert "refused" not in caplog.text
+    assert "not loaded" not in caplog.text
+    assert value(replica.metrics, "velox_model_refusals_total") == 0
 
 
 def test_images_with_verdicts_are_looked_at_as_slowly_as_the_others(
