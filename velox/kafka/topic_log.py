@@ -46,8 +46,10 @@ class TopicLog:
             "auto.offset.reset": "earliest",
             "fetch.max.bytes": MAX_MESSAGE_BYTES,
             "message.max.bytes": MAX_MESSAGE_BYTES,
-            # One record is asked for at a time.
+            # One record is asked for at a time. The client's own second of waiting where there is
+            # more already would come before most of them.
             "queued.min.messages": 1,
+            "fetch.queue.backoff.ms": 5,
         }
         self._consumer = made(Consumer, {**config, **extra}, self._log)
 
