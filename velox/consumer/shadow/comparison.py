@@ -58,7 +58,7 @@ class Shadow:
         self._metrics = metrics
         self._beside = beside
         self._most = most
-        self._predictor = BisectingPredictor(engine)
+        self._predictor = BisectingPredictor(engine, "shadow's inference")
         self._turn = threading.Lock()
         self._over = self._kept = False
         metrics.at_work(engine.digest, role)

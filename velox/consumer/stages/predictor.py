@@ -25,10 +25,12 @@ class BisectingPredictor:
 
     Args:
         engine: what predicts.
+        what: it does, for the log.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, what: str = "inference") -> None:
         self.engine = engine
+        self._what = what
         self._limit: int | None = None
         # A batch of a single bad image fails as often as it is halved, and the next one as well.
         self._trouble = ThinnedLog(log, per_second=0.2, burst=10)
@@ -71,7 +73,11 @@ class BisectingPredictor:
         except Exception as error:
             count = rows.stop - rows.start
             self._trouble.warning(
-                "inference failed images=%d error=%s: %s", count, type(error).__name__, error
+                "%s failed images=%d error=%s: %s",
+                self._what,
+                count,
+                type(error).__name__,
+                error,
             )
             if count == 1 and isinstance(error, EngineOutOfMemory):
                 raise EngineBroken(

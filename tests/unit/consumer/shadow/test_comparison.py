@@ -129,6 +129,7 @@ def test_a_shadow_that_fails_ends_alone_and_says_why(
     assert shadow.left == 0
     assert value(metrics, "velox_shadow_failures_total") == 1
     assert "shadow ended by itself digest=ba9876543210" in caplog.text
+    assert "shadow's inference failed images=2 error=EngineOutOfMemory" in caplog.text
 
 
 def test_an_ended_shadow_closes_its_engine_once_unless_it_is_used_further(decoder: Decoder) -> None:
