@@ -25,7 +25,7 @@ PIXELS = 1_000_000
 
 def run(results: Results, at: Place) -> None:
     """Check."""
-    for architecture in ("mobilenet_v2", "resnet50", "efficientnet_b0"):
+    for architecture in at.scale.trained:
         model = model_of(at, architecture)
         if not model.path.exists():
             continue

@@ -22,6 +22,8 @@ class Scale:
     """How much is measured.
 
     Attributes:
+        trained: architectures that are trained, the first with the settings of every day.
+        swaps: of one model for another.
         size: height and width of the model's input in pixels.
         batches: sizes of batch by architecture.
         compiled: of those, the ones that `torch.compile` is tried with: each takes a while.
@@ -34,6 +36,8 @@ class Scale:
         consumers: processes of the pipeline, and engines that share the device.
     """
 
+    trained: tuple[str, ...]
+    swaps: int
     size: int
     batches: dict[str, tuple[int, ...]]
     compiled: tuple[int, ...]
@@ -47,6 +51,8 @@ class Scale:
 
 
 FULL = Scale(
+    trained=("mobilenet_v2", "resnet50", "efficientnet_b0"),
+    swaps=3,
     size=224,
     batches={"mobilenet_v2": (1, 8, 32, 128, 256), "resnet50": (128,)},
     compiled=(32, 128),
@@ -59,6 +65,8 @@ FULL = Scale(
     consumers=8,
 )
 SMALL = Scale(
+    trained=("shufflenet_v2_x0_5",),
+    swaps=1,
     size=32,
     batches={"mobilenet_v2": (16,)},
     compiled=(),

@@ -23,7 +23,6 @@ from velox.models.checkpoint import Checkpoint
 from velox.models.engine.torch_engine import TorchEngine
 from velox.monitoring.metrics import Metrics
 
-SWAPS = 3
 # Of a probability, in half precision.
 TOLERANCE = 0.02
 SETTLE_S = 1.0
@@ -58,7 +57,7 @@ def run(results: Results, at: Place) -> None:
         before = memory(at)
         with under_load(slot, pixels, (first, second), at) as load:
             time.sleep(SETTLE_S if at.real else 0)
-            for number in range(SWAPS):
+            for number in range(at.scale.swaps):
                 slot.swap(engine_of((second, first)[number % 2], at))
         after = memory(at)
         slot.close()

@@ -13,7 +13,6 @@ from tests.rig.processes import script
 
 LIMIT_S = 100.0
 LEAST_ACCURACY = 0.95
-DEFAULT = "mobilenet_v2"
 SHORT = {"SAMPLES_PER_CLASS": "250", "EPOCHS": "4", "MIN_ACCURACY": "0"}
 # Enough to see that it runs, where the device is played.
 A_GLANCE = {"SAMPLES_PER_CLASS": "40", "EPOCHS": "1", "INPUT_SIZE": "32", "MIN_ACCURACY": "0"}
@@ -22,9 +21,10 @@ ACCURACY = re.compile(r"test images=\d+ accuracy=([0-9.]+)")
 
 def run(results: Results, at: Place) -> None:
     """Train."""
-    accuracy = trained(results, at, DEFAULT, **({} if at.real else A_GLANCE))
+    first, *others = at.scale.trained
+    accuracy = trained(results, at, first, **({} if at.real else A_GLANCE))
     results.bar("training", "test accuracy", accuracy, LEAST_ACCURACY if at.real else 0.0)
-    for architecture in ("resnet50", "efficientnet_b0") if at.real else ():
+    for architecture in others:
         trained(results, at, architecture, **SHORT)
 
 

@@ -35,9 +35,10 @@ import bench.latency_case, consumer, demo, producer, train
 import velox.consumer.assembly, velox.training.run
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 from dataclasses import replace
-from tests.unit.models.engine.networks import images, reference, telling, with_samples
+from tests.unit.models.engine.networks import images, reference, telling
 from velox.models.engine.torch_engine import TorchEngine
-checkpoint = with_samples(telling(), 200)
+from velox.models.samples import Samples
+checkpoint = replace(telling(passes=1), samples=Samples.of(images(200), [0] * 200))
 for precision in ("fp32", "int8"):
     engine = TorchEngine(checkpoint, device=torch.device("cpu"), precision=precision, batch_size=2)
     index, confidence = engine.predict(images(3)).best
@@ -91,7 +92,7 @@ def test_without_all_of_them_it_predicts() -> None:
 
 def test_what_is_missing_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.jit, "freeze")
-    network = Classifier(restore(telling()), telling())
+    network = Classifier(restore(telling(passes=1)), telling(passes=1))
     with pytest.raises(Missing, match=r"no TorchScript .*freeze"):
         frozen(network, torch.from_numpy(images(1)).permute(0, 3, 1, 2))
     monkeypatch.setitem(sys.modules, "velox.models.engine.int8", None)
