@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from tests.rig.kafka import Kafka
 from tests.rig.model import Model, train
 from tests.rig.mongod import Mongod
 from velox.base.machine import share_cores
+
+if TYPE_CHECKING:
+    from tests.rig.browser import Browser
 
 # Several processes test at once: where threads of PyTorch spin they cost each other several times
 # what they compute.
@@ -83,6 +87,23 @@ def mongod(mongod_node: Mongod) -> Iterator[Mongod]:
     mongod_node.ensure_running()
     yield mongod_node
     mongod_node.ensure_running()
+
+
+@pytest.fixture(scope="session")
+def browsing() -> Iterator[Browser]:
+    """One browser for a process; tests take `window`."""
+    # Selenium with it, which most folders of tests do without.
+    from tests.rig.browser import browser
+
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def window(browsing: Browser) -> Browser:
+    """A window of a real browser that knows nothing of what other tests did in it."""
+    browsing.anew()
+    return browsing
 
 
 @pytest.fixture(scope="session")

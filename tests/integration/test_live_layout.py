@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.rig import pictures
-from tests.rig.browser import DESKTOP, PHONE, Browser, browser
+from tests.rig.browser import DESKTOP, PHONE, Browser
 from tests.rig.waiting import eventually
 from tests.unit.fakes import detection, record, reference
 from velox.monitoring.health import Health
@@ -71,12 +71,6 @@ def all_right(count: int) -> Decided:
         np.zeros((count, 3), np.float32),
         np.full(count, RIGHT, np.int8),
     )
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[Browser]:
-    with browser() as window:
-        yield window
 
 
 @pytest.mark.parametrize("size", [DESKTOP, LAPTOP, PHONE], ids=["desktop", "laptop", "phone"])

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.rig import hostile, pictures, settings
-from tests.rig.browser import PHONE, Browser, browser
+from tests.rig.browser import PHONE, Browser
 from tests.rig.http import get
 from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
@@ -73,12 +73,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         running = start(bootstrap, tmp_path_factory.mktemp("running"), LIVE_PAGE=1)
         yield running
         running.consumer.kill()
-
-
-@pytest.fixture
-def window() -> Iterator[Browser]:
-    with browser() as window:
-        yield window
 
 
 def ready(running: Running) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import hostile, pictures
-from tests.rig.browser import PHONE, Browser, browser
+from tests.rig.browser import PHONE, Browser
 from tests.rig.mongod import Mongod
 from tests.rig.processes import Child, module
 from tests.unit.fakes import detection
@@ -66,12 +66,6 @@ def report(folder: Path, **more: str) -> Child:
     child = module("velox.report", env=env, log=folder / "log")
     child.wait(LIMIT_S)
     return child
-
-
-@pytest.fixture
-def window() -> Iterator[Browser]:
-    with browser() as window:
-        yield window
 
 
 def table(window: Browser, section: str) -> list[list[str]]:

@@ -16,7 +16,7 @@ import pytest
 from pymongo.read_concern import ReadConcern
 
 from tests.rig import hostile, review_page
-from tests.rig.browser import DESKTOP, PHONE, Browser, browser
+from tests.rig.browser import DESKTOP, PHONE, Browser
 from tests.rig.http import get, metric
 from tests.rig.mongod import Mongod
 from tests.rig.processes import script
@@ -105,12 +105,6 @@ def in_mongodb(mongod: Mongod) -> Iterator[Stored]:
 
 def start(folder: Path, stored: Stored, **more: str) -> Page:
     return review_page.start(folder, **stored.settings, **more)
-
-
-@pytest.fixture
-def window() -> Iterator[Browser]:
-    with browser() as window:
-        yield window
 
 
 def test_two_hundred_images_are_labelled_by_keyboard(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.rig.browser import DESKTOP, PHONE, Browser, browser
+from tests.rig.browser import DESKTOP, PHONE, Browser
 from tests.rig.pictures import encoded
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.folder import read_folder
@@ -71,12 +70,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     for name, text in (("look", look_page(seen, data.images, doubts)), ("report", report)):
         (folder / f"{name}.html").write_text(text)
     return folder / "look.html", folder / "report.html"
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desk"])

@@ -49,6 +49,14 @@ class Browser:
         driver.set_page_load_timeout(LIMIT_S)
         driver.set_script_timeout(LIMIT_S)
 
+    def anew(self) -> None:
+        """An empty page in a window as large as a desk's; no page has left anything behind."""
+        self.open("about:blank")
+        self.resize(DESKTOP)
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        self._driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.console()
+
     def open(self, address: str) -> None:
         """Load a page."""
         self._driver.get(address)
@@ -123,7 +131,7 @@ def version(program: str) -> str:
 
 
 @contextmanager
-def browser(size: tuple[int, int] = DESKTOP) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """A browser of one's own, without history, closed at the end."""
     options = webdriver.ChromeOptions()
     driver_path = need.program("chromedriver", INSTALL)
@@ -134,7 +142,7 @@ def browser(size: tuple[int, int] = DESKTOP) -> Iterator[Browser]:
     driver = webdriver.Chrome(options=options, service=Service(driver_path))
     try:
         window = Browser(driver)
-        window.resize(size)
+        window.anew()
         yield window
     finally:
         driver.quit()
