@@ -33,8 +33,9 @@ def run(results: Results, folder: Path) -> None:
         trained(model, learned, weights, **promise)
         images, matches, right = matched(model, unseen)
         share, precise = matches / images, right / max(1, matches)
-        results.add("decisions", {f"{name}, share of unseen images matched": figure([share], "")})
-        results.add("decisions", {f"{name}, share of the matches right": figure([precise], "")})
+        found = {f"of {images} unseen images matched": share, "of the matches right": precise}
+        shares = {f"{name}, {each}": figure([100 * of], "%") for each, of in found.items()}
+        results.add("decisions", shares)
         # A few matches cannot show a share, but they can contradict it.
         possible = 1 - least_share(matches - right, matches)
         results.bar("decisions", f"{name}, right at most (95 %)", possible, precision)

@@ -41,9 +41,11 @@ WITH_SERVERS: dict[str, Callable[[Results, Stack, Checkpoints], None]] = {
     "latency": latency_case.run,
     "growth": growth_case.run,
     "producer": producer_case.run,
-    "unknown": unknown_case.run,
 }
-CASES = ("decode", "engine", "shadow", "training", "decisions", "outlook", *WITH_SERVERS)
+CASES = (
+    *("decode", "engine", "shadow", "training", "decisions", "unknown", "outlook"),
+    *WITH_SERVERS,
+)
 # Half an hour and some 10 GB of disk at ten million documents: only when it is named.
 NAMED_ONLY = "size"
 
@@ -81,6 +83,9 @@ def main() -> None:
             results.write(path)
         if "decisions" in chosen.only:
             decisions_case.run(results, folder / "decisions")
+            results.write(path)
+        if "unknown" in chosen.only:
+            unknown_case.run(results, folder / "unknown", checkpoints)
             results.write(path)
         if "outlook" in chosen.only:
             outlook_case.run(results, folder / "outlook")

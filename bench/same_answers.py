@@ -1,0 +1,36 @@
+"""Whether every precision calls the same images unknown, matches and no matches as float32 does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.measure import figure
+from bench.results import Results
+from bench.training_case import labelled
+from tests.rig.forms import MOST_OTHERS, engines, outcomes
+from tests.rig.model import Model
+from velox.models.checkpoint import load
+
+CASE = "unknown"
+
+
+def compare(results: Results, name: str, model: Model, folders: Sequence[Path]) -> None:
+    """Count the images of a stream, known and strange ones, that come to something else."""
+    checkpoint = load(model.path, model.classes)
+    stream = [pixels for folder in folders for pixels, _ in labelled(folder, checkpoint)]
+    expected = None
+    for form, precision, engine in engines(checkpoint):
+        if engine.precision != precision:
+            print(f"  {name}, {form} is refused", flush=True)
+            continue
+        found = np.concatenate([outcomes(engine, pixels) for pixels in stream])
+        if expected is None:
+            expected = found
+            continue
+        others = int((found != expected).sum())
+        results.add(CASE, {f"{name}, {form}, of {len(found)} otherwise": figure([others], "")})
+        share = others / len(found)
+        results.bar(CASE, f"{name}, {form}, otherwise", share, MOST_OTHERS, at_least=False)
