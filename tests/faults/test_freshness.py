@@ -49,6 +49,8 @@ def consume(scenario: Scenario, hooks: dict[str, object] | None = None) -> Child
         {"seconds_a_batch": BATCH_S, **(hooks or {})},
         MAX_AGE_S=str(MAX_AGE_S),
         BATCH_SIZE=BATCH_SIZE,
+        # Few, or what is too old would be read before the broker has told where it ends.
+        QUEUE_SIZE=32,
         KAFKA_PARTITIONS=PARTITIONS,
         KAFKA_RESULTS_TOPIC=f"{scenario.topic}-results",
     )
@@ -97,7 +99,9 @@ class Account:
         """Nothing is missing, and what is stored was fresh."""
         parts = (self.stored, self.stale, self.dead, set(self.skips))
         assert set().union(*parts) == self.sent
-        assert self.matched == self.stored
+        # One that was stored right before a crash may be too old when it comes again.
+        assert self.matched <= self.stored
+        assert self.stored - self.matched <= self.stale | set(self.skips)
         assert self.oldest_s <= MAX_AGE_S + BATCH_S + SLACK_S, self.oldest_s
 
     def once(self) -> Counter[str]:
@@ -133,6 +137,7 @@ def test_under_three_times_the_load_what_is_stored_is_fresh_and_all_else_is_coun
     account = Account(behind)
     account.check()
     assert account.once() == Counter(account.sent), "each is one of them and no other"
+    assert account.matched == account.stored
     assert 0 < len(account.skips) == metric(consumer, "velox_skipped_offsets_total")
     counted = {
         outcome: metric(consumer, f'velox_records_total{{outcome="{outcome}"}}')
@@ -183,8 +188,8 @@ def test_what_has_no_time_is_classified_and_the_fresh_among_the_old_too(
         Sent(each.key, each.value, each.expect, each.label, 1, now + HOUR_MS)
         for each in map(picture, range(20_000, 20_010))
     ]
-    scenario.send([*old(range(1000, 1600), 1), *fresh, *old(range(2000, 2600), 1)])
-    consumer = scenario.joined_consumer(MAX_AGE_S="60")
+    scenario.send([*old(range(1000, 4000), 1), *fresh, *old(range(4000, 7000), 1)])
+    consumer = scenario.joined_consumer(MAX_AGE_S="60", QUEUE_SIZE=2)
     scenario.oracle.wait_until_caught_up(LIMIT_S)
     wanted = {each.key.encode() for each in (*odd, *fresh)}
     records = scenario.oracle.records()
@@ -195,7 +200,7 @@ def test_what_has_no_time_is_classified_and_the_fresh_among_the_old_too(
     assert {partition for partition, _ in jumps} == {1}
     stale = metric(consumer, 'velox_records_total{outcome="stale"}')
     assert stale + len(jumps) + len(wanted) == len(records)
-    assert len(jumps) > 600, "both stretches of old ones"
+    assert 0 < len(jumps) < 6000
     scenario.stop(consumer)
 
 

@@ -74,11 +74,19 @@ def true_headers(record: Message) -> Headers:
     }
 
 
-def forge(scenario: Scenario, letters: Iterable[tuple[bytes, Headers]]) -> None:
+def forge(
+    scenario: Scenario, letters: Iterable[tuple[bytes, Headers]], partitions: int = 1
+) -> None:
     """Write to the dead-letter topic as anybody could who has the right to."""
     producer = Producer({"bootstrap.servers": scenario.kafka.bootstrap, "log_level": 2})
-    for value, said in letters:
-        producer.produce(f"{scenario.topic}-dlt", value=value, key=b"forged", headers=said)
+    for number, (value, said) in enumerate(letters):
+        producer.produce(
+            f"{scenario.topic}-dlt",
+            value=value,
+            key=b"forged",
+            headers=said,
+            partition=number % partitions,
+        )
     assert producer.flush(LIMIT_S) == 0
 
 
@@ -290,10 +298,9 @@ def test_two_at_once_share_the_partitions_and_forget_no_letter(
     grown = scenario.admin.create_partitions([NewPartitions(f"{scenario.topic}-dlt", 4)])
     grown[f"{scenario.topic}-dlt"].result(LIMIT_S)
     scenario.send(picture(number) for number in range(RECORDS))
-    forge(
-        scenario, ((each.value() or b"", true_headers(each)) for each in scenario.oracle.records())
-    )
-    slow = {"seconds_a_batch": 0.5}
+    letters_of = ((each.value() or b"", true_headers(each)) for each in scenario.oracle.records())
+    forge(scenario, letters_of, partitions=4)
+    slow = {"seconds_a_batch": 1}
     first = scenario.consumer(slow, arguments=("--redrive",), BATCH_SIZE=4, QUEUE_SIZE=8)
     first.wait_for_line(r"partitions assigned=\[0, 1, 2, 3\]", LIMIT_S)
     second = redrive(scenario)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclOperation,
@@ -18,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from tests.faults.scenario import HOOKED
-from tests.rig import settings
+from tests.rig import pictures, settings
 from tests.rig.processes import Child, script
 from tests.rig.secured import ONLY_WHAT_IS_ALLOWED, USER, SecuredKafka
 from tests.rig.waiting import eventually
@@ -130,3 +132,39 @@ def test_a_topic_that_may_not_be_written(
     line = last_line(refused)
     assert line.startswith("error: Kafka client failed: ")
     assert "allow the user of KAFKA_CONFIG" in line
+
+
+def test_a_redrive_needs_the_rights_that_its_page_names_and_no_more(
+    kafka: SecuredKafka, topic: str, tmp_path: Path
+) -> None:
+    """Of a consumer's own, it needs to read the images."""
+    letters, parked, group = f"{topic}-dlt", f"{topic}-dlt-parked", f"group-of-{topic}-redrive"
+    user = {"KAFKA_CONFIG": kafka.kafka_config(PASSWORD)}
+
+    def redrive(number: int, **more: str) -> Child:
+        env = settings.consumer(kafka.secured_bootstrap, topic, tmp_path / "images", **user, **more)
+        log = tmp_path / str(number) / "log"
+        return script(HOOKED, env=env, log=log, arguments=("--redrive",))
+
+    elsewhere = last_line(redrive(0, KAFKA_TOPIC=f"{topic}-of-others"))
+    assert elsewhere.startswith(f"error: topic {topic}-of-others cannot be read: ")
+    assert "allow the user of KAFKA_CONFIG to DESCRIBE, READ" in elsewhere
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "log_level": 2})
+    for number in range(2):
+        producer.produce(topic, value=pictures.encoded(number), partition=0)
+        place = {"topic": topic, "partition": "0", "offset": str(number)}
+        headers = [(f"__connect.errors.{name}", text.encode()) for name, text in place.items()]
+        producer.produce(letters, value=pictures.encoded(number), partition=0, headers=[*headers])
+    producer.produce(letters, value=b"of nowhere", partition=0)
+    assert producer.flush(LIMIT_S) == 0
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin.create_topics([NewTopic(parked, 1, 1)])[parked].result(30)
+    for name in (topic, letters):
+        allow(kafka, ResourceType.TOPIC, name, AclOperation.READ)
+    for name in (letters, parked):
+        allow(kafka, ResourceType.TOPIC, name, AclOperation.WRITE)
+    assert "KAFKA_CONSUMER_GROUP" in last_line(redrive(1))
+    allow(kafka, ResourceType.GROUP, group, AclOperation.READ)
+    allowed = redrive(2)
+    assert allowed.wait(LIMIT_S) == 0, str(allowed)
+    assert re.search(r"redriven letters=2 match=2 .* parked=1 refused=1 ", allowed.log)
