@@ -25,6 +25,8 @@ from velox.models.inner_maps import Pooled, Whole, joined
 SHIFT, SCALE, CENTRES, DIRECTIONS = "shift", "scale", "centres", "directions"
 MEANS, DEVIATIONS = "means", "deviations"
 MEASURES = 2
+# What `ready` adds.
+PULL, OFFSETS, SIGNS = "pull", "offsets", "signs"
 _LEAST = 1e-6
 
 
@@ -41,8 +43,8 @@ class Novelty(Whole):
     def __init__(self, tensors: Mapping[str, Tensor], temperature: float) -> None:
         super().__init__()
         self._temperature = temperature
-        for name, value in tensors.items():
-            self.register_buffer(name, value.float())
+        for name, value in ready({name: each.float() for name, each in tensors.items()}).items():
+            self.register_buffer(name, value)
         self.means: Tensor
         self.deviations: Tensor
 
@@ -66,27 +68,43 @@ class Novelty(Whole):
         return super()._apply(moved, recurse)  # type: ignore[no-untyped-call, no-any-return]
 
 
-def measures(
-    tensors: Mapping[str, Tensor], logits: Tensor, numbers: Tensor, temperature: float
-) -> Tensor:
-    """The logarithm of the squared distance and the energy of N images, float32 [N, 2].
+def ready(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """With all that can be computed before there is an image.
 
     Args:
         tensors: `shift` and `scale` make of the numbers what is compared, `centres` are the labels'
             means of that, and `directions` are those in which it varies more than elsewhere, each
             as long as says how much: the root of one minus the ratio of the variances.
+    """
+    centres, directions = tensors[CENTRES], tensors[DIRECTIONS]
+    across = centres - centres @ directions @ directions.T
+    signs = torch.ones(sum(directions.shape), 1, device=directions.device)
+    signs[len(directions) :] = -1
+    offsets = (centres * across).sum(dim=1)
+    return {**tensors, PULL: -2 * across.T, OFFSETS: offsets, SIGNS: signs}
+
+
+def measures(
+    tensors: Mapping[str, Tensor], logits: Tensor, numbers: Tensor, temperature: float
+) -> Tensor:
+    """The logarithm of the squared distance and the energy of N images, float32 [N, 2].
+
+    Each step costs as much as several images in a small batch, so they are few.
+
+    Args:
+        tensors: of `ready`.
         logits: float32 [N, C].
         numbers: of the inner maps, float32 [N, D].
         temperature: divides the logits.
     """
-    centres, directions = tensors[CENTRES], tensors[DIRECTIONS]
-    # With P = 1 - D D' it is (x - m)' P (x - m), of which all that is no image's is a constant.
-    across = centres - centres @ directions @ directions.T
+    # With P = 1 - D D' it is (x - m)' P (x - m) = x' x - x' D D' x - 2 m' P x + m' P m.
     moved = (numbers - tensors[SHIFT]) * tensors[SCALE]
-    own = moved.square().sum(dim=1) - (moved @ directions).square().sum(dim=1)
-    to_label = (centres * across).sum(dim=1) - 2 * (moved @ across.T)
-    distance = (own + to_label.amin(dim=1)).clamp(min=_LEAST).log()
-    return torch.stack((distance, -torch.logsumexp(logits / temperature, dim=1)), dim=1)
+    parts = torch.cat((moved, moved @ tensors[DIRECTIONS]), dim=1)
+    own = (parts * parts) @ tensors[SIGNS]
+    to_label = torch.addmm(tensors[OFFSETS], moved, tensors[PULL]).amin(dim=1, keepdim=True)
+    distance = (own + to_label).clamp(min=_LEAST).log()
+    energy = -torch.logsumexp(logits / temperature, dim=1, keepdim=True)
+    return torch.cat((distance, energy), dim=1)
 
 
 def novelty(found: Tensor, means: Tensor, deviations: Tensor) -> Tensor:

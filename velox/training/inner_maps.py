@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from velox.base.waiting import Stopped
-from velox.models.novelty import CENTRES, DIRECTIONS, MEASURES, SCALE, SHIFT, measures
+from velox.models.novelty import CENTRES, DIRECTIONS, MEASURES, SCALE, SHIFT, measures, ready
 from velox.training.data.dataset import Dataset
 from velox.training.data.split import folds
 from velox.training.evaluation import EVALUATION_BATCH, Inputs
@@ -97,6 +97,6 @@ def crossed(given: Seen, data: Dataset, temperature: float, seed: int) -> Tensor
     found = torch.zeros(len(data), MEASURES)
     for each in range(FOLDS):
         out = fold == each
-        others = statistics(given.numbers[~out], targets[~out], classes)
+        others = ready(statistics(given.numbers[~out], targets[~out], classes))
         found[out] = measures(others, *given.some(out), temperature)
     return found

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from velox.base.interval import wilson
 from velox.models.inner_maps import Joined, beside
-from velox.models.novelty import DEVIATIONS, MEANS, measures, novelty
+from velox.models.novelty import DEVIATIONS, MEANS, measures, novelty, ready
 from velox.models.novelty_limits import AUTO, SHARES, NoveltyLimits, least_images
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.evaluation import Inputs
@@ -122,9 +122,10 @@ def find(
     training = training.subset(some)
     known, targets = look(training), torch.from_numpy(training.targets)
     tensors = statistics(known.numbers, targets, len(training.labels))
+    by = ready(tensors)
     if learned is None:
         unseen = splits.validation
-        usual = measures(tensors, *look(unseen), temperature)
+        usual = measures(by, *look(unseen), temperature)
     else:
         unseen, logits = training, learned[1][torch.from_numpy(some)]
         usual = crossed(Seen(logits, known.numbers), unseen, temperature, seed)
@@ -134,7 +135,7 @@ def find(
         return np.asarray(novelty(found, means, deviations))
 
     def of(data: Dataset) -> Scores:
-        return scores(measures(tensors, *look(data), temperature))
+        return scores(measures(by, *look(data), temperature))
 
     return Found(
         tensors=tensors | {MEANS: means, DEVIATIONS: deviations},

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from velox.models.novelty import DEVIATIONS, MEANS, Novelty, measures, novelty, require_sound
+from velox.models.novelty import DEVIATIONS, MEANS, Novelty, measures, novelty, ready, require_sound
 
 COVARIANCE = np.array([[4.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 2.0]])
 CENTRES = np.array([[0.0, 1.0, 2.0], [3.0, -1.0, 0.5]])
@@ -38,14 +38,14 @@ def test_the_distance_is_that_of_mahalanobis_to_the_nearest_label() -> None:
     logits = torch.zeros(50, 2)
     away = numbers[:, None] - CENTRES
     expected = np.einsum("ncd,de,nce->nc", away, np.linalg.inv(COVARIANCE), away).min(axis=1)
-    found = measures(tensors(), logits, torch.tensor(numbers, dtype=torch.float32), 1.0)
+    found = measures(ready(tensors()), logits, torch.tensor(numbers, dtype=torch.float32), 1.0)
     np.testing.assert_allclose(found[:, 0].exp(), expected, rtol=1e-3)
 
 
 def test_the_energy_is_that_of_the_logits() -> None:
     """Equation 4 of W. Liu et al., 2020, divided by the temperature: -log sum exp(f / T)."""
     logits = torch.tensor([[2.0, 0.0], [-1.0, 5.0]])
-    found = measures(tensors(), logits, torch.zeros(2, 3), 2.0)[:, 1]
+    found = measures(ready(tensors()), logits, torch.zeros(2, 3), 2.0)[:, 1]
     expected = [-math.log(math.exp(1) + 1), -math.log(math.exp(-0.5) + math.exp(2.5))]
     assert found.tolist() == pytest.approx(expected)
 
@@ -53,8 +53,9 @@ def test_the_energy_is_that_of_the_logits() -> None:
 def test_it_stays_in_float32_whatever_the_network_is_in() -> None:
     compute = Novelty(tensors(), 1.0).half().bfloat16()
     held = dict(compute.named_buffers())
-    assert held.keys() == tensors().keys()
-    assert all(torch.equal(held[name], each) for name, each in tensors().items())
+    expected = ready(tensors())
+    assert held.keys() == expected.keys()
+    assert all(torch.equal(held[name], each) for name, each in expected.items())
 
 
 def without(name: str) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from tests.unit.models.engine.networks import SIZE, images, telling
 from velox.base.waiting import Stopped
 from velox.models.checkpoint import restore
-from velox.models.novelty import DEVIATIONS, MEANS, measures, require_sound
+from velox.models.novelty import DEVIATIONS, MEANS, measures, ready, require_sound
 from velox.models.novelty_limits import SHARES
 from velox.training.data.dataset import Dataset, Held, Splits
 from velox.training.evaluation import Inputs
@@ -35,7 +35,7 @@ def test_the_distance_is_that_of_the_images_own_covariance() -> None:
     numbers = normal(4000, 4) @ mixing.T + centres[targets]
     found = statistics(numbers, targets, 2)
     tried = normal(100, 4, seed=1) * 4
-    distance = measures(found, torch.zeros(100, 2), tried, 1.0)[:, 0].exp()
+    distance = measures(ready(found), torch.zeros(100, 2), tried, 1.0)[:, 0].exp()
     away = tried[:, None].numpy() - centres.numpy()
     inverse = np.linalg.inv((mixing @ mixing.T).numpy())
     expected = np.einsum("ncd,de,nce->nc", away, inverse, away).min(axis=1)
@@ -47,7 +47,7 @@ def test_a_label_without_images_and_numbers_that_never_vary_do_no_harm() -> None
     numbers = torch.cat((normal(20, 3), torch.ones(20, 5)), dim=1)
     found = statistics(numbers, torch.zeros(20, dtype=torch.int64), 3)
     require_sound(found | {MEANS: torch.zeros(2), DEVIATIONS: torch.ones(2)}, 3)
-    assert torch.isfinite(measures(found, torch.zeros(20, 3), numbers, 1.0)).all()
+    assert torch.isfinite(measures(ready(found), torch.zeros(20, 3), numbers, 1.0)).all()
 
 
 @pytest.mark.parametrize(
