@@ -109,17 +109,21 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
-    """A consumer whose model guesses, and that takes every guess for a match."""
+    """A consumer whose models guess, and that takes every guess of the first for a match."""
     labels = ("green_circle", "green_square", "red_circle", "red_square")
-    untrained = checkpoint.Checkpoint(
-        architecture="mobilenet_v3_small",
-        labels=labels,
-        input_size=32,
-        reference=reference(len(labels)),
-        state_dict=build("mobilenet_v3_small", len(labels)).state_dict(),
+    paths, shadow = (
+        (each / "model.pth", each / "classes.json") for each in (folder, folder / "shadow")
     )
-    paths = folder / "model.pth", folder / "classes.json"
-    checkpoint.save(untrained, *paths)
+    shadow[0].parent.mkdir()
+    for each in (paths, shadow):
+        untrained = checkpoint.Checkpoint(
+            architecture="mobilenet_v3_small",
+            labels=labels,
+            input_size=32,
+            reference=reference(len(labels)),
+            state_dict=build("mobilenet_v3_small", len(labels)).state_dict(),
+        )
+        checkpoint.save(untrained, *each)
     (folder / "sources.json").write_text(
         '{"synthetic-*": {"expect_s": 5}, "nobody": {"expect_s": 1}}'
     )
@@ -131,6 +135,7 @@ def start_consumer(folder: Path, settings: dict[str, str]) -> Child:
             "MONGO_URI": "",
             "MODEL_PATH": str(paths[0]),
             "CLASSES_PATH": str(paths[1]),
+            "SHADOW_MODEL_PATH": str(shadow[0]),
             "STORAGE_PATH": str(folder / "discoveries"),
             "CONFIDENCE_THRESHOLD": "0",
             "DEVICE": "cpu",
