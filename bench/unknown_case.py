@@ -60,7 +60,7 @@ def run(results: Results, folder: Path, checkpoints: Checkpoints) -> None:
         model = Model.within(folder / f"model-{name}")
         trained(model.path, images, weights, **more)
         compare(results, name, model, tried, kinds, goal)
-        same_answers.compare(results, name, model, [tried, *kinds.values()])
+        same_answers.compare(results, name, model, tried, kinds.values())
     score_cost.run(results, checkpoints)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.rig.forms import MOST_OTHERS, engines, outcomes
+from tests.rig.forms import MOST_OTHERS, MOST_STRANGE_OTHERS, engines, outcomes
 from tests.rig.model import Model
 from velox.images.pixels import decode
 from velox.images.shapes import ShapeGenerator, class_labels
@@ -39,6 +39,9 @@ def test_each_form_gives_the_same_answers_on_a_stream(checkpoint: Model) -> None
             expected = came_to
             kinds = set(came_to.tolist())
             assert kinds >= {-2, 0, 1, 2, 3}, "all labels and the unknown are in it"
-        others = (came_to != expected).mean()
-        print(f"{form} runs in {engine.precision}: {others:.4f} otherwise")
-        assert others <= (MOST_OTHERS if engine.precision != "fp32" else 0.001), form
+        differ, full = came_to != expected, engine.precision == "fp32"
+        known, strange = differ[:KNOWN].mean(), differ[KNOWN:].mean()
+        print(f"{form} runs in {engine.precision}: {known:.4f} and {strange:.4f} otherwise")
+        # In float32 sums in another order may move one image across the limit.
+        assert known <= (0.005 if full else MOST_OTHERS), form
+        assert strange <= (0.005 if full else MOST_STRANGE_OTHERS), form

@@ -17,6 +17,8 @@ from velox.models.novelty_limits import AUTO
 # Images that may come to something else in fewer bits: they are taken where it is half of that on
 # the samples, which are fewer.
 MOST_OTHERS = 0.01
+# Of images unlike those of training more lie near the limit, and the samples hold none of them.
+MOST_STRANGE_OTHERS = 0.1
 
 Pixels = NDArray[np.uint8]
 Outcomes = NDArray[np.int64]
