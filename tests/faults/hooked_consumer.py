@@ -14,6 +14,7 @@ before `consumer.main` runs. What they do is told by one environment variable, H
     seconds_a_write    how long the store takes, however many documents a write is of
     hold_interpreter_s how long the first batch lets no thread of Python run
     hang_at_end_s      how long the client does not answer once the consumer stops, as above
+    hang_after_s       what the consumer takes for that, after its drain
     raise_on_white     the model raises on a batch that holds a white image
     raise_while        the model raises on any batch while this file is there
     memory_images      the model is out of memory for a batch larger than this
@@ -146,7 +147,7 @@ def main() -> int:
         stand_in("velox.consumer.stages.acceptance", accept=lambda *_: None)
 
     import consumer
-    from velox.consumer import monitoring, sweeper
+    from velox.consumer import monitoring, pipeline, sweeper
     from velox.consumer.polling.ledger import Ledger
     from velox.consumer.polling.poller import Poller
     from velox.consumer.polling.topic_identity import TopicWatch
@@ -181,6 +182,8 @@ def main() -> int:
     }
     if seconds := HOOKS.get("seconds_a_write"):
         slow_down(store, "write", seconds)
+    if after := HOOKS.get("hang_after_s"):
+        pipeline.HANG_AFTER_S = after
     if seconds := HOOKS.get("hang_at_end_s"):
         hang = partial(hold_interpreter, seconds)
         Poller._drain = lambda self: hang()  # type: ignore[method-assign]

@@ -42,9 +42,9 @@ BATCHES_IN_THE_MODEL = 2
 # Enough for 25,000 a second where a write takes 20 ms; what fails is repeated in smaller parts.
 RECORDS_STORED_TOGETHER = 512
 STAGES_END_TIMEOUT_S = 0.5
-# After the drain, the last commit and the goodbye to the group have limits too: what takes so much
-# longer hangs in a library.
-HANG_AFTER_S = 10.0
+# After the drain, the last commit and the goodbye to the group have limits too, of 3 s together:
+# what takes so much longer hangs in a library.
+HANG_AFTER_S = 20.0
 # What was ahead of a held batch has ended once nothing has for so long.
 HELD_IDLE_S = 1.0
 LOOK_EVERY_S = 0.1

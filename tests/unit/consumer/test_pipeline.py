@@ -55,7 +55,7 @@ class FakePoller:
     """Polls the given numbers as records of partition 0, then drains as the real one does.
 
     Attributes:
-        drain_timeout: as of the real one.
+        drain_timeout: as of the real one; long, since what hangs ends the whole process.
         before_the_end: happens once all is polled.
         failure: raised instead of the drain.
         taken: when the image of an offset was, in milliseconds.
@@ -63,7 +63,7 @@ class FakePoller:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.drain_timeout = 5.0
+        self.drain_timeout = 600.0
         self.values: list[bytes] = []
         self.before_the_end: Callable[[], None] = lambda: None
         self.failure: Exception | None = None
