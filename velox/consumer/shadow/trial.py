@@ -96,7 +96,8 @@ class Trial:
             Exception: of any kind, when the new model cannot be used, or has failed.
         """
         if self.shadow is not None and self.shadow.engine.digest != candidate:
-            self.end()
+            # This process goes on to decide: it keeps the lock.
+            self._end_shadow()
         shadow = self.shadow or self._begin(current)
         if shadow.error is not None:
             raise shadow.error
@@ -128,7 +129,10 @@ class Trial:
 
     def end(self, *, keep: bool = False) -> None:
         """End it, if there is one, and let others decide; its engine may be used further."""
+        self._end_shadow(keep=keep)
+        self._rulings.release()
+
+    def _end_shadow(self, *, keep: bool = False) -> None:
         shadow, self.shadow, self._lane.trial = self.shadow, None, None
         if shadow is not None:
             shadow.end(keep=keep)
-        self._rulings.release()

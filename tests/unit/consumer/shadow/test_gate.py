@@ -281,6 +281,18 @@ def test_a_newer_model_takes_the_place_of_one_that_is_tried(replica: Replica) ->
     assert replica.in_use == digest(SAME)
 
 
+def test_whoever_tries_a_model_tries_the_newer_one_too_and_nobody_else_does(
+    replica: Replica, other: Replica
+) -> None:
+    put(replica, OTHERWISE)
+    replica.look()
+    put(replica, SAME)
+    replica.look()
+    other.look()
+    assert (replica.state(), other.state()) == ("trying", "waiting")
+    assert len(other.made) == 1
+
+
 def test_the_old_model_again_ends_a_trial(replica: Replica) -> None:
     put(replica, OTHERWISE)
     replica.look()
