@@ -74,8 +74,9 @@ class Gate:
 
     def start(self) -> None:
         """Look from now on, in a thread; what is in use is written down before."""
-        if self._rulings.read() is None:
-            self.look()
+        with suppress(CheckpointError):
+            if self._rulings.read() is None:
+                self.look()
         self._looking.start()
 
     def close(self) -> None:
@@ -131,11 +132,13 @@ class Gate:
         """Nothing is written down: the first model has no other beside which it could be tried.
 
         If there was something, somebody has removed it: what lies at MODEL_PATH is to be used.
+        A file that is damaged is only written anew: nobody has said so.
         """
         try:
             if not self._rulings.hold():
                 return True
-            if self._begun and self._candidate() != self._current:
+            removed = self._begun and not self._rulings.there()
+            if removed and self._candidate() != self._current:
                 self._slot.swap(self._making.engine_of(self._making.load()))
             if self._candidate() == self._current:
                 self._rulings.keep(self._current, self._slot.current.engine.labels)

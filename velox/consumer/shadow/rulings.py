@@ -97,18 +97,28 @@ class Rulings:
         self._lock: int | None = None
 
     def read(self) -> State | None:
-        """What is written down; None where nothing is, or nothing that could be read."""
+        """What is written down; None where nothing is, or nothing that makes sense.
+
+        Raises:
+            CheckpointError: when it cannot be read now.
+        """
         try:
             content = json.loads(self._file.read_bytes())
             rulings = tuple(
                 Written(**{name: each[name] for name in _WRITTEN}) for each in content["rulings"]
             )
             return State(str(content["in_use"]), rulings)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except OSError as error:
+            raise CheckpointError(f"{self._file} {CANNOT_BE_READ}: {error.strerror}") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("rulings not read, as if there were none path=%s: %r", self._file, error)
             return None
+
+    def there(self) -> bool:
+        """Whether there is a file of rulings, whatever is in it."""
+        return self._file.exists()
 
     def changed(self) -> bool:
         """Whether what is written down is another than at the last question."""

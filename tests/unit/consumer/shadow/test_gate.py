@@ -355,6 +355,40 @@ def test_where_everything_written_down_is_removed_what_lies_there_is_used(
     assert replica.state() == other.state() == "idle"
 
 
+def test_a_damaged_file_lets_no_refused_model_in(replica: Replica, other: Replica) -> None:
+    put(replica, OTHERWISE)
+    replica.look()
+    replica.see()
+    replica.look(2)
+    other.look()
+    (replica.rulings.folder / "rulings.json").write_bytes(b"no rulings")
+    replica.look(2)
+    other.look(2)
+    assert replica.in_use == other.in_use == digest(OLD)
+    assert replica.rulings.read() == State(digest(OLD))
+    assert (replica.state(), other.state()) == ("trying", "waiting")
+
+
+def test_while_rulings_cannot_be_read_they_hold(
+    replica: Replica, other: Replica, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(replica, OTHERWISE)
+    replica.look()
+    replica.see()
+    replica.look(2)
+    file = replica.rulings.folder / "rulings.json"
+    aside = file.with_suffix(".aside")
+    file.rename(aside)
+    file.mkdir()
+    other.look(2)
+    assert other.in_use == digest(OLD)
+    assert "rulings.json cannot be read: Is a directory" in caplog.text
+    file.rmdir()
+    aside.rename(file)
+    other.look(2)
+    assert (other.state(), other.in_use) == ("refused", digest(OLD))
+
+
 def test_where_nothing_can_be_written_no_model_is_tried(
     tmp_path: Path, decoder: Decoder, caplog: pytest.LogCaptureFixture
 ) -> None:
