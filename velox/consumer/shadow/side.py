@@ -96,7 +96,10 @@ class Side:
     def _failed(self, error: Exception) -> None:
         _, again = self._files.failed(error, bad=isinstance(error, CheckpointError | SettingError))
         log.warning(
-            "no shadow model runs next_try_s=%s error=%s reason=%r",
+            "%s next_try_s=%s error=%s reason=%r",
+            "no shadow model runs"
+            if self._lane.comparison is None
+            else "new shadow model not loaded, keeping the old one",
             "never" if again is None else f"{again * self._interval:g}",
             type(error).__name__,
             str(error),

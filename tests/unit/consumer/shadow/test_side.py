@@ -104,6 +104,19 @@ def test_a_bad_file_is_said_once_and_tried_again_once_it_changes(
     assert parts.digest() == "second"
 
 
+def test_a_bad_file_leaves_the_one_that_runs_and_says_so(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.put("first")
+    parts.look()
+    parts.errors = [CheckpointError("it is broken")]
+    parts.put("second")
+    parts.look(2)
+    assert parts.digest() == "first"
+    assert "new shadow model not loaded, keeping the old one next_try_s=never" in caplog.text
+    assert "no shadow model runs" not in caplog.text
+
+
 def test_one_without_memory_is_tried_again(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
     parts.errors = [EngineOutOfMemory("no memory")]
     parts.put("first")
