@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from tests.faults.conftest import MakeScenario
 from tests.faults.oracle import document_id
@@ -125,6 +125,29 @@ def test_only_the_stretch_is_replayed(classified: Scenario) -> None:
     inside = set(of_colours(classified, {"red", "green"}, range(20, 40)))
     blue = of_colours(classified, {"blue"}, range(20, 40))
     assert documents(classified).keys() == live.keys() - inside | blue
+
+
+def test_what_was_committed_later_belongs_to_the_stretch_of_its_own_time(
+    make_scenario: MakeScenario,
+) -> None:
+    scenario: Scenario = make_scenario(partitions=1)
+    producer = Producer(
+        {"bootstrap.servers": scenario.kafka.bootstrap, "transactional.id": scenario.topic}
+    )
+    producer.init_transactions(LIMIT_S)
+    # The markers of the transactions are of now, which is later than the stretch.
+    for span in (range(10), range(10, 20), range(20, 40)):
+        producer.begin_transaction()
+        for number in span:
+            producer.produce(
+                scenario.topic,
+                value=pictures.encoded(number),
+                timestamp=FIRST_MS + number * STEP_MS,
+            )
+        producer.commit_transaction(LIMIT_S)
+    said(replay(scenario, "--from", moment(10), "--to", moment(30)))
+    times = sorted(int(each.rpartition(":")[2]) for each in documents(scenario))
+    assert times == [FIRST_MS + number * STEP_MS for number in range(10, 30)]
 
 
 @pytest.mark.parametrize(

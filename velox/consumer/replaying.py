@@ -55,7 +55,7 @@ def replay(
         )
     )
     topic_log.require()
-    places = places_of(topic_log, from_ms, to_ms)
+    places = places_of(topic_log, from_ms, to_ms, stop)
     missing = places.what_is_missing()
     if missing:
         log.warning("retention has overtaken the stretch: %s", missing)

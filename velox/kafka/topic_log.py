@@ -107,22 +107,24 @@ class TopicLog:
         starts = [TopicPartition(self._topic, number, parts[number][0]) for number in left]
         self._consumer.assign(starts)
         deadline = time.monotonic() + SILENCE_S
-        while left and not stop.is_set():
-            if (message := self._consumer.poll(POLL_S)) is None:
-                if time.monotonic() >= deadline:
-                    raise BrokerUnavailable(f"topic {self._topic} cannot be read: no answer")
-                continue
-            deadline = time.monotonic() + SILENCE_S
-            number, offset = cast(int, message.partition()), cast(int, message.offset())
-            if (error := message.error()) is None:
-                if offset < left.get(number, 0):
-                    yield self._record_of(message)
-            elif error.code() != KafkaError._PARTITION_EOF:
-                raise BrokerUnavailable(self._why(error))
-            # Markers of transactions may lie before the end.
-            if error is not None or offset + 1 >= left.get(number, 0):
-                left.pop(number, None)
-        self._consumer.unassign()
+        try:
+            while left and not stop.is_set():
+                if (message := self._consumer.poll(POLL_S)) is None:
+                    if time.monotonic() >= deadline:
+                        raise BrokerUnavailable(f"topic {self._topic} cannot be read: no answer")
+                    continue
+                deadline = time.monotonic() + SILENCE_S
+                number, offset = cast(int, message.partition()), cast(int, message.offset())
+                if (error := message.error()) is None:
+                    if offset < left.get(number, 0):
+                        yield self._record_of(message)
+                elif error.code() != KafkaError._PARTITION_EOF:
+                    raise BrokerUnavailable(self._why(error))
+                # Markers of transactions may lie before the end.
+                if error is not None or offset + 1 >= left.get(number, 0):
+                    left.pop(number, None)
+        finally:
+            self._consumer.unassign()
 
     def record(self, partition: int, offset: int) -> Record | None:
         """The record at a place, None if there is none any more, or never was."""

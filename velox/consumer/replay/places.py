@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from velox.base.records import usable_timestamp, utc_text
@@ -41,13 +42,14 @@ class Places:
         return f"partitions {self.missing} no longer have all of it: {moment}"
 
 
-def places_of(log: TopicLog, from_ms: int, to_ms: int | None) -> Places:
+def places_of(log: TopicLog, from_ms: int, to_ms: int | None, stop: threading.Event) -> Places:
     """The stretch from the first record of a moment or later, to the first of another or later.
 
     Args:
         log: of the topic; its ends now are the ends of the stretch at the latest.
         from_ms: milliseconds since the epoch.
         to_ms: likewise; None for no bound but these ends.
+        stop: ends the search early.
 
     Raises:
         BrokerUnavailable: when the broker does not tell.
@@ -70,9 +72,23 @@ def places_of(log: TopicLog, from_ms: int, to_ms: int | None) -> Places:
             _note_missing(found, log, number, (first, end), from_ms)
         last = ends.get(number)
         last = end if last is None else min(last, end)
+        if to_ms is not None and start is not None and start <= last < end:
+            last = _first_since(log, number, (last, end), to_ms, stop)
         if start is not None and start < last:
             found.starts[number], found.ends[number] = start, last
     return found
+
+
+def _first_since(log: TopicLog, number: int, span: Span, to_ms: int, stop: threading.Event) -> int:
+    """The first record of a moment or later; the end where there is none.
+
+    The broker also names the marker of a transaction, which has the time of its commit, and nothing
+    behind it.
+    """
+    for record in log.read({number: span}, stop):
+        if record.timestamp_ms >= to_ms:
+            return record.offset
+    return span[1]
 
 
 def _note_missing(found: Places, log: TopicLog, number: int, span: Span, from_ms: int) -> None:
