@@ -29,13 +29,14 @@ _PROGRAMS = (
 )
 SETTINGS = {each.variable for program in _PROGRAMS for each in program.declared().values()}
 
-# What other programs, and the properties of Kafka's own clients, call the same.
+# What other programs, and the properties of Kafka's own clients, call the same, or people do.
 _CALLED_BY_OTHERS = {
     "KAFKA_BOOTSTRAP_SERVER": "BOOTSTRAP_SERVER BOOTSTRAP_SERVERS KAFKA_BROKER KAFKA_BROKERS "
     "KAFKA_SERVER KAFKA_SERVERS KAFKA_URL",
     "KAFKA_CONSUMER_GROUP": "KAFKA_GROUP KAFKA_GROUP_ID KAFKA_CONSUMER_GROUP_ID CONSUMER_GROUP",
     "KAFKA_TOPIC": "KAFKA_TOPIC_NAME KAFKA_TOPICS",
     "MONGO_URI": "MONGO_URL MONGODB_URI MONGODB_URL MONGO_CONNECTION_STRING",
+    "MAX_AGE_S": "MAX_AGE MAX_AGE_SECONDS",
     "DB_NAME": "MONGO_DB MONGO_DB_NAME MONGO_DATABASE MONGODB_DATABASE DATABASE_NAME",
 }
 _MEANT = {name: meant for meant, names in _CALLED_BY_OTHERS.items() for name in names.split()}

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[3]
         ("CONFIDENCE_TRESHOLD", "CONFIDENCE_THRESHOLD"),
         ("CONFIDENCE_THERSHOLD", "CONFIDENCE_THRESHOLD"),
         ("STARTUP_TIMEOUT", "STARTUP_TIMEOUT_S"),
+        ("MAX_AGE", "MAX_AGE_S"),
         ("TARGET_LABEL", "TARGET_LABELS"),
         ("COLOURS", "COLORS"),
         ("EPOCH", "EPOCHS"),
