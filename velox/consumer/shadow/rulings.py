@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from velox.base.errors import CANNOT_BE_READ, CheckpointError
 from velox.base.files import write_whole
 from velox.models import labels
 from velox.models.description import digest
+from velox.models.engine.kept import folder_beside
 from velox.models.files import Signatures, signatures
 
 FOLDER, FILE, LOCK = "models", "rulings.json", "lock"
@@ -144,6 +146,13 @@ class Rulings:
                 for each in self.place(path.stem):
                     with contextlib.suppress(OSError):
                         each.unlink()
+        self._remove_made(but=state.in_use)
+
+    def _remove_made(self, *, but: str = "") -> None:
+        """Remove what consumers have made of copies and keep beside them, but for one model's."""
+        for found in self.folder.glob(folder_beside(Path("*.pth")).name):
+            if found != folder_beside(self.place(but)[0]):
+                shutil.rmtree(found, ignore_errors=True)
 
     def place(self, model: str) -> tuple[Path, Path]:
         """Where the copy of a model lies, and its labels."""
@@ -219,6 +228,7 @@ class Rulings:
         for path in (self._file, *self.folder.glob("*.pth"), *self.folder.glob("*.json")):
             with contextlib.suppress(OSError):
                 path.unlink()
+        self._remove_made()
 
 
 def _is(descriptor: int, path: Path) -> bool:

@@ -38,6 +38,11 @@ _LONGEST_WRITE_S = 600.0
 log = logging.getLogger(__name__)
 
 
+def folder_beside(model_path: Path) -> Path:
+    """Where it is kept for a checkpoint."""
+    return model_path.with_name(f".{model_path.name}.made")
+
+
 class Kept:
     """Reads and writes the folder of one checkpoint's file.
 
@@ -46,7 +51,7 @@ class Kept:
     """
 
     def __init__(self, model_path: Path) -> None:
-        self._folder = model_path.with_name(f".{model_path.name}.made")
+        self._folder = folder_beside(model_path)
         self._said = False
 
     def model(self, digest: str, *, novelty: bool = False) -> bytes | None:

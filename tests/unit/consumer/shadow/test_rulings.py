@@ -10,6 +10,7 @@ from tests.rig.waiting import eventually
 from velox.base.errors import CheckpointError
 from velox.consumer.shadow.rulings import MOST, Rulings, State, Written
 from velox.models.description import digest
+from velox.models.engine.kept import Kept
 
 LIMIT_S = 20.0
 
@@ -94,6 +95,18 @@ def test_a_model_is_copied_with_its_labels_and_let_go_of_once_it_is_not_in_use(
     rulings.write(State("another"))
     assert not model.exists()
     assert not classes.exists()
+
+
+def test_what_was_made_of_a_copy_goes_with_it(rulings: Rulings) -> None:
+    for name in ("old", "new"):
+        rulings.write(State(name))
+        Kept(rulings.place(name)[0]).keep_model(name, b"made of it")
+    rulings.write(State("new"))
+    assert Kept(rulings.place("old")[0]).model("old") is None
+    assert Kept(rulings.place("new")[0]).model("new") == b"made of it"
+    assert [each.name for each in rulings.folder.glob(".*")] == [".new.pth.made"]
+    rulings.forget()
+    assert list(rulings.folder.iterdir()) == []
 
 
 def test_another_model_than_was_meant_is_not_copied(rulings: Rulings) -> None:
