@@ -175,9 +175,13 @@ class Rulings:
         data = self._model_path.read_bytes()
         if digest(data) != model:
             raise CheckpointError(f"{self._model_path} has changed meanwhile")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(classes, labels.written(named))
-        write_whole(copy, data)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(classes, labels.written(named))
+            write_whole(copy, data)
+        except OSError as error:
+            # That of a full disk does not say where.
+            raise OSError(error.errno, error.strerror, str(self.folder)) from error
 
     def at_model_path(self) -> str:
         """The digest of what lies at MODEL_PATH.

@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import pytest
 
 from tests.rig.waiting import eventually
 from velox.base.errors import CheckpointError
+from velox.consumer.shadow import rulings as rulings_module
 from velox.consumer.shadow.rulings import MOST, Rulings, State, Written
 from velox.models.description import digest
 from velox.models.engine.kept import Kept
@@ -113,6 +115,18 @@ def test_another_model_than_was_meant_is_not_copied(rulings: Rulings) -> None:
     with pytest.raises(CheckpointError, match="has changed meanwhile"):
         rulings.keep("0123456789ab", ("a",))
     assert not rulings.place("0123456789ab")[0].exists()
+
+
+def test_where_a_copy_finds_no_place_it_says_which_folder_is_meant(
+    rulings: Rulings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(rulings_module, "write_whole", full)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        rulings.keep(digest(b"weights"), ("a",))
+    assert str(rulings.folder) in str(raised.value)
 
 
 def test_a_model_that_is_missing_is_said_to_be(rulings: Rulings, tmp_path: Path) -> None:
