@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -62,7 +62,7 @@ def replay(
     log.info("replaying records=%d partitions=%s", places.records, sorted(places.starts))
     if not places.starts:
         return EXIT_INCOMPLETE if missing else 0
-    sort = as_they_are if places.timed else partial(_of_the_time, from_ms, to_ms)
+    sort = partial(_of_the_time, from_ms, to_ms, places.untimed) if places.untimed else as_they_are
     changed = Changed()
     parts = open_parts(settings, stop, monitoring.health, opened, files=SpareFiles)
     _refuse_to_withdraw_by_mistake(settings, parts)
@@ -127,13 +127,14 @@ def _task(
 
 
 def _of_the_time(
-    from_ms: int, to_ms: int | None, records: Sequence[Record]
+    from_ms: int, to_ms: int | None, untimed: Collection[int], records: Sequence[Record]
 ) -> tuple[list[Record], Sequence[DeadLetter]]:
     """The records of a stretch of time, where the broker could not tell their places."""
     wanted = [
         each
         for each in records
-        if from_ms <= each.timestamp_ms and (to_ms is None or each.timestamp_ms < to_ms)
+        if each.partition not in untimed
+        or (from_ms <= each.timestamp_ms and (to_ms is None or each.timestamp_ms < to_ms))
     ]
     return wanted, ()
 

@@ -18,14 +18,15 @@ class Places:
         ends: by partition, the offset after the last.
         missing: partitions that begin within the stretch or behind it, and once began before.
         oldest_ms: when the first record was captured that these still have; None if they have none.
-        timed: whether the broker found the places by time. If not, they are those of all records.
+        untimed: partitions of which the broker finds no place by time: the embedded one finds none,
+            and Kafka none behind a segment that compaction has emptied. All of them is in it.
     """
 
     starts: dict[int, int] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
     missing: list[int] = field(default_factory=list)
     oldest_ms: int | None = None
-    timed: bool = True
+    untimed: set[int] = field(default_factory=set)
 
     @property
     def records(self) -> int:
@@ -56,17 +57,15 @@ def places_of(log: TopicLog, from_ms: int, to_ms: int | None, stop: threading.Ev
     """
     spans = log.spans()
     filled = [number for number, (first, end) in spans.items() if first < end]
-    if filled and not any(place is not None for place in log.at(0, filled).values()):
-        whole = [(number, *spans[number]) for number in filled]
-        return Places(
-            {number: first for number, first, _ in whole},
-            {number: end for number, _, end in whole},
-            timed=False,
-        )
+    untimed = {number for number, place in log.at(0, filled).items() if place is None}
+    filled = [number for number in filled if number not in untimed]
     starts = log.at(from_ms, filled)
     ends = log.at(to_ms, filled) if to_ms is not None else {}
-    found = Places()
+    found = Places(untimed=untimed)
     for number, (first, end) in spans.items():
+        if number in untimed:
+            found.starts[number], found.ends[number] = first, end
+            continue
         start = starts.get(number)
         if first > 0 and (first == end or start == first):
             _note_missing(found, log, number, (first, end), from_ms)
