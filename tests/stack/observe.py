@@ -8,7 +8,7 @@ import math
 import urllib.parse
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ PROMETHEUS = "http://127.0.0.1:9090"
 GRAFANA = "http://127.0.0.1:3000"
 TIMEOUT_S = 10
 # There is one for each source that SOURCES_PATH expects, and the stack sets none.
-ONLY_WHERE_EXPECTED = "velox_source_expect_seconds"
+ONLY_WHERE_EXPECTED = ("velox_source_expect_seconds",)
+# What is off unless it is asked for: images for review, and models beside the one in use.
+UNLESS_ASKED_FOR = ("velox_review_", "velox_gate", "velox_shadow_")
 
 Position = tuple[int, int]
 
@@ -59,12 +61,17 @@ def targets() -> dict[str, str]:
     return {each["scrapeUrl"]: each["health"] for each in active}
 
 
-def panels_without_data(dashboards: Path) -> list[str]:
-    """The titles of panels with a query that Prometheus answers with no number."""
+def panels_without_data(dashboards: Path, but: Sequence[str] = ()) -> list[str]:
+    """The titles of panels with a query that Prometheus answers with no number.
+
+    Args:
+        dashboards: their folder.
+        but: beginnings of metrics; queries for these are not looked at.
+    """
     return [
         each.panel
         for each in queries(dashboards)
-        if ONLY_WHERE_EXPECTED not in each.expression
+        if not any(metric in each.expression for metric in (*ONLY_WHERE_EXPECTED, *but))
         and not any(
             math.isfinite(float(sample["value"][1]))
             for sample in query(each.chosen(interval="1m", span="15m"))

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from tests.stack.alive import comes_up, detects, shows, stays_on_this_machine
+from tests.stack.asked_for import is_judged
 from tests.stack.compose import IMAGE, Stack, leftovers, run
 from tests.stack.lasting import fits, keeps, restarts, shares, survives
 from tests.stack.own_images import classifies_photographs, watches_a_camera
@@ -58,6 +59,8 @@ def put_to_the_test(stack: Stack, checkout: Path) -> None:
         comes_up(stack)
     detects(stack)
     shows(checkout, PASSWORD)
+    with promise("asked for: an image judged on the page, a shadow, every panel with data"):
+        is_judged(stack, checkout)
     stays_on_this_machine(stack)
     with promise("three consumers share the partitions"):
         shares(stack)
