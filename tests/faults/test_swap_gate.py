@@ -192,7 +192,8 @@ def test_a_refused_model_is_not_used_by_a_consumer_that_starts_until_somebody_sa
 
     (folder,) = scenario.images.glob("models/*")
     for each in folder.iterdir():
-        each.unlink()
+        # The consumer tidies up here too.
+        each.unlink(missing_ok=True)
     second.wait_for_line(f"model swapped from={old} to={worse}", LIMIT_S)
     load.stop()
     scenario.oracle.wait_until_caught_up(LIMIT_S)

@@ -142,6 +142,10 @@ def test_none_is_lost_and_none_is_twice(
     eventually(
         lambda: journal_lines(watching) >= count, LIMIT_S * 5, lambda: f"all are sent: {child}"
     )
+    if aside:
+        # What is noted as sent is moved after that.
+        there = (tmp_path / "in").rglob
+        eventually(lambda: not any(there("*.jpg")), LIMIT_S, lambda: f"all are moved: {child}")
     assert child.terminate(STOP_LIMIT_S) == 0, str(child)
     assert watching.records() == expected
     left = {path.relative_to(tmp_path / "in") for path in (tmp_path / "in").rglob("*.jpg")}

@@ -30,6 +30,8 @@ from velox.monitoring.metrics import Metrics
 
 LIMIT_S = 20.0
 BATCH_SIZE = 4
+# A breaker holds the batch that makes the hundredth dead letter; batches may be small.
+FEWEST = 100 - BATCH_SIZE - 1
 POISON = 99
 
 
@@ -544,13 +546,13 @@ def test_a_decoder_that_refuses_everything_makes_no_more_than_a_hundred_dead_let
 
     def held() -> None:
         eventually(lambda: guarded.breaker.paused() is not None, LIMIT_S, "a held batch")
-        eventually(lambda: len(guarded.dead()) == 96, LIMIT_S, lambda: f"{len(guarded.dead())}")
+        eventually(lambda: len(guarded.dead()) > FEWEST, LIMIT_S, "all that may be dead")
         guarded.ledger.revoke([0])
         eventually(lambda: guarded.ledger.images == 0, LIMIT_S, "what is not ours is let go")
 
     guarded.poller.before_the_end = held
     guarded.run(*["bad"] * 400)
-    assert len(guarded.dead()) == 96
+    assert FEWEST < len(guarded.dead()) <= 100
 
 
 def test_a_model_that_refuses_everything_is_tried_again_and_replaced(guarded: Parts) -> None:
@@ -619,7 +621,7 @@ def test_an_end_does_not_wait_for_what_is_held(
     guarded.run(*["bad"] * 400)
     assert guarded.poller.drained is False
     assert time.monotonic() - began < LIMIT_S / 2
-    assert guarded.ledger.uncommitted() == {0: 96}
+    assert FEWEST < guarded.ledger.uncommitted()[0] <= 100
 
 
 def test_rules_of_sources_come_with_the_next_batch_and_never_within_one(parts: Parts) -> None:
