@@ -124,7 +124,8 @@ class Gone:
         if unwritten:
             self._settle(unwritten, clear)
         for path in pages:
-            with suppress(FileNotFoundError):
+            # Another process has removed it, or it is another user's: that holds up no other page.
+            with suppress(OSError):
                 self._settle_page(path, clear)
         with self._turn:
             for path in pages:

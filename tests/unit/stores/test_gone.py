@@ -271,3 +271,14 @@ def test_other_files_are_no_pages(one: Gone) -> None:
     store = Store()
     one.settle(store.clear)
     assert store.told == []
+
+
+def test_a_page_that_cannot_be_read_holds_up_no_other(one: Gone, tmp_path: Path) -> None:
+    unreadable = tmp_path / f".two.0{PAGE}"
+    unreadable.mkdir()
+    assert one.see(str(unreadable))
+    one.remove(name(1))
+    store = Store()
+    one.settle(store.clear)
+    assert store.told == [[identity(1)]]
+    assert pages(tmp_path) == {unreadable.name}
