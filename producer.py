@@ -30,6 +30,7 @@ from velox.images.shapes import ShapeGenerator
 from velox.kafka.client import IMAGE_TOPIC, MAX_IMAGE_BYTES
 from velox.kafka.read_back import ReadBack
 from velox.kafka.sender import Sender
+from velox.kafka.topic_sizes import ensure
 from velox.kafka.topics import Topics
 from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.producer_metrics import ProducerMetrics
@@ -129,7 +130,8 @@ def wait_for_topic(
     """Wait for the broker, create or grow the topic, and return its number of partitions."""
     return until_there(
         lambda: (
-            topics.ensure(
+            ensure(
+                topics,
                 settings.kafka_topic,
                 partitions=settings.kafka_partitions,
                 replication=settings.kafka_replication_factor,

@@ -15,6 +15,7 @@ from tests.rig.kafka import Kafka
 from tests.rig.mongod import Mongod
 from tests.rig.waiting import eventually
 from velox.kafka.retention import DAY_MS, Kept, hold_to, kept_by, wanted
+from velox.kafka.topic_sizes import ensure
 from velox.kafka.topics import Topics
 
 LIMIT_S = 30
@@ -52,7 +53,7 @@ def becomes(topics: Topics, topic: str, kept: Kept) -> None:
 
 def test_a_topic_of_ours_is_made_to_keep_so_long(topics: Topics, caplog: Any) -> None:
     topic = f"kept-{uuid.uuid4().hex[:8]}"
-    topics.ensure(topic, partitions=1, replication=1, config=wanted(3))
+    ensure(topics, topic, partitions=1, replication=1, config=wanted(3))
     becomes(topics, topic, Kept(3 * DAY_MS, DAY_MS // 8))
     hold_to(topics, topic, 3, ours=True)
     assert "KEEP_DAYS" not in caplog.text

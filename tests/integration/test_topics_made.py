@@ -22,6 +22,7 @@ from velox.kafka.acknowledged import AcknowledgedProducer
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC, consumer_config
 from velox.kafka.group_lag import GroupLag
 from velox.kafka.messages import Outgoing
+from velox.kafka.topic_sizes import ensure
 from velox.kafka.topics import Topics
 
 LIMIT_S = 60
@@ -99,7 +100,7 @@ def test_no_client_makes_a_topic_by_asking(
 def test_a_topic_that_was_deleted_stays_so(
     kafka: Kafka, admin: AdminClient, topics: Topics, topic: str
 ) -> None:
-    assert topics.ensure(topic, partitions=2, replication=1, config={}) == 2
+    assert ensure(topics, topic, partitions=2, replication=1, config={}) == 2
     lag = GroupLag(bootstrap=kafka.bootstrap, group="g", topic=topic, extra={})
     assert lag.measure() == {0: 0, 1: 0}
     admin.delete_topics([topic])[topic].result(30)
@@ -113,7 +114,7 @@ def test_a_topic_that_was_deleted_stays_so(
 def test_a_topic_is_made_as_large_as_is_asked_for(
     admin: AdminClient, topics: Topics, topic: str
 ) -> None:
-    assert topics.ensure(topic, partitions=3, replication=1, config=IMAGE_TOPIC) == 3
+    assert ensure(topics, topic, partitions=3, replication=1, config=IMAGE_TOPIC) == 3
     assert limit_of(admin, topic) == int(IMAGE_TOPIC[LIMIT])
 
 
@@ -125,7 +126,7 @@ def test_a_topic_that_the_broker_made_by_itself_grows(
     eventually(lambda: there(admin).get(letters) == 1, LIMIT_S, "the broker made the topic")
     assert limit_of(admin, letters) == BROKERS_LIMIT
     large = {LIMIT: str(DEAD_LETTER_BYTES)}
-    assert topics.ensure(letters, partitions=2, replication=1, config=large) == 2
+    assert ensure(topics, letters, partitions=2, replication=1, config=large) == 2
     assert limit_of(admin, letters) == DEAD_LETTER_BYTES
 
 
@@ -134,6 +135,6 @@ def test_a_limit_that_was_set_on_the_topic_itself_stays(
 ) -> None:
     new = NewTopic(topic, 1, 1, config={LIMIT: "2000"})
     admin.create_topics([new])[topic].result(30)
-    assert topics.ensure(topic, partitions=1, replication=1, config=IMAGE_TOPIC) == 1
+    assert ensure(topics, topic, partitions=1, replication=1, config=IMAGE_TOPIC) == 1
     assert limit_of(admin, topic) == 2000
     assert f"topic={topic} {LIMIT}=2000 wanted={IMAGE_TOPIC[LIMIT]}" in caplog.text

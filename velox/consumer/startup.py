@@ -14,6 +14,7 @@ from velox.base.errors import CheckpointError, SettingError, StoreRefuses, Velox
 from velox.base.waiting import Stopped, until_there
 from velox.consumer.stages.breaker import NEVER
 from velox.images import known_good
+from velox.kafka.topic_sizes import ensure, say_what_is_smaller
 from velox.kafka.topics import Topics
 from velox.models.files import Signatures, may_pass, signatures
 from velox.monitoring.health import Health
@@ -100,7 +101,7 @@ class Waiting:
         def there() -> int | None:
             count = topics.partitions(topic)
             if count and partitions:
-                topics.say_what_is_smaller(topic, partitions=partitions, config=config)
+                say_what_is_smaller(topics, topic, partitions=partitions, config=config)
             return count or None
 
         self._until(f"topic {topic}", there)
@@ -118,7 +119,13 @@ class Waiting:
         self._until(
             f"topic {topic}",
             lambda: (
-                topics.ensure(topic, partitions=partitions, replication=replication, config=config)
+                ensure(
+                    topics,
+                    topic,
+                    partitions=partitions,
+                    replication=replication,
+                    config=config,
+                )
                 or None
             ),
         )

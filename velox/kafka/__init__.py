@@ -14,6 +14,7 @@ refused_batches.py  A batch is refused as a whole: what its messages may be told
 retention.py        How long topics keep their records: asked for, and told
 sender.py           Sending images to Kafka: idempotent, acknowledged by all replicas in sync
 topic_log.py        What is in a topic, and where: asked and read in no group
+topic_sizes.py      Topics as large as the settings ask for; where they stay smaller, that is said
 topic_warnings.py   What is said of a topic that is not as the settings ask for
-topics.py           Topics: waiting for the broker and for a topic, creating it, growing it
+topics.py           Topics: what the cluster says of one, and one change of one at a time
 """

@@ -1,9 +1,8 @@
-"""Topics: waiting for the broker and for a topic, creating it, growing it."""
+"""Topics: what the cluster says of one, and one change of one at a time."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -14,7 +13,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ClusterMetadata,
     ConfigEntry,
     ConfigResource,
-    ConfigSource,
     NewPartitions,
     NewTopic,
     ResourceType,
@@ -24,14 +22,8 @@ from velox.base.errors import BrokerUnavailable
 from velox.kafka.client import Config, common_config, made
 from velox.kafka.client_log import ClientLog
 from velox.kafka.errors import explained, told
-from velox.kafka.topic_warnings import say_limit, say_partitions, say_refused, why
 
 REQUEST_TIMEOUT_S = 5.0
-# How long until brokers show a topic that was made.
-SHOWN_TIMEOUT_S, LOOK_EVERY_S = 5.0, 0.1
-# Properties of a topic that may be larger than asked for, but not smaller.
-LIMITS = ("max.message.bytes",)
-_LIMITS_REFUSED = frozenset({KafkaError.INVALID_CONFIG, KafkaError.POLICY_VIOLATION})
 _TIMEOUTS = {"operation_timeout": REQUEST_TIMEOUT_S, "request_timeout": REQUEST_TIMEOUT_S}
 
 log = logging.getLogger(__name__)
@@ -128,87 +120,17 @@ class Topics:
         self.cluster_id = cluster.cluster_id or self.cluster_id
         return found
 
-    def ensure(
-        self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]
-    ) -> int:
-        """Create the topic, or make it as large as is asked for, where the broker allows.
-
-        A topic is never shrunk, and a limit that somebody has set on the topic itself is left as it
-        is. What is smaller in the end is not an error as long as the topic is there; it is logged.
-
-        Returns:
-            The number of partitions there are now; 0 if the topic could not be created.
-
-        Raises:
-            BrokerUnavailable: when no broker answers.
-        """
-        there = self.partitions(topic)
-        if there == 0:
-            created = self._create(NewTopic(topic, partitions, replication, config=dict(config)))
-            return self._shown(topic) if created else self.partitions(topic)
-        if there < partitions:
-            growth = NewPartitions(topic, partitions)
-            asked = self._admin.create_partitions([growth], **_TIMEOUTS)[topic]
-            if refusal := self._refusal(asked, f"grow to {partitions} partitions", topic):
-                say_partitions(topic, there, partitions, why(refusal))
-            there = self.partitions(topic)
-        for name, (limit, least) in self._too_small(topic, config).items():
-            if ConfigSource(limit.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG:
-                say_limit(
-                    topic,
-                    name,
-                    limit.value,
-                    least,
-                    "it was set on the topic itself",
-                )
-            elif refusal := self.set(topic, name, least):
-                say_limit(topic, name, limit.value, least, why(refusal))
-        return there
-
-    def _shown(self, topic: str) -> int:
-        """The partitions of a topic that was just made: brokers show it a moment later."""
-        deadline = time.monotonic() + SHOWN_TIMEOUT_S
-        while (there := self.partitions(topic)) == 0 and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_S)
-        return there
-
-    def say_what_is_smaller(
-        self, topic: str, *, partitions: int, config: Mapping[str, str]
-    ) -> None:
-        """Log where a topic of others is smaller than the settings ask for.
-
-        Raises:
-            BrokerUnavailable: when no broker answers.
-        """
-        there = self.partitions(topic)
-        if 0 < there < partitions:
-            say_partitions(topic, there, partitions, "the producer makes it larger")
-        for name, (limit, least) in self._too_small(topic, config).items():
-            say_limit(topic, name, limit.value, least, "the producer may make it larger")
-
-    def _create(self, new: NewTopic) -> bool:
-        refusal = self._refusal(
+    def create(self, new: NewTopic) -> KafkaError | None:
+        """Create a topic; why the broker does not, None if it does or if it is there."""
+        return self._refusal(
             self._admin.create_topics([new], **_TIMEOUTS)[new.topic], "create", new.topic
         )
-        if refusal and new.config and refusal.code() in _LIMITS_REFUSED:
-            # Hosted clusters have limits of their own; a topic with theirs is better than none.
-            say_refused(new.topic, f"set {new.config}", refusal)
-            return self._create(NewTopic(new.topic, new.num_partitions, new.replication_factor))
-        if refusal:
-            say_refused(new.topic, "create", refusal)
-        return not refusal
 
-    def _too_small(
-        self, topic: str, config: Mapping[str, str]
-    ) -> dict[str, tuple[ConfigEntry, int]]:
-        """The limits of a topic that are below those asked for, by name, as far as is known."""
-        least = {name: int(config[name]) for name in LIMITS if name in config}
-        limits = self.properties(topic) if least else {}
-        return {
-            name: (limits[name], number)
-            for name, number in least.items()
-            if name in limits and int(limits[name].value or number) < number
-        }
+    def grow(self, topic: str, partitions: int) -> KafkaError | None:
+        """Let a topic have so many partitions; why the broker does not, None if it does."""
+        growth = NewPartitions(topic, partitions)
+        asked = self._admin.create_partitions([growth], **_TIMEOUTS)[topic]
+        return self._refusal(asked, f"grow to {partitions} partitions", topic)
 
     def properties(self, topic: str) -> dict[str, ConfigEntry]:
         """The properties of a topic by name, none where they are not told.

@@ -1,8 +1,10 @@
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from velox.base.errors import (
     CheckpointError,
@@ -48,17 +50,14 @@ class LateTopics:
 
     def __init__(self, looks: int) -> None:
         self.looks = looks
-        self.made: list[tuple[str, int, int, dict[str, str]]] = []
+        self.made: list[tuple[str, int, int, Any]] = []
 
     def partitions(self, topic: str) -> int:
         self.looks -= 1
         return 0 if self.looks else 8
 
-    def ensure(
-        self, topic: str, *, partitions: int, replication: int, config: dict[str, str]
-    ) -> int:
-        self.made.append((topic, partitions, replication, config))
-        return partitions
+    def create(self, new: NewTopic) -> None:
+        self.made.append((new.topic, new.num_partitions, new.replication_factor, new.config))
 
 
 def waiting(health: Health, *, limit: float = 30, stopped: bool = False) -> Waiting:
@@ -95,7 +94,7 @@ def test_told_to_stop_it_stops_waiting() -> None:
 
 
 def test_a_topic_of_its_own_is_made_as_asked_for() -> None:
-    topics = LateTopics(1)
+    topics = LateTopics(2)
     asked = {"max.message.bytes": "20000000"}
     waiting(Health()).for_own_topic(
         topics,  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AlterConfigOpType, ConfigSource  # type: ignore[attr-defined]
 
 from velox.base.errors import BrokerUnavailable, SettingError
-from velox.kafka import topics
+from velox.kafka import topic_sizes, topics
 from velox.kafka.topics import Topics
 
 UNKNOWN = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
@@ -134,7 +134,9 @@ def admin(made: Topics) -> FakeAdmin:
 
 
 def ensure(made: Topics, partitions: int = 8) -> int:
-    return made.ensure("t", partitions=partitions, replication=3, config={"retention.ms": "1000"})
+    return topic_sizes.ensure(
+        made, "t", partitions=partitions, replication=3, config={"retention.ms": "1000"}
+    )
 
 
 def test_partitions_are_counted_and_a_missing_topic_has_none(
@@ -211,7 +213,7 @@ def test_a_topic_that_brokers_show_a_moment_after_it_was_made_is_waited_for(
     made: Topics, admin: FakeAdmin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As KRaft's brokers do: the controller answers, and their metadata follow."""
-    monkeypatch.setattr(topics, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(topic_sizes, "LOOK_EVERY_S", 0.001)
     shown = admin.list_topics
     looks = iter(range(100))
 
@@ -262,7 +264,9 @@ TOPICS_OWN = ConfigSource.DYNAMIC_TOPIC_CONFIG
 
 
 def widen(made: Topics) -> int:
-    return made.ensure("t", partitions=1, replication=1, config={"max.message.bytes": "2000"})
+    return topic_sizes.ensure(
+        made, "t", partitions=1, replication=1, config={"max.message.bytes": "2000"}
+    )
 
 
 def test_a_smaller_limit_of_the_broker_is_raised_for_the_topic(
@@ -303,7 +307,7 @@ def test_a_topic_of_others_is_not_changed_but_what_is_smaller_is_said(
     made: Topics, admin: FakeAdmin, caplog: pytest.LogCaptureFixture
 ) -> None:
     admin.there, admin.limits = {"t": 3}, {"t": (1000, BROKERS)}
-    made.say_what_is_smaller("t", partitions=8, config={"max.message.bytes": "2000"})
+    topic_sizes.say_what_is_smaller(made, "t", partitions=8, config={"max.message.bytes": "2000"})
     assert admin.asked == []
     assert "topic=t partitions=3 wanted=8 (KAFKA_PARTITIONS)" in caplog.text
     assert "topic=t max.message.bytes=1000 wanted=2000" in caplog.text
