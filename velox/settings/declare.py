@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +21,9 @@ from dotenv.parser import parse_stream
 
 from velox.base.errors import CANNOT_BE_READ, SettingError
 from velox.settings.parsers import NotAllowed, Parser, choice
+
+# What other programs may have in the file as well is wider than what a shell takes.
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 class Setting(NamedTuple):
@@ -114,6 +118,10 @@ def environment(directory: Path | None = None) -> dict[str, str]:
             raise SettingError(
                 f"{file}: line {line.original.line} is not NAME=value; "
                 "a closing quote may be missing, or the # of a comment"
+            )
+        if line.key is not None and not _NAME.fullmatch(line.key):
+            raise SettingError(
+                f"{file}: line {line.original.line} sets {line.key!r}, which is no variable's name"
             )
     from_file = dotenv_values(stream=io.StringIO(text)).items()
     return {**{name: value for name, value in from_file if value is not None}, **os.environ}

@@ -81,6 +81,8 @@ def _nearest(name: str) -> str | None:
     """The setting that is misspelt there, None where none is near enough."""
     if len(name) < _SHORTEST:
         return None
+    if "_" in name and name.upper() in SETTINGS:
+        return name.upper()
     most = 2 if len(name) >= _LONG and "_" in name else 1
     near = (
         (_distance(name, each), each)

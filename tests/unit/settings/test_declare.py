@@ -89,6 +89,17 @@ def test_a_line_of_the_file_that_is_no_setting_is_named_and_not_left_out(
         environment(tmp_path)
 
 
+def test_a_line_for_another_shell_is_named_and_not_left_out(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('BATCH_SIZE=16\n$env:QUEUE_SIZE="64"\n')
+    with pytest.raises(SettingError, match=r"\.env: line 2 sets '\$env:QUEUE_SIZE', which is no"):
+        environment(tmp_path)
+
+
+def test_names_of_other_programs_may_be_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("log.level=info\nspring-profile=x\n_X1=y\n")
+    assert environment(tmp_path)["log.level"] == "info"
+
+
 def test_a_file_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,8 @@ ROOT = Path(__file__).parents[3]
         ("COLOURS", "COLORS"),
         ("EPOCH", "EPOCHS"),
         ("PRODUCER_INTERVALL", "PRODUCER_INTERVAL"),
+        ("kafka_topic", "KAFKA_TOPIC"),
+        ("Batch_Size", "BATCH_SIZE"),
     ],
 )
 def test_a_mistake_is_named_with_the_setting_that_is_meant(name: str, meant: str) -> None:
@@ -101,7 +103,8 @@ def links(service: str, port: int) -> dict[str, str]:
 @pytest.mark.parametrize(
     "name",
     ["IMAGE", "PATCH_SIZE", "CLASSPATH", "KAFKA_HOME", "KAFKA_OPTS", "MONGO_HOST", "LOGNAME",
-     "SHELL", "PATH", "PWD", "DB_HOST", "COLORTERM", "LANG", "HOME", "MODEL_ID", "DEVICE_ID"],
+     "SHELL", "PATH", "PWD", "DB_HOST", "COLORTERM", "LANG", "HOME", "MODEL_ID", "DEVICE_ID",
+     "source", "images"],
 )  # fmt: skip
 def test_names_of_other_programs_are_no_mistakes(name: str) -> None:
     assert unknown_variables({name: "x"}) is None
