@@ -29,13 +29,14 @@ from velox.models.novelty import Novelty
 from velox.models.sample_tensors import samples_of, tensors_of
 from velox.models.soundness import require_sound
 from velox.models.torch_file import CONVERT
-from velox.models.wrappings import is_state_dict, prefix_of, wrapper_of
+from velox.models.wrappings import elsewhere, is_state_dict, prefix_of, wrapper_of
 
 BARE_ARCHITECTURE = "mobilenet_v2"
 BARE_INPUT_SIZE = 224
 # Pixels in [0, 1], as they are.
 NO_MEAN = (0.0, 0.0, 0.0)
 NO_STD = (1.0, 1.0, 1.0)
+_MOST_NAMED = 3
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,8 @@ def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
     if (wrapper := wrapper_of(content)) is not None and "architecture" not in content:
         raise ValueError(f"its state dict lies under {wrapper!r}; {CONVERT}")
     missing = {"architecture", "labels", "input_size", "mean", "std", "state_dict"} - content.keys()
+    if "architecture" in missing and "labels" in missing:
+        raise ValueError(_foreign(content))
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     return Checkpoint(
@@ -164,6 +167,17 @@ def _parse(content: Any, named: tuple[str, ...]) -> Checkpoint:
         samples=samples_of(content.get("samples", {})),
         novelty=content.get("novelty"),
     )
+
+
+def _foreign(content: Mapping[Any, Any]) -> str:
+    """What a dict is that has nothing of a checkpoint."""
+    if place := elsewhere(content):
+        return (
+            f'it is not of Velox; if {place} is its state dict, torch.save({place}, "weights.pth") '
+            "writes that alone, and `python -m velox.models.convert` makes a checkpoint of it"
+        )
+    named = ", ".join(map(repr, list(content)[:_MOST_NAMED]))
+    return f"it holds neither a model of Velox nor a state dict, but {named}"
 
 
 def _bare(weights: Mapping[str, Tensor], named: tuple[str, ...]) -> Checkpoint:

@@ -40,6 +40,7 @@ _KINDS = (
 # ONNX: a protobuf message whose first field is the version of its form (onnx.proto, ModelProto).
 _ONNX = re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42]")
 _EXPORTED = ("archive_format", "serialized_exported_program.json", "models/model.json")
+_BUILT_IN = ("builtins.", "__builtin__.")
 _MOST_NAMED = 3
 _LONGEST_NAME = 80
 
@@ -130,9 +131,8 @@ def _why_not(data: bytes) -> str:
     """Why `torch.load` did not read a file that is of its form."""
     objects = list(dict.fromkeys(_objects(data)))
     if any(name.startswith("torch.nn.modules.") for name in objects):
-        return (
-            f"it is a whole pickled model ({objects[0]}), and reading it would run code: {EXPORT}"
-        )
+        first = next(name for name in objects if not name.startswith(_BUILT_IN))
+        return f"it is a whole pickled model ({first}), and reading it would run code: {EXPORT}"
     if objects:
         named = ", ".join(objects[:_MOST_NAMED]) + (", ..." if objects[_MOST_NAMED:] else "")
         return (

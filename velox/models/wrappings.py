@@ -40,6 +40,20 @@ def wrapper_of(content: Any) -> str | None:
     return next((key for key in WRAPPERS if is_state_dict(content.get(key))), None)
 
 
+def elsewhere(content: Any, *, place: str = "content", depth: int = 2) -> str:
+    """Where else a dict, or one in it, holds a state dict, as Python has it; empty for nowhere."""
+    if not isinstance(content, Mapping) or depth == 0:
+        return ""
+    for key, value in content.items():
+        at = f"{place}[{key!r}]"
+        # A network's tensors lie in its layers, an optimizer's in none.
+        if is_state_dict(value) and all("." in name for name in value):
+            return at
+        if found := elsewhere(value, place=at, depth=depth - 1):
+            return found
+    return ""
+
+
 def prefix_of(names: Iterable[str]) -> str:
     """The usual prefixes that all names have, as `module._orig_mod.`; empty for none."""
     left, found = list(names), ""

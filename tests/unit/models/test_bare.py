@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim import SGD
 from torchvision import models, transforms
 
 from velox.base.errors import CheckpointError
@@ -136,6 +137,35 @@ def test_other_people_s_weights_are_told_what_makes_a_checkpoint_of_them(
         model.load(*write(tmp_path, wrapped(network().state_dict())))
     assert reason in str(refused.value)
     assert "`python -m velox.models.convert` makes a checkpoint of it" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "reason"),
+    [
+        (
+            lambda weights: {"epoch": 3, "weights": weights},
+            "if content['weights'] is its state dict, torch.save(content['weights'], ",
+        ),
+        (
+            lambda weights: {"checkpoint": {"loss": 0.1, "model": weights}},
+            "if content['checkpoint']['model'] is its state dict, ",
+        ),
+        (
+            lambda weights: SGD([*weights.values()], lr=0.1).state_dict(),
+            "neither a model of Velox nor a state dict, but 'state', 'param_groups'",
+        ),
+        (
+            lambda weights: {name: each.to("meta") for name, each in weights.items()},
+            "nor a state dict, but 'features.0.0.weight', 'features.0.1.weight', ",
+        ),
+    ],
+)
+def test_what_lies_elsewhere_or_nowhere_is_said(
+    wrapped: Callable[[State], Any], reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError) as refused:
+        model.load(*write(tmp_path, wrapped(network().state_dict())))
+    assert reason in str(refused.value)
 
 
 def test_labels_of_another_number_are_said(tmp_path: Path) -> None:

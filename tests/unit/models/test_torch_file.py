@@ -77,6 +77,11 @@ def test_a_whole_model_is_told_and_what_to_do_instead(archive: bool) -> None:
     assert "`python -m velox.models.convert`" in said
 
 
+def test_a_whole_model_is_named_by_its_own_class() -> None:
+    said = refused(saved({"classes": {1, 2}, "model": nn.Linear(2, 3)}))
+    assert "a whole pickled model (torch.nn.modules.linear.Linear)" in said
+
+
 @pytest.mark.parametrize("archive", [True, False])
 def test_objects_of_others_are_named(archive: bool) -> None:
     said = refused(saved({"model": STATE, "of": Ours(), "best": np.float64(0.9)}, archive=archive))

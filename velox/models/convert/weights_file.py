@@ -12,7 +12,7 @@ from torch import Tensor
 from velox.base.errors import CANNOT_BE_READ, CheckpointError
 from velox.models import torch_file
 from velox.models.convert import safetensors
-from velox.models.wrappings import WRAPPERS, is_state_dict, prefix_of, wrapper_of
+from velox.models.wrappings import WRAPPERS, elsewhere, is_state_dict, prefix_of, wrapper_of
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,13 @@ def read(path: Path) -> Weights:
 
 
 def _elsewhere(content: Any) -> str:
-    """Under which other key a dict has a state dict, and what to do; empty where it has none."""
-    entries = content.items() if isinstance(content, Mapping) else ()
-    key = next((key for key, value in entries if is_state_dict(value)), None)
-    if key is None:
+    """Where else a dict has a state dict, and what to do; empty where it has none."""
+    place = elsewhere(content)
+    if not place:
         return ""
     return (
-        f" under any of {', '.join(WRAPPERS)}, but one under {key!r}; if that is the one, "
-        f'write it alone: torch.save(content[{key!r}], "weights.pth")'
+        f" under any of {', '.join(WRAPPERS)}, but one at {place}; if that is the one, "
+        f'write it alone: torch.save({place}, "weights.pth")'
     )
 
 

@@ -52,9 +52,14 @@ def test_wrappings_are_taken_off(content: Any, named: str, wrapping: str, tmp_pa
         ([1, 2], "holds no state dict"),
         (
             {"epoch": 3, "ema": STATE},
-            r"holds no state dict under any of state_dict, .*, but one under 'ema'; if that is the "
-            r"one, write it alone: torch\.save\(content\['ema'\], \"weights\.pth\"\)$",
+            r"holds no state dict under any of state_dict, .*, but one at content\['ema'\]; if "
+            r"that is the one, write it alone: torch\.save\(content\['ema'\], \"weights\.pth\"\)$",
         ),
+        (
+            {"epoch": 3, "checkpoint": {"loss": 0.1, "model": STATE}},
+            r"holds no state dict under any of .*\.save\(content\['checkpoint'\]\['model'\], ",
+        ),
+        ({"state": {0: {"momentum_buffer": torch.ones(2)}}}, "holds no state dict$"),
     ],
 )
 def test_what_holds_none_is_named(content: Any, reason: str, tmp_path: Path) -> None:
