@@ -14,12 +14,14 @@ from velox.base.names import shown
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset
 from velox.training.data.image_files import FolderImages
+from velox.training.data.layout import folders
 from velox.training.data.listing import Listing, listed
 from velox.training.data.reviewed import joined
 
 # Fewer leave too little to learn from beside one image to validate and one to test.
 LEAST_PER_LABEL = 5
 NAMED_FILES = 20
+NAMED_FOLDERS = 3
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,13 @@ def read_folder(
         log.info("using the split of %s", ", ".join(parts[part] for part in sorted(parts)))
     for name in listing.layout.unlabelled:
         log.warning("left out folder=%s: it holds no folders of labels", folder / name)
+    if listing.layout.in_each:
+        log.warning(
+            "each label's folder holds folders of the same names labels=%s folders=%s: if these "
+            "are the labels, lay the images out as train, val and test",
+            ",".join(listing.labels),
+            ",".join(listing.layout.in_each),
+        )
     images = FolderImages(
         listing.paths, size=size, max_pixels=max_pixels, preprocessing=preprocessing
     )
@@ -129,9 +138,18 @@ def require_labels(folder: Path, labels: Sequence[str]) -> None:
     """
     if len(labels) < 2:
         found = f"only {labels[0]!r}" if labels else "none"
+        if labels and (inner := _folders_of(folder / labels[0])):
+            found += f", which holds {inner}: perhaps it is the DATASET_PATH"
         raise _refused(
             folder, f"it needs a folder of images for each label, at least two, but has {found}"
         )
+
+
+def _folders_of(folder: Path) -> str:
+    """The names of a folder's folders where there are several, else nothing."""
+    names = folders(str(folder)) if folder.is_dir() else []
+    more = ", ..." if len(names) > NAMED_FOLDERS else ""
+    return ", ".join(map(shown, names[:NAMED_FOLDERS])) + more if len(names) > 1 else ""
 
 
 def list_verdicts(folder: Path) -> Listing:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 TRAINING, VALIDATION, TEST = range(3)
-# As Ultralytics, Roboflow, Keras and torchvision's tutorials name them.
+# As Ultralytics, Roboflow, Keras, torchvision's tutorials and others name them.
 NAMES = {
     "train": TRAINING,
     "training": TRAINING,
     "val": VALIDATION,
     "valid": VALIDATION,
     "validation": VALIDATION,
+    "dev": VALIDATION,
     "test": TEST,
     "testing": TEST,
+    "eval": TEST,
+    "evaluation": TEST,
 }
+# As in `training_set`, which is a part's name as well.
+_SET = re.compile(r"[ _-]?set$")
+# What macOS writes beside the files of an archive.
+_NO_DATA = {"__MACOSX"}
 
 
 @dataclass(frozen=True)
@@ -26,10 +34,12 @@ class Layout:
     Attributes:
         parts: name of a folder by part; empty where the labels' folders lie in the top folder.
         unlabelled: folders of a part that hold no labels' folders, as of a competition's test.
+        in_each: names of folders that each label's folder holds; these may be the labels.
     """
 
     parts: Mapping[int, str]
     unlabelled: Sequence[str] = ()
+    in_each: Sequence[str] = ()
 
 
 def layout_of(folder: str) -> Layout:
@@ -45,14 +55,14 @@ def layout_of(folder: str) -> Layout:
     names = folders(folder)
     parts: dict[int, str] = {}
     for name in names:
-        part = NAMES.get(name.casefold())
+        part = NAMES.get(_SET.sub("", name.casefold()))
         if part is not None and part in parts:
             raise ValueError(f"{parts[part]} and {name} both name the same part of a split")
         if part is not None:
             parts[part] = name
     if TRAINING not in parts or len(parts) < 2:
         _require_no_labels_again(folder, names, parts)
-        return Layout({})
+        return Layout({}, in_each=_in_each(folder, names))
     if len(parts) < len(names):
         beside = next(name for name in names if name not in parts.values())
         raise ValueError(
@@ -77,6 +87,15 @@ def _require_no_labels_again(folder: str, names: Sequence[str], parts: Mapping[i
             )
 
 
+def _in_each(folder: str, names: Sequence[str]) -> list[str]:
+    """The folders that lie in each of at least two, where there are several."""
+    if len(names) < 2:
+        return []
+    held = [set(folders(os.path.join(folder, name))) for name in names]
+    shared = set.intersection(*held)
+    return sorted(shared) if len(shared) > 1 else []
+
+
 def folders(folder: str) -> list[str]:
     """The names of the folders in a folder, but for hidden ones, in order.
 
@@ -84,4 +103,8 @@ def folders(folder: str) -> list[str]:
         OSError: when it cannot be listed.
     """
     with os.scandir(folder) as entries:
-        return sorted(each.name for each in entries if each.name[0] != "." and each.is_dir())
+        return sorted(
+            each.name
+            for each in entries
+            if each.name[0] != "." and each.name not in _NO_DATA and each.is_dir()
+        )

@@ -157,7 +157,11 @@ def test_files_that_cannot_be_used_are_named_counted_and_left_out(
     ("counts", "reason"),
     [
         ({}, "needs a folder of images for each label, at least two, but has none"),
-        ({"cat": 9}, "but has only 'cat'"),
+        ({"cat": 9}, "but has only 'cat'$"),
+        (
+            {"pets/cat": 9, "pets/dog": 9},
+            "has only 'pets', which holds cat, dog: perhaps it is the DATASET_PATH$",
+        ),
         ({"cat": 9, "dog": 4}, "dog has 4 usable images; each label needs at least 5: add"),
         ({"cat": 9, "dog": 0}, "dog has no usable images.* move the folder elsewhere"),
     ],
@@ -168,6 +172,13 @@ def test_a_folder_that_cannot_be_learned_from_is_named(
     with pytest.raises(SettingError, match=reason) as caught:
         read(folder_of(tmp_path, **counts))
     assert str(caught.value).startswith(f"DATASET_PATH={str(tmp_path)!r} cannot be used: ")
+
+
+def test_labels_that_may_be_parts_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(folder_of(tmp_path, **{f"fold{n}/{label}": 5 for n in (1, 2) for label in ("cat", "dog")}))
+    assert "labels=fold1,fold2 folders=cat,dog: if these are the labels, lay" in caplog.text
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

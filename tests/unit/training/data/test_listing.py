@@ -84,7 +84,13 @@ def test_one_label_in_two_unicode_forms_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("train", "val", "test"),
-    [("train", "val", "test"), ("train", "valid", "test"), ("Training", "Validation", "Testing")],
+    [
+        ("train", "val", "test"),
+        ("train", "valid", "test"),
+        ("Training", "Validation", "Testing"),
+        ("training_set", "dev", "test_set"),
+        ("TRAINSET", "val-set", "evaluation"),
+    ],
 )
 def test_folders_of_a_split_are_parts_and_no_labels(
     tmp_path: Path, train: str, val: str, test: str
@@ -117,6 +123,27 @@ def test_a_test_part_without_labels_is_left_out_and_known(tmp_path: Path) -> Non
 def test_labels_may_have_such_names(tmp_path: Path, names: tuple[str, ...]) -> None:
     listing = listed(files(tmp_path, *names))
     assert set(listing.labels) == {name.partition("/")[0] for name in names}
+
+
+def test_what_macos_adds_to_an_archive_is_no_label(tmp_path: Path) -> None:
+    names = ("train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "__MACOSX/train/a/._1.jpg")
+    assert listed(files(tmp_path, *names)).labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("names", "in_each"),
+    [
+        (("fold1/a/1.jpg", "fold1/b/1.jpg", "fold2/a/1.jpg", "fold2/b/1.jpg"), ["a", "b"]),
+        (("good/day/1.jpg", "bad/day/1.jpg"), []),
+        (("good/day/1.jpg", "good/night/1.jpg", "bad/1.jpg"), []),
+    ],
+)
+def test_folders_that_may_be_the_labels_are_known(
+    tmp_path: Path, names: tuple[str, ...], in_each: list[str]
+) -> None:
+    listing = listed(files(tmp_path, *names))
+    assert set(listing.labels) == {name.partition("/")[0] for name in names}
+    assert listing.layout.in_each == in_each
 
 
 @pytest.mark.parametrize(
