@@ -23,6 +23,7 @@ CLOCK_RESOLUTION_S = 0.001
 # FFmpeg's own for a stream that does not say; a rate outside of these is a wrong guess.
 USUAL_FPS, LOWEST_FPS, HIGHEST_FPS = 25.0, 1.0, 1000.0
 NO_VIDEO = "neither an image nor a video that OpenCV can read"
+NO_FRAMES = "a video without a frame that can be decoded"
 
 
 class Thinning:
@@ -155,6 +156,8 @@ class VideoFile:
                 yield Unreadable(self.id, f"{reason}, after {self._read} frames")
             elif video is None:
                 yield Unreadable(self.id, NO_VIDEO)
+            elif self._read == 0:
+                yield Unreadable(self.id, NO_FRAMES)
 
     def frames(self, video: cv2.VideoCapture, stop: threading.Event) -> Iterator[Item]:
         """The frames that go through of an open video, and those that cannot be decoded."""

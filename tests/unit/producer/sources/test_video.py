@@ -1,3 +1,4 @@
+import re
 import threading
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.rig import video
 from tests.rig.pictures import COLOURS, colour
 from velox.producer.sources.capture import Capture, Item, Unreadable
 from velox.producer.sources.container import why_not_whole
-from velox.producer.sources.video import FrameTime, Thinning, VideoFile
+from velox.producer.sources.video import NO_FRAMES, FrameTime, Thinning, VideoFile
 
 GO_ON = threading.Event()
 
@@ -64,6 +65,21 @@ def test_frames_are_encoded_at_the_quality(tmp_path: Path) -> None:
     path = video.write(tmp_path / "clip.avi", frames=1)
     sizes = [len(read(path, quality=quality)[0].value) for quality in (20, 95)]  # type: ignore[union-attr]
     assert 2 * sizes[0] < sizes[1]
+
+
+def test_a_stream_without_a_frame_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "clip.h264"
+    path.touch()
+    assert read(path) == [Unreadable("clip", NO_FRAMES)]
+
+
+def test_a_stream_whose_first_frame_is_missing_is_named(tmp_path: Path) -> None:
+    """All others go on from it."""
+    whole = video.raw("h264")
+    starts = [place.start() for place in re.finditer(b"\0\0\1", whole)]
+    path = tmp_path / "clip.h264"
+    path.write_bytes(whole[: starts[2]] + whole[starts[3] :])
+    assert read(path) == [Unreadable("clip", NO_FRAMES)]
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
