@@ -32,6 +32,8 @@ PORTS: dict[str, int | None] = {
     "srtp": None,
 }
 CONNECT_TIMEOUT_S = 2.0
+# What to do where an address was taken for two entries.
+COMMA = r"a comma in a password is written \,"
 
 _ENDS_HOST = re.compile(r"[/?#]")
 _HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[^\[\]:@/?#]+)(?::[0-9]{1,5})?"
@@ -46,8 +48,9 @@ def usable(address: str) -> str:
     """The address as FFmpeg takes it: what user and password should not hold is escaped.
 
     Raises:
-        SettingError: for a scheme that is not read, an address without a host, and one of which it
-            is not clear where the password ends. It holds nothing that may be secret.
+        SettingError: for a scheme that is not read, an address without a host or with what cannot
+            be one, and one of which it is not clear where the password ends. It holds nothing that
+            may be secret.
     """
     scheme, _, rest = address.partition("://")
     if scheme.lower() == "file":
@@ -56,12 +59,28 @@ def usable(address: str) -> str:
         known = ", ".join(sorted(PORTS))
         raise SettingError(f"SOURCE has an address {scheme}://; these can be read: {known}")
     end = _credentials_end(scheme, rest)
-    if not _ENDS_HOST.split(rest[end:], maxsplit=1)[0]:
+    host = _ENDS_HOST.split(rest[end:], maxsplit=1)[0]
+    if not host:
         raise SettingError(
             f"SOURCE names an address without a host: {without_credentials(address)!r}"
         )
+    if not _can_be(host):
+        # Not shown: it is the beginning of a password that was cut at its comma.
+        raise SettingError(
+            f"SOURCE has an address {scheme}:// whose host or port cannot be one: a port is a "
+            f"number up to 65535; {COMMA}"
+        )
     secret = _TO_ESCAPE.sub(lambda found: quote(found[0], safe=""), rest[: max(0, end - 1)])
     return f"{scheme}://{secret}{rest[max(0, end - 1) :]}"
+
+
+def _can_be(host: str) -> bool:
+    """Whether it may be a host, with or without a port."""
+    try:
+        urlsplit(f"//{host}").port  # noqa: B018
+    except ValueError:
+        return False
+    return True
 
 
 def without_credentials(address: str) -> str:

@@ -14,6 +14,7 @@ import cv2
 from velox.base.errors import SettingError
 from velox.base.names import shown
 from velox.producer.sources.address import (
+    COMMA,
     is_reachable,
     usable,
     why_nothing_comes,
@@ -199,6 +200,12 @@ def _place(location: str) -> Place:
     if "://" in location:
         kind = Kind.WEB if location.lower().startswith(("http://", "https://")) else Kind.STREAM
         return Place(without_credentials(location), kind, usable(location))
+    if "@" in location and not os.path.lexists(location):
+        end = location.rpartition("@")[2]
+        raise SettingError(
+            f"SOURCE has an entry that is no path and ends in {'@' + end!r}: an address begins "
+            f"with rtsp:// or another scheme; {COMMA}"
+        )
     return Place(shown(os.path.normpath(location)), kind_of_path(location), location)
 
 

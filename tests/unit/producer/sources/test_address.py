@@ -60,6 +60,12 @@ def test_an_at_sign_behind_the_host_ends_no_password(address: str, public: str) 
     assert without_credentials(address) == public
 
 
+def test_a_password_that_was_cut_at_its_comma_is_told_and_not_shown() -> None:
+    with pytest.raises(SettingError, match=r"a comma in a password is written \\,$") as refused:
+        usable("rtsp://user:secret")
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
@@ -74,6 +80,8 @@ def test_an_at_sign_behind_the_host_ends_no_password(address: str, public: str) 
         ("rtsp://", "SOURCE names an address without a host: 'rtsp://'"),
         ("rtsp://user:secret@", "SOURCE names an address without a host: 'rtsp://'"),
         ("rtsp://user:secret@/live", "SOURCE names an address without a host: 'rtsp:///live'"),
+        ("rtsp://user:secret@host:99999/live", "a port is a number up to 65535"),
+        ("rtsp://user:secret@[fe80::1/live", "whose host or port cannot be one"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words_without_secrets(address: str, reason: str) -> None:

@@ -130,6 +130,11 @@ def test_a_given_name_begins_the_keys_of_all_files(entry: str, keys: list[str], 
     ("entries", "reason"),
     [
         (("gone",), r"SOURCE names 'gone': No such file or directory"),
+        (("rtsp://u:12", "34@host/live"), r"in '@host/live': .*; a comma .* \\,$"),
+        (
+            ("u:12@34@host",),
+            r"is no path and ends in '@host': an address begins with rtsp:",
+        ),
         (("watch:one.jpg",), r"SOURCE names 'watch:one.jpg': no folder 'one.jpg'"),
         (("p.7z",), r"SOURCE names 'p.7z': a 7z archive, which is not read: unpack it, or make it"),
         (("p.tar.zst",), r"SOURCE names 'p.tar.zst': compressed by zstd, which is not read"),
