@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from bench import refused
 from bench.checkpoints import Checkpoints
 from bench.measure import Figure, rates
 from bench.results import Results
@@ -69,10 +70,13 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
             )
             results.add("engine", {f"{where}, {name}": found for name, found in figures.items()})
             for precision, goal in GOALS.items():
-                if on_onnx[precision].precision == precision:
-                    name = f"velox onnx {precision}"
-                    ratio = figures[name].median / figures[YARDSTICK].median
-                    results.bar("engine", f"{where}, {name} / {YARDSTICK}", ratio, goal)
+                name = f"velox onnx {precision}"
+                bar = f"{where}, {name} / {YARDSTICK}"
+                if on_onnx[precision].precision != precision:
+                    results.leave_out("engine", bar, refused.why(precision))
+                    continue
+                ratio = figures[name].median / figures[YARDSTICK].median
+                results.bar("engine", bar, ratio, goal)
         for engines in (on_onnx, on_torch):
             for each in engines.values():
                 each.close()

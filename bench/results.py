@@ -41,11 +41,12 @@ class Bar:
 
 @dataclass
 class Case:
-    """One case's figures and bars by name, and the machine it ran on."""
+    """One case's machine, its figures and bars by name, and why other bars are left out."""
 
     machine: Mapping[str, str | int] = field(default_factory=lambda: machine())
     figures: dict[str, Figure] = field(default_factory=dict)
     bars: dict[str, Bar] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Results:
                         for each, bar in content["bars"].items()
                         if bar["case"] == name
                     },
+                    case.get("left_out", {}),
                 )
                 for name, case in content["cases"].items()
                 if name not in without
@@ -88,6 +90,11 @@ class Results:
         """Compare a value with its goal, and print that."""
         found = self.cases.setdefault(case, Case()).bars[name] = Bar(value, goal, at_least)
         print(f"  bar        {name:<44} {found}", flush=True)
+
+    def leave_out(self, case: str, name: str, reason: str) -> None:
+        """Note a bar that this machine cannot meet, and why, and print that."""
+        self.cases.setdefault(case, Case()).left_out[name] = reason
+        print(f"  bar        {name:<44} left out: {reason}", flush=True)
 
     def bars(self) -> dict[str, Bar]:
         """All bars."""
@@ -108,6 +115,7 @@ class Results:
             name: {
                 "machine": case.machine,
                 "figures": {each: asdict(found) for each, found in case.figures.items()},
+                "left_out": case.left_out,
             }
             for name, case in self.cases.items()
         }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import refused
 from bench.measure import figure
 from bench.results import Results
 from bench.training_case import labelled
@@ -31,8 +32,9 @@ def of(results: Results, name: str, model: Model, folders: Collection[Path], mos
     stream = [pixels for folder in folders for pixels, _ in labelled(folder, checkpoint)]
     expected = None
     for form, precision, engine in engines(checkpoint):
+        bar = f"{name}, {form}, otherwise"
         if engine.precision != precision:
-            print(f"  {name}, {form} is refused", flush=True)
+            results.leave_out(CASE, bar, refused.why(precision))
             continue
         found = np.concatenate([outcomes(engine, pixels) for pixels in stream])
         if expected is None:
@@ -41,4 +43,4 @@ def of(results: Results, name: str, model: Model, folders: Collection[Path], mos
         others = int((found != expected).sum())
         results.add(CASE, {f"{name}, {form}, of {len(found)} otherwise": figure([others], "")})
         share = others / len(found)
-        results.bar(CASE, f"{name}, {form}, otherwise", share, most, at_least=False)
+        results.bar(CASE, bar, share, most, at_least=False)

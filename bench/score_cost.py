@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from bench import refused
 from bench.checkpoints import PIXELS, Checkpoints
 from bench.images import shapes
 from bench.measure import figure
@@ -49,7 +50,12 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
         data = shapes(512, BATCH)
         batch = decoded(data, size)
         knowing = telling(checkpoint, size)
-        for form, without, told in pairs(checkpoint, knowing):
+        for runtime, precision, without, told in pairs(checkpoint, knowing):
+            where = f"{runtime} {precision}, {size}"
+            bar = f"{where}, more CPU time in %"
+            if {without.precision, told.precision} != {precision}:
+                results.leave_out(CASE, bar, refused.why(precision))
+                continue
             seconds = cpu_seconds(
                 {
                     "without": partial(without.predict, batch),
@@ -62,9 +68,8 @@ def run(results: Results, checkpoints: Checkpoints) -> None:
             more = seconds["told"] - seconds["without"]
             alone = 100 * more / seconds["without"]
             whole = 100 * more / (seconds["without"] + seconds["rest"])
-            where = f"{form}, {size}"
             results.add(CASE, {f"{where}, more of the model's CPU time": figure([alone], "%")})
-            results.bar(CASE, f"{where}, more CPU time in %", whole, MOST, at_least=False)
+            results.bar(CASE, bar, whole, MOST, at_least=False)
 
 
 def made_ready(data: tuple[bytes, ...], size: int) -> None:
@@ -96,20 +101,18 @@ def telling(checkpoint: Checkpoint, size: int) -> Checkpoint:
     return replace(checkpoint, novelty=found.tensors, unknown=found.limits)
 
 
-def pairs(plain: Checkpoint, knowing: Checkpoint) -> Iterator[tuple[str, Engine, Engine]]:
-    """Of each precision that is not refused an engine without the score, and one with it."""
+def pairs(plain: Checkpoint, knowing: Checkpoint) -> Iterator[tuple[str, str, Engine, Engine]]:
+    """For each runtime and precision an engine without the score, and one with it."""
     for precision in ("fp32", "bf16", "int8"):
         made = [
             TorchEngine(each, device=CPU, precision=precision, batch_size=BATCH)
             for each in (plain, knowing)
         ]
-        if {each.precision for each in made} == {precision}:
-            yield f"PyTorch {precision}", made[0], made[1]
+        yield "PyTorch", precision, made[0], made[1]
     graphs = [graphs_of(each) for each in (plain, knowing)]
     for precision in ("fp32", "int8"):
         on_onnx = [OnnxEngine(each, precision=precision, batch_size=BATCH) for each in graphs]
-        if {each.precision for each in on_onnx} == {precision}:
-            yield f"ONNX Runtime {precision}", on_onnx[0], on_onnx[1]
+        yield "ONNX Runtime", precision, on_onnx[0], on_onnx[1]
 
 
 def cpu_seconds(works: Mapping[str, Callable[[], object]]) -> dict[str, float]:

@@ -78,12 +78,18 @@ def best(
     return chosen, chosen is narrow
 
 
+def has_byte_products() -> bool:
+    """Whether this CPU has instructions for 8-bit integers."""
+    described = processor()
+    flags = f"{described.get('flags')} {described.get('Features')}".split()
+    return not _BYTE_PRODUCTS.isdisjoint(flags)
+
+
 def _require_possible(graphs: Graphs) -> None:
     require_enough(len(graphs.samples))
     if not graphs.int8:
         raise Refused(graphs.reason)
-    described = processor()
-    if not _BYTE_PRODUCTS & set(f"{described.get('flags')} {described.get('Features')}".split()):
+    if not has_byte_products():
         raise Refused("this CPU has no instructions for it")
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from tests.unit.models.engine.networks import images, reference, telling, with_samples
 from velox.base.errors import EngineOutOfMemory
-from velox.base.machine import processor
 from velox.models import labels
 from velox.models.checkpoint import Checkpoint
 from velox.models.description import digest
@@ -32,8 +31,7 @@ onnx_choice = pytest.importorskip("velox.models.engine.onnx_choice", reason=NEED
 onnx_engine = pytest.importorskip("velox.models.engine.onnx_engine", reason=NEEDS)
 
 needs_int8 = pytest.mark.skipif(
-    not onnx_choice._BYTE_PRODUCTS
-    & set(f"{processor().get('flags')} {processor().get('Features')}".split()),
+    not onnx_choice.has_byte_products(),
     reason="needs a CPU with instructions for 8-bit integers",
 )
 
