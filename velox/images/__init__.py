@@ -5,6 +5,7 @@ avif.py           The size of an AVIF image: what the container says
 colors.py         Whatever numbers a file holds as 8 bits of blue, green and red
 cropping.py       The part of an image that is looked at, in fractions of its sides
 fitting.py        From an image's own shape to a model's square: stretched, cut out, or padded
+foreign.py        Bytes that begin like no image that is read: what they are, for whoever sent them
 header.py         What an image file says of itself: format, width and height
 jpeg2000.py       The size of a JPEG 2000 image, in its plain form: few tiles, no tiny blocks
 known_good.py     An image and a document of Velox's own, made so that whatever works takes them

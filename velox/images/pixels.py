@@ -13,6 +13,7 @@ from velox.base.errors import ImageTooLarge, OutOfMemory, UndecodableImage
 from velox.images import header as image_header
 from velox.images.cropping import Crop
 from velox.images.fitting import fitted
+from velox.images.foreign import sent_instead
 from velox.images.memory import BYTES_A_PIXEL, BYTES_A_RESULT_PIXEL, Gate, needed
 from velox.images.preprocessing import Preprocessing
 from velox.images.reading import check_kind, comes_as_rgb, is_unchanged, read_colors
@@ -77,7 +78,11 @@ def decode(
         raise UndecodableImage("the record has no value" if data is None else "the value is empty")
     header = image_header.read(data)
     if header is None:
-        raise UndecodableImage(f"the {len(data)} bytes are in no known image format")
+        instead = sent_instead(data)
+        raise UndecodableImage(
+            f"the {len(data)} bytes are in no known image format"
+            + (f", but {instead}" if instead else "")
+        )
     need = needed(header, data, unchanged=is_unchanged(header, preprocessing))
     check_size(header, need, max_pixels)
     need += BYTES_A_RESULT_PIXEL * size * size

@@ -7,7 +7,6 @@ capture.py      Where images come from: what a source gives, and what can be ask
 container.py    Whether a video file is all there: what its container says of its own length
 done_folder.py  Where the files of a watched folder go once they are sent
 folder.py       A folder as a source: every image in it and below it, the bytes as they are
-foreign.py      Images in formats that are not read: which they are, so none passes for no image
 http_file.py    A file at an address of HTTP, read like one that is here
 image_file.py   Image files, wherever they lie: which file is one
 journal.py      What was sent of a folder: a file of lines that outlives the process

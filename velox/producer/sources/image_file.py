@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 from velox.base.names import label_named, shown
 from velox.images import header as image_header
+from velox.images.foreign import CONVERT, foreign
 from velox.producer.sources.capture import JPEG, Capture, Item, LeftOut, Unreadable
-from velox.producer.sources.foreign import CONVERT, foreign
 
 # What OpenCV documents for imread; a file with another name is an image if it begins like one.
 IMAGE_NAME = re.compile(
