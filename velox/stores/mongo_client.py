@@ -17,6 +17,9 @@ SELECT_TIMEOUT_MS = 5_000
 CLOSE_TIMEOUT_S = 0.5
 # Of what the consumer writes; who reads or removes much waits longer.
 WRITE_TIMEOUT_MS = 10_000
+# What ends a user's name or a password, or makes an escape of what is none (RFC 3986, 2.1 and 3.2).
+_UNESCAPED = re.compile(r"[/?@]|:.*:|%(?![0-9A-Fa-f]{2})")
+_ESCAPED = "in user and password write %40 for @, %3A for :, %2F for /, %3F for ? and %25 for %"
 
 
 class OnDatabase:
@@ -97,4 +100,6 @@ def _without(uri: str, error: Exception) -> str:
     options = re.findall(r"=([^&]*)", uri.rpartition("?")[2])
     secrets = re.findall(r"\w+", " ".join([credentials, *options]))
     text = str(error)
-    return "it cannot be parsed" if any(each in text for each in secrets) else text
+    if any(each in text for each in secrets):
+        text = "it cannot be parsed"
+    return f"{text}; {_ESCAPED}" if _UNESCAPED.search(credentials) else text

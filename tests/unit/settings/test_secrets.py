@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from velox.base.errors import SettingError
@@ -69,6 +71,15 @@ def test_what_is_wrong_without_a_secret_is_shown() -> None:
         Topics(bootstrap="127.0.0.1:1", extra={"no.such.property": "hunter2"})
     with pytest.raises(SettingError, match="Port "):
         MongoStore(uri="mongodb://mongo:port/", database="any")
+
+
+@pytest.mark.parametrize("password", ["p@ssword", "p:ssword", "p/ssword", "p?ssword", "p%ssword"])
+def test_how_mongodb_is_given_such_a_password_is_said(password: str) -> None:
+    with pytest.raises(SettingError, match=r"in user and password write %40 for @, .* %25 for %$"):
+        MongoStore(uri=f"mongodb://velox:{password}@mongo:27017/", database="any")
+    store = MongoStore(uri=f"mongodb://velox:{quote(password, safe='')}@mongo/", database="any")
+    assert store.name == "mongodb:mongo/any.shapes_found"
+    store.close()
 
 
 def test_an_option_that_mongodb_does_not_know_is_refused() -> None:
