@@ -34,6 +34,8 @@ _STATE = re.compile(r" \(after (\d+)ms in state (\w+)[^)]*\)$")
 # KAFKA_CONFIG goes to every client.
 _OF_OTHERS = re.compile(r"is a (consumer|producer) property and will be ignored")
 _NUMBER = re.compile(r"\d+")
+# A broker of which others told has its number behind its address.
+_LEARNED = re.compile(r"(?:\w+://)?(\S+:\d+)/\d+: ")
 _CLOSED = re.compile(r"Disconnected\b")
 _CREDENTIALS = re.compile(r"[^\s,/'\"=]+:[^\s,/'\"]*@")
 # A listener that asks for more than it was given closes the connection without a word.
@@ -67,6 +69,7 @@ class ClientLog:
     def __init__(self, bootstrap: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.fatal = ""
         self._where = f"KAFKA_BOOTSTRAP_SERVER={_without_credentials(bootstrap)}"
+        self._addresses = [each.strip() for each in bootstrap.split(",")]
         self._clock = clock
         self._trouble, self._trouble_until = "", clock()
         self._said: dict[str, float] = {}
@@ -114,9 +117,17 @@ class ClientLog:
             reason += "; does it want a password (security.protocol, sasl.* in KAFKA_CONFIG)?"
         else:
             hint = next((words for sign, words in _HINTS if sign.search(reason)), "")
+            hint = hint or self._hint_of_address(reason)
             reason += f"; {hint}" if hint else ""
         self._trouble = f"{self._where}: {reason}"
         self._trouble_until = self._clock() + TROUBLE_LASTS_S
+
+    def _hint_of_address(self, reason: str) -> str:
+        """What to do where a broker that was reached sent the client on to another address."""
+        named = _LEARNED.match(reason)
+        if named is None or named[1] in self._addresses:
+            return ""
+        return "the brokers gave this address themselves: check their advertised.listeners"
 
     def _say(self, level: int, reason: str, message: str, *values: object) -> None:
         now = self._clock()

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.client import Config, common_config, made
-from velox.kafka.client_log import ClientLog
+from velox.kafka.client_log import AWAY, ClientLog
 from velox.kafka.errors import explained, told
 
 REQUEST_TIMEOUT_S = 5.0
@@ -121,10 +121,17 @@ class Topics:
         return found
 
     def create(self, new: NewTopic) -> KafkaError | None:
-        """Create a topic; why the broker does not, None if it does or if it is there."""
-        return self._refusal(
-            self._admin.create_topics([new], **_TIMEOUTS)[new.topic], "create", new.topic
-        )
+        """Create a topic; why the broker does not, None if it does or if it is there.
+
+        Raises:
+            BrokerUnavailable: when none of those answers that could.
+        """
+        asked = self._admin.create_topics([new], **_TIMEOUTS)[new.topic]
+        refusal = self._refusal(asked, "create", new.topic)
+        if refusal and refusal.code() in AWAY:
+            self._serve()
+            raise BrokerUnavailable(self._log.explain(refusal))
+        return refusal
 
     def grow(self, topic: str, partitions: int) -> KafkaError | None:
         """Let a topic have so many partitions; why the broker does not, None if it does."""

@@ -97,6 +97,23 @@ def test_each_reason_is_kept_with_the_setting_that_mends_it(
     assert said in parts.log.trouble()
 
 
+@pytest.mark.parametrize(
+    ("bootstrap", "line", "theirs"),
+    [
+        ("127.0.0.1:1", "kafka.internal:9092/1: Failed to resolve 'kafka.internal:9092'", True),
+        ("127.0.0.1:1", "ssl://kafka.internal:9092/1: Failed to resolve: Unknown", True),
+        ("a:1, kafka.internal:9092", "kafka.internal:9092/1: Failed to resolve: Unknown", False),
+        ("127.0.0.1:1", "127.0.0.1:1/bootstrap: Connect failed: Connection refused", False),
+    ],
+)
+def test_an_address_that_only_brokers_know_is_told_from_ours(
+    bootstrap: str, line: str, theirs: bool
+) -> None:
+    parts = Parts(bootstrap)
+    parts.line(line)
+    assert parts.log.trouble().endswith("check their advertised.listeners") == theirs
+
+
 def test_a_connection_that_was_up_for_long_may_close(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:

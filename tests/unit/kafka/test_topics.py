@@ -240,6 +240,17 @@ def test_a_refusal_is_logged_and_what_there_is_counts(
     assert "could not create topic=t reason=" in caplog.text
 
 
+def test_a_topic_that_nobody_answers_for_is_no_topic_that_may_come(
+    made: Topics, admin: FakeAdmin
+) -> None:
+    admin.refuses = KafkaError(KafkaError._TIMED_OUT, "Failed while waiting for controller")
+    with pytest.raises(
+        BrokerUnavailable,
+        match=r"^Failed while waiting for controller: KAFKA_BOOTSTRAP_SERVER=b:1$",
+    ):
+        ensure(made)
+
+
 def test_a_limit_that_the_cluster_does_not_allow_does_not_stop_the_creation(
     made: Topics,
     admin: FakeAdmin,
