@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import os
 import threading
@@ -22,8 +23,12 @@ LIMIT_S, NO_LIMIT_S = 5.0, 86_400.0
 CLOCK_RESOLUTION_S = 0.001
 # FFmpeg's own for a stream that does not say; a rate outside of these is a wrong guess.
 USUAL_FPS, LOWEST_FPS, HIGHEST_FPS = 25.0, 1.0, 1000.0
+# Of the frames that a container names, the share from which on nothing is said.
+MOST = 0.9
 NO_VIDEO = "neither an image nor a video that OpenCV can read"
 NO_FRAMES = "a video without a frame that can be decoded"
+
+log = logging.getLogger(__name__)
 
 
 class Thinning:
@@ -158,6 +163,15 @@ class VideoFile:
                 yield Unreadable(self.id, NO_VIDEO)
             elif self._read == 0:
                 yield Unreadable(self.id, NO_FRAMES)
+            elif self._read < MOST * self._total:
+                # No proof: trimmed on a phone, or with a varying frame rate, it is whole.
+                log.warning(
+                    "fewer frames than its container names source=%s frames=%d named=%d: damaged "
+                    "in between, trimmed, or of a varying frame rate",
+                    self.id,
+                    self._read,
+                    self._total,
+                )
 
     def frames(self, video: cv2.VideoCapture, stop: threading.Event) -> Iterator[Item]:
         """The frames that go through of an open video, and those that cannot be decoded."""

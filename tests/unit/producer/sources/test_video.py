@@ -112,6 +112,24 @@ def test_an_edit_list_is_not_a_cut(tmp_path: Path) -> None:
     assert all(isinstance(each, Capture) for each in found)
 
 
+def test_frames_that_are_missing_in_between_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where a disk gave wrong bytes: decoders go on at the next frame that is whole."""
+    path = video.write_trimmed(tmp_path / "clip.mp4", frames=40, shown=40)
+    assert len(read(path)) == 40
+    assert caplog.text == ""
+    data = path.read_bytes()
+    media = data.index(b"mdat") + 4
+    damaged = media + (data.index(b"moov") - media) // 3
+    path.write_bytes(data[:damaged] + bytes(1500) + data[damaged + 1500 :])
+    found = read(path)
+    assert len(found) < 36
+    assert all(isinstance(each, Capture) for each in found)
+    said = f"fewer frames than its container names source=clip frames={len(found)} named=40: "
+    assert said in caplog.text
+
+
 def test_a_video_that_is_cut_short_is_named(tmp_path: Path) -> None:
     path = video.write(tmp_path / "clip.avi", frames=40)
     data = path.read_bytes()
