@@ -18,7 +18,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import count, islice
+from itertools import accumulate, count, islice
 from pathlib import Path
 
 from velox.stores.image_names import id_of, is_ours
@@ -54,16 +54,23 @@ class Gone:
         self._waiting: dict[str, None] = {}
         self._unwritten: dict[str, None] = {}
 
-    def remove(self, name: str) -> None:
-        """Remove an image and remember that.
+    def remove(self, names: Sequence[str]) -> dict[str, OSError]:
+        """Remove images and remember that.
 
-        Raises:
-            OSError: when it cannot be removed.
+        Returns:
+            Of which could not be removed, why.
         """
+        failed = {}
         with self._turn:
-            self._note(name)
-            with suppress(FileNotFoundError):
-                os.unlink(self._prefix + name)
+            self._note(names)
+            for name in names:
+                try:
+                    os.unlink(self._prefix + name)
+                except FileNotFoundError:
+                    pass
+                except OSError as error:
+                    failed[name] = error
+        return failed
 
     def see(self, path: str) -> bool:
         """Remember a page that a listing has met; whether it is one."""
@@ -94,15 +101,19 @@ class Gone:
                 self._page = None
                 self._waiting[path] = None
 
-    def _note(self, name: str) -> None:
+    def _note(self, names: Sequence[str]) -> None:
+        # A line of its own even where the disk was full in the middle of the one before.
+        lines = [os.fsencode(f"\n{name}\n") for name in names]
+        written = 0
         try:
             if self._page is None:
                 self._page = self._new_page()
-            # A line of its own even where the disk was full in the middle of the one before.
-            os.write(self._page[1], os.fsencode(f"\n{name}\n"))
+            written = os.write(self._page[1], b"".join(lines))
         except OSError:
             # On a full disk for instance: then only the death of this process matters.
-            if len(self._unwritten) < MOST_NAMES:
+            pass
+        for name, end in zip(names, accumulate(map(len, lines)), strict=True):
+            if end > written and len(self._unwritten) < MOST_NAMES:
                 self._unwritten[name] = None
 
     def _new_page(self) -> tuple[str, int]:

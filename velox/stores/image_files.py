@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from velox.base.logs import ThinnedLog
@@ -115,22 +116,20 @@ class ImageFiles:
         there = {name: self._is_there(name, self._prefix + name) for name in names}
         contents = {name: each.value or b"" for name, each in zip(names, records, strict=True)}
         failed = self._writing.write(contents)
-        for name in there:
-            if name not in failed:
-                self._note(name, there[name])
-                self._look_and_trim()
+        kept = [name for name in there if name not in failed]
+        for name in kept:
+            self._note(name, there[name])
+        self._look()
+        self._trim(MOST_REMOVED * len(kept))
         return [failed.get(name) or self._prefix + name for name in names]
 
-    def _look_and_trim(self) -> None:
-        """See from time to time what others wrote, and remove what is too many, a little of it."""
+    def _look(self) -> None:
+        """See from time to time what others wrote."""
         if self._listing is None:
             if self._clock() >= self._next_listing:
                 self._listing = self._list()
         elif self._listing.done:
             self._take(self._listing)
-        for _ in range(MOST_REMOVED):
-            if not self._remove_one():
-                break
 
     def close(self) -> None:
         """List once more, so that the bound is exact, unless that takes too long."""
@@ -170,25 +169,28 @@ class ImageFiles:
             if len(self._written) > MOST_NAMES:
                 self._written.popitem(last=False)
 
-    def _remove_one(self) -> bool:
-        """Remove the oldest file if there are too many and it is known; whether it was."""
+    def _trim(self, most: int) -> bool:
+        """Remove at most so many of the oldest that are too many; whether there were any."""
+        names = list(islice(iter(self._one_too_many, None), most))
+        for name, error in self.gone.remove(names).items() if names else ():
+            text, path = "could not remove a stored image file=%s reason=%s", self._prefix + name
+            self._trouble.warning(text, path, error.strerror)
+        return bool(names)
+
+    def _one_too_many(self) -> str | None:
+        """Count the oldest file no more, if there are too many and it is known; its name."""
         if not self._known or self._count <= self._keep:
-            return False
+            return None
         if self._oldest:
             name, _ = self._oldest.popitem(last=False)
         elif self._between == 0:
             name, _ = self._newest.popitem(last=False)
         else:
-            return False
+            return None
         if self._listing is not None:
             self._removed.add(name)
             self._written.pop(name, None)
-        try:
-            self.gone.remove(name)
-        except OSError as error:
-            text, path = "could not remove a stored image file=%s reason=%s", self._prefix + name
-            self._trouble.warning(text, path, error.strerror)
-        return True
+        return name
 
     # What is there.
 
@@ -232,7 +234,7 @@ class ImageFiles:
             if listing.error is not None:
                 raise listing.error
             self._take(listing)
-            while self._remove_one():
+            while self._trim(MOST_REMOVED):
                 if time.monotonic() >= deadline:
                     return False
             if self._count > self._keep:

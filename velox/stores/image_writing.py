@@ -84,10 +84,12 @@ class ImageWriting:
     def _put(self, name: str, data: bytes) -> None:
         temporary = f"{self._prefix}.{name}.{self._writer}{TEMPORARY}"
         try:
-            with open(temporary, "wb") as file:
-                file.write(data)
+            # A buffer takes longer than the only write that there is.
+            with open(temporary, "wb", buffering=0) as file:
+                left = memoryview(data)
+                while left:
+                    left = left[file.write(left) :]
                 if self._threads is not None:
-                    file.flush()
                     os.fsync(file.fileno())
             os.rename(temporary, self._prefix + name)
         except OSError:

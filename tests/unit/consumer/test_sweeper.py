@@ -76,7 +76,7 @@ def test_it_is_done_again_after_a_minute(parts: Parts) -> None:
     eventually(lambda: len(parts.removal.steps) == len(HOLDINGS), LIMIT_S, "a sweep of all")
     parts.clock.advance(59)
     parts.removal.overdue["shapes_found"] = 1
-    parts.gone.remove("image_data-0-1-2.jpg")
+    parts.gone.remove(["image_data-0-1-2.jpg"])
     eventually(lambda: parts.removal.cleared, LIMIT_S, "another step")
     assert len(parts.removal.steps) == len(HOLDINGS)
     parts.clock.advance(1)
@@ -87,7 +87,7 @@ def test_nothing_goes_by_age_without_a_limit(parts: Parts) -> None:
     """Documents follow their files all the same."""
     parts.removal.overdue["shapes_found"] = 1
     parts.start(days=0)
-    parts.gone.remove("image_data-0-1-2.jpg")
+    parts.gone.remove(["image_data-0-1-2.jpg"])
     eventually(lambda: parts.removal.cleared == ["image_data:0:1:2"], LIMIT_S, "told")
     assert parts.removal.steps == []
     parts.clock.advance(100)
@@ -113,7 +113,7 @@ def test_a_store_that_fails_is_said_once_and_asked_again(
     parts.removal.away = True
     with caplog.at_level(logging.WARNING):
         parts.start()
-        parts.gone.remove("image_data-0-1-2.jpg")
+        parts.gone.remove(["image_data-0-1-2.jpg"])
         eventually(lambda: "trying again later" in caplog.text, LIMIT_S, "said")
     parts.removal.away = False
     eventually(lambda: parts.removal.cleared, LIMIT_S, "told")
@@ -127,7 +127,7 @@ def test_a_long_sweep_does_not_hold_up_what_is_removed_meanwhile(
 
     def look() -> None:
         if not parts.removal.seen:
-            parts.gone.remove("image_data-0-1-2.jpg")
+            parts.gone.remove(["image_data-0-1-2.jpg"])
         if parts.removal.overdue["shapes_found"] == STEP:
             assert parts.removal.cleared == ["image_data:0:1:2"]
 
@@ -139,7 +139,7 @@ def test_a_long_sweep_does_not_hold_up_what_is_removed_meanwhile(
 def test_at_the_end_the_store_is_told_what_was_removed_last(parts: Parts) -> None:
     made = parts.start(days=0)
     made._periodic.close(LIMIT_S)
-    parts.gone.remove("image_data-0-1-2.jpg")
+    parts.gone.remove(["image_data-0-1-2.jpg"])
     made.close()
     assert parts.removal.cleared == ["image_data:0:1:2"]
     assert parts.removal.closed

@@ -59,8 +59,8 @@ def seen_by(other: Gone, folder: Path) -> None:
 
 def test_the_store_is_told_once_and_then_nothing_is_left(one: Gone, tmp_path: Path) -> None:
     store = Store()
-    one.remove(name(1))
-    one.remove(name(3))
+    one.remove([name(1)])
+    one.remove([name(3)])
     assert there(tmp_path) - pages(tmp_path) == {name(0), name(2), name(4)}
     one.settle(store.clear)
     one.settle(store.clear)
@@ -71,7 +71,7 @@ def test_the_store_is_told_once_and_then_nothing_is_left(one: Gone, tmp_path: Pa
 def test_a_store_that_is_away_is_told_later(one: Gone, tmp_path: Path) -> None:
     store = Store()
     store.away = True
-    one.remove(name(1))
+    one.remove([name(1)])
     with pytest.raises(StoreUnavailable):
         one.settle(store.clear)
     assert len(pages(tmp_path)) == 1
@@ -85,7 +85,7 @@ def test_many_are_told_in_parts(one: Gone, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(gone, "AT_ONCE", 2)
     store = Store()
     for offset in range(5):
-        one.remove(name(offset))
+        one.remove([name(offset)])
     one.settle(store.clear)
     assert [len(part) for part in store.told] == [2, 2, 1]
     assert there(tmp_path) == set()
@@ -115,7 +115,7 @@ def clear(ids):
 one = Gone(folder, writer="one", topic="image_data")
 for call in ("open", "rename", "write", "unlink"):
     setattr(os, call, dying(getattr(os, call)))
-one.remove(name)
+one.remove([name])
 one.settle(dying(clear))
 sys.exit(left)
 """
@@ -147,12 +147,12 @@ def test_a_death_at_any_point_leaves_no_document_that_names_what_is_gone(
 
 
 def test_a_page_that_is_written_is_left_to_its_own_process(one: Gone, tmp_path: Path) -> None:
-    one.remove(name(1))
+    one.remove([name(1)])
     store, other = Store(), Gone(tmp_path, writer="other", topic="image_data")
     seen_by(other, tmp_path)
     other.settle(store.clear)
     assert store.told == []
-    one.remove(name(2))
+    one.remove([name(2)])
     one.settle(store.clear)
     assert store.told == [[identity(1), identity(2)]]
     assert pages(tmp_path) == set()
@@ -162,7 +162,7 @@ def test_a_store_that_is_away_for_long_does_not_fill_the_folder(one: Gone, tmp_p
     store = Store()
     store.away = True
     for offset in range(5):
-        one.remove(name(offset))
+        one.remove([name(offset)])
         with pytest.raises(StoreUnavailable):
             one.settle(store.clear)
     assert len(pages(tmp_path)) == 2
@@ -172,22 +172,42 @@ def test_a_store_that_is_away_for_long_does_not_fill_the_folder(one: Gone, tmp_p
     assert pages(tmp_path) == set()
 
 
-def test_a_note_that_a_full_disk_cut_off_spoils_no_other(
+def test_notes_that_a_full_disk_cut_off_are_told_and_spoil_no_other(
     one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:-6]))
-    one.remove(name(1))
+    one.remove([name(0), name(1)])
     monkeypatch.undo()
-    one.remove(name(2))
+    one.remove([name(2)])
     store = Store()
     one.settle(store.clear)
-    assert store.told == [[identity(2)]]
+    assert store.told == [[identity(1)], [identity(0), identity(2)]]
+
+
+def test_of_several_each_is_removed_and_told_whatever_becomes_of_the_others(
+    one: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = os.unlink
+
+    def refuse_one(path: str) -> None:
+        if path.endswith(name(1)):
+            raise PermissionError(13, "Permission denied")
+        unlink(path)
+
+    (tmp_path / name(2)).unlink()
+    monkeypatch.setattr(os, "unlink", refuse_one)
+    failed = one.remove([name(0), name(1), name(2), name(3)])
+    assert {each: error.errno for each, error in failed.items()} == {name(1): 13}
+    assert there(tmp_path) - pages(tmp_path) == {name(1), name(4)}
+    store = Store()
+    one.settle(store.clear)
+    assert store.told == [[identity(0), identity(2), identity(3)]]
 
 
 def test_an_image_that_came_again_is_named_by_its_document(one: Gone, tmp_path: Path) -> None:
     store = Store()
-    one.remove(name(1))
+    one.remove([name(1)])
     (tmp_path / name(1)).write_bytes(b"again")
     one.settle(store.clear)
     assert store.told == []
@@ -203,9 +223,9 @@ def test_an_image_that_comes_and_goes_again_meanwhile_is_told_again(
         told.append(ids)
         if len(told) == 1:
             (tmp_path / name(1)).write_bytes(b"again")
-            one.remove(name(1))
+            one.remove([name(1)])
 
-    one.remove(name(1))
+    one.remove([name(1)])
     one.settle(clear)
     assert len(pages(tmp_path)) == 1
     one.settle(clear)
@@ -216,7 +236,7 @@ def test_an_image_that_comes_and_goes_again_meanwhile_is_told_again(
 def test_what_another_has_removed_is_told_all_the_same(one: Gone, tmp_path: Path) -> None:
     store = Store()
     (tmp_path / name(1)).unlink()
-    one.remove(name(1))
+    one.remove([name(1)])
     one.settle(store.clear)
     assert store.told == [[identity(1)]]
 
@@ -232,8 +252,7 @@ def test_what_cannot_be_removed_is_not_told(
         unlink(path)
 
     monkeypatch.setattr(os, "unlink", refuse)
-    with pytest.raises(PermissionError):
-        one.remove(name(1))
+    assert list(one.remove([name(1)])) == [name(1)]
     store = Store()
     one.settle(store.clear)
     assert store.told == []
@@ -247,7 +266,7 @@ def test_on_a_full_disk_an_image_is_removed_without_a_marker(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "open", full)
-    one.remove(name(1))
+    one.remove([name(1)])
     monkeypatch.undo()
     assert there(tmp_path) == {name(0), name(2), name(3), name(4)}
     store = Store()
@@ -258,8 +277,8 @@ def test_on_a_full_disk_an_image_is_removed_without_a_marker(
 def test_names_that_were_clipped_belong_to_the_consumers_topic(tmp_path: Path) -> None:
     topic = "t" * (LONGEST_TOPIC + 50)
     store, long = Store(), Gone(tmp_path, writer="one", topic=topic)
-    long.remove(f"{_clipped(topic)}-0-1-2.jpg")
-    long.remove(f"{'o' * LONGEST_TOPIC}-0-1-2.jpg")
+    long.remove([f"{_clipped(topic)}-0-1-2.jpg"])
+    long.remove([f"{'o' * LONGEST_TOPIC}-0-1-2.jpg"])
     long.settle(store.clear)
     assert store.told == [sorted([f"{topic}:0:1:2", f"{'o' * LONGEST_TOPIC}:0:1:2"])]
 
@@ -277,7 +296,7 @@ def test_a_page_that_cannot_be_read_holds_up_no_other(one: Gone, tmp_path: Path)
     unreadable = tmp_path / f".two.0{PAGE}"
     unreadable.mkdir()
     assert one.see(str(unreadable))
-    one.remove(name(1))
+    one.remove([name(1)])
     store = Store()
     one.settle(store.clear)
     assert store.told == [[identity(1)]]

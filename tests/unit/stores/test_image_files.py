@@ -1,3 +1,4 @@
+import io
 import os
 import threading
 import time
@@ -84,6 +85,19 @@ def test_no_file_is_ever_half_written(tmp_path: Path, monkeypatch: pytest.Monkey
     ImageFiles(tmp_path, keep=5).write(record(1, value=JPEG))
     assert seen == [(JPEG, False)]
     assert len(names(tmp_path)) == 1
+
+
+def test_what_the_kernel_takes_in_parts_is_whole_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Little(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:7]) or 0
+
+    monkeypatch.setattr("builtins.open", lambda path, *_, **__: Little(path, "wb"))
+    path = ImageFiles(tmp_path, keep=5).write(record(1, value=JPEG))
+    monkeypatch.undo()
+    assert Path(str(path)).read_bytes() == JPEG
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from velox.base.records import Detection
@@ -31,10 +30,8 @@ def store_agreeing(
     first = [_as_it_is(each) for each in detections]
     refused = store(first)
     lost = {each.id for each, _ in refused}
-    for each, _ in refused:
-        if each.file_path is not None:
-            with suppress(OSError):
-                gone.remove(os.path.basename(each.file_path))
+    if files := [os.path.basename(each.file_path) for each, _ in refused if each.file_path]:
+        gone.remove(files)
     kept = [each for each in first if each.id not in lost]
     if changed := [now for each in kept if (now := _as_it_is(each)) is not each]:
         store(changed)

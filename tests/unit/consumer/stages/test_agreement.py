@@ -56,7 +56,7 @@ def test_documents_name_their_files(store: Store, gone: Gone, tmp_path: Path) ->
 
 def test_a_file_that_is_gone_before_is_not_named(store: Store, gone: Gone, tmp_path: Path) -> None:
     detections = [found(tmp_path, 1), found(tmp_path, 2)]
-    gone.remove(Path(str(detections[0].file_path)).name)
+    gone.remove([Path(str(detections[0].file_path)).name])
     assert store_agreeing(detections, gone, store) == []
     assert list(store.paths.values()) == [None, detections[1].file_path]
     assert store.writes == 1
