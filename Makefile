@@ -72,9 +72,10 @@ bench: $(VENV)/.installed-bench ## measure on this machine; ARGS="--only engine"
 gpu-check: ## check and measure on a GPU of this machine, in at most 8 minutes
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m bench.gpu.check $(ARGS)
 
-lint: $(VENV)/.installed-dev ## ruff, mypy and shellcheck
+lint: $(VENV)/.installed-dev ## ruff, flake8, mypy and shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/flake8 . --max-line-length=120
 	$(BIN)/mypy
 	$(BIN)/shellcheck $$(git ls-files '*.sh' .ci)
 
