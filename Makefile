@@ -48,7 +48,8 @@ test-lowest: $(VENV)/.installed-dev ## run the fast tests on the lowest versions
 	$(BIN)/uv pip install --python .venv-lowest/bin/python $(TORCH) --resolution lowest-direct -r requirements.txt
 	grep -E '^(pillow|pytest|pytest-timeout|pytest-xdist|pyyaml)==' requirements-dev.txt \
 	  | $(BIN)/uv pip install --python .venv-lowest/bin/python -r -
-	.venv-lowest/bin/python -m pytest $(PARALLEL) tests/unit tests/integration/test_command_line.py $(ARGS)
+	.venv-lowest/bin/python -m pytest $(PARALLEL) tests/unit \
+	  tests/integration/engine tests/integration/test_command_line.py $(ARGS)
 
 coverage: $(VENV)/.installed-dev ## run the tests and fail below 90 % of lines, processes included
 	$(BIN)/coverage erase

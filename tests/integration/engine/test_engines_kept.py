@@ -25,7 +25,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import velox.consumer.assembly
-from tests.unit.consumer.test_engines_kept import engines_beside
+from tests.integration.engine.test_engines_kept import engines_beside
 from velox.models.engine.trial_images import noise
 made = engines_beside(Path(sys.argv[1]), sys.argv[2])
 engine = made.first(made.load())

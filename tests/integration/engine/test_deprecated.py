@@ -18,7 +18,7 @@ from velox.models.engine.classifier import Classifier
 from velox.models.engine.deprecated import Missing, frozen
 from velox.models.engine.fold import folded
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 WITHOUT = """
 import importlib.abc, logging, sys
