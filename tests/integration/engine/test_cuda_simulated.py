@@ -13,11 +13,14 @@ from torch import nn
 from tests.rig.simulated_cuda import SimulatedCuda
 from tests.unit.models.engine.networks import images, reference, telling, with_samples
 from velox.models.checkpoint import Checkpoint
+from velox.models.engine import check
 from velox.models.engine.check import Bounds
 from velox.models.engine.cuda import CudaBackend
 from velox.models.engine.lanes import Lane
 
 BATCH = 8
+# Of the checkpoint, to try half precision with.
+SAMPLES = 40
 COUNTS = (1, 5, BATCH, 2 * BATCH + 1)
 # Of a probability, against eager float32.
 TOLERANCES = {"fp16": 0.02, "bf16": 0.1, "fp32": 0.0001}
@@ -34,7 +37,7 @@ def without_samples() -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def checkpoint(without_samples: Checkpoint) -> Checkpoint:
-    return with_samples(without_samples)
+    return with_samples(without_samples, SAMPLES)
 
 
 @pytest.fixture
@@ -50,6 +53,7 @@ def open_engine(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Open
         top: int = 1,
     ) -> tuple[CudaBackend, Classify]:
         simulated.install(monkeypatch)
+        monkeypatch.setattr(check, "LEAST_SAMPLES", SAMPLES)
         with simulated():
             backend = CudaBackend(
                 other or checkpoint,

@@ -52,7 +52,7 @@ def test_an_engine_is_tried_with_the_thresholds_of_sources() -> None:
     rules = [Sources(), Sources({"door": Rule(threshold=0.5)})]
     made = replace(engines(Thresholds(0.9)), sources=rules.pop)
     for expected in ([(0.5, 0.5, 0.5)], []):
-        engine = made.later(telling())
+        engine = made.later(telling(passes=1))
         assert list(engine.of_sources) == expected
         engine.close()
 

@@ -139,7 +139,7 @@ def test_it_can_be_stopped() -> None:
     splits = Splits(data(20, 1), data(10, 2), data(10, 3))
     with pytest.raises(Stopped):
         find(
-            restore(telling()),
+            restore(telling(passes=1)),
             splits,
             None,
             temperature=1.0,

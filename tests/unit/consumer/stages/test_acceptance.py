@@ -148,7 +148,7 @@ def test_of_good_models_hardly_any_is_refused() -> None:
 
 def test_finite_weights_with_answers_that_are_no_numbers_are_refused() -> None:
     """As a bad average of checkpoints leaves them: a variance below zero."""
-    good = with_samples(telling())
+    good = with_samples(telling(passes=1))
     engine = TorchEngine(good, device=torch.device("cpu"), precision="fp32")
     accept(engine, replace(good, metrics={"sample_accuracy": 1.0}), PATH)
     engine.close()

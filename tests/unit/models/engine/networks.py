@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ def images(count: int, seed: int = 0, *, size: int = SIZE) -> NDArray[np.uint8]:
     return halves.repeat(size // 2, axis=1).repeat(size, axis=2)
 
 
+@cache
 def telling(
     architecture: str = "shufflenet_v2_x0_5",
     last: str = "fc",
@@ -103,9 +105,20 @@ def reference(checkpoint: Checkpoint, batch: NDArray[np.uint8]) -> Tensor:
     mean, std = (
         torch.tensor(each).reshape(1, 3, 1, 1) for each in (checkpoint.mean, checkpoint.std)
     )
-    network = model.restore(checkpoint)
+    network = _restored(checkpoint)
     pixels = torch.from_numpy(batch).permute(0, 3, 1, 2)
     with torch.inference_mode():
         # In parts, whose maps the caches can hold.
         parts = [network((part.float() / 255 - mean) / std) for part in torch.split(pixels, 64)]
     return torch.softmax(torch.cat(parts) / checkpoint.temperature, dim=1)
+
+
+# By the identity of a checkpoint, which is held so that no other takes it.
+_networks: dict[int, tuple[Checkpoint, nn.Module]] = {}
+
+
+def _restored(checkpoint: Checkpoint) -> nn.Module:
+    """Its network, built once: that takes longer than to ask it about a few images."""
+    if id(checkpoint) not in _networks:
+        _networks[id(checkpoint)] = checkpoint, model.restore(checkpoint)
+    return _networks[id(checkpoint)][1]
