@@ -18,7 +18,7 @@ from pathlib import Path
 
 from velox.base import logs, script
 from velox.base.errors import SettingError, StoreUnavailable
-from velox.base.waiting import Stopped, until_done
+from velox.base.waiting import Stopped, until_done, until_told
 from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.review_metrics import ReviewMetrics
 from velox.monitoring.server import answers, serving
@@ -84,7 +84,7 @@ def serve(settings: ReviewSettings, stop: threading.Event) -> int:
             VitalSigns(poll_age=board.turn_age, paused=board.trouble, joined=lambda: board.has_read)
         )
         opened.enter_context(closing(Watchdog(health))).start()
-        stop.wait()
+        until_told(stop)
     log.info("stopped")
     return 0
 

@@ -14,6 +14,7 @@ from velox.base.errors import StartupTimeout, VeloxError
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
 REMIND_EVERY_S = 10.0
+LOOK_EVERY_S = 0.2
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -109,6 +110,16 @@ def until_there(
         if stop.wait(min(delay, deadline - now)):
             raise Stopped(f"stopped while waiting for {what}")
     raise AssertionError("delays() never ends")
+
+
+def until_told(stop: threading.Event) -> None:
+    """Wait in the main thread until a signal's handler has set the event.
+
+    Handlers run in the main thread alone. A signal that the kernel gives to another thread does not
+    wake it where it waits without a limit, and would be lost until the next one.
+    """
+    while not stop.wait(LOOK_EVERY_S):
+        pass
 
 
 def call_within(limit: float, call: Callable[[], object]) -> bool:

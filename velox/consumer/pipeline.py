@@ -23,7 +23,7 @@ from typing import TypeVar
 from velox.base.ending import ended_after
 from velox.base.freshness import ALWAYS_FRESH, Freshness
 from velox.base.records import DeadLetter, Record
-from velox.base.waiting import Stopped
+from velox.base.waiting import Stopped, until_told
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.sources.rules import NO_RULES, Sources
@@ -148,7 +148,7 @@ class Pipeline:
         polling = threading.Thread(target=self._poll, name="poll", daemon=True)
         for thread in (*threads, polling):
             thread.start()
-        stop.wait()
+        until_told(stop)
         with ended_after(self.poller.drain_timeout + HANG_AFTER_S):
             self._await_drain(polling)
             self._abort.set()

@@ -21,6 +21,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from velox.base.errors import BrokerUnavailable
+from velox.base.waiting import until_told
 
 PARTITIONS = 4
 PARTITION_BYTES = 5 * 1024 * 1024
@@ -40,7 +41,7 @@ def serve() -> None:
     addresses = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
     print(f"{_PREFIX}{addresses}", flush=True)
     threading.Thread(target=_set_at_end_of_input, args=(stop,), daemon=True).start()
-    stop.wait()
+    until_told(stop)
 
 
 def _set_at_end_of_input(stop: threading.Event) -> None:

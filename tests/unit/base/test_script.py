@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from velox.base import script as entry
+from velox.base import waiting
 from velox.base.errors import BrokerUnavailable, SettingError
 from velox.settings.programs import ProducerSettings
 
@@ -105,3 +106,20 @@ def test_help_ends_with_every_variable(capsys: pytest.CaptureFixture[str]) -> No
         entry.run(ProducerSettings, "A script.", lambda *_: 0, ["--help"])
     assert ended.value.code == 0
     assert ProducerSettings.help() in capsys.readouterr().out
+
+
+def test_a_signal_that_another_thread_takes_ends_the_wait_too() -> None:
+    stop, woken = entry.stop_event(), threading.Event()
+
+    def take_it() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        if not stop.wait(20):
+            stop.set()
+        else:
+            woken.set()
+
+    taking = threading.Thread(target=take_it)
+    threading.Timer(0.05, taking.start).start()
+    waiting.until_told(stop)
+    taking.join(20)
+    assert woken.is_set()
