@@ -61,7 +61,7 @@ def expose(settings: LagSettings, stop: threading.Event) -> int:
 
 
 def measured_now(lag: GroupLag) -> dict[int, int]:
-    """Records by partition; none while the broker is away, which is logged."""
+    """Records by partition; none while the broker or the topic is away, which is logged."""
     try:
         return lag.measure()
     except BrokerUnavailable as error:

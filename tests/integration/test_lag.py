@@ -70,6 +70,7 @@ def test_lag_without_a_consumer(kafka: Kafka, tmp_path: Path) -> None:
         eventually(lambda: lag_by_partition(address) == lag, LIMIT_S, lambda: f"{what}: {exporter}")
 
     shows({}, "there is no topic yet")
+    exporter.wait_for_line(rf"lag unknown reason=.KAFKA_TOPIC='{topic}': .*Unknown topic", LIMIT_S)
 
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(LIMIT_S)

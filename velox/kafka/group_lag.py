@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.client import common_config, made
 from velox.kafka.client_log import ClientLog
-from velox.kafka.errors import told
+from velox.kafka.errors import explained, told
 
 REQUEST_TIMEOUT_S = 5.0
 
@@ -36,18 +36,21 @@ class GroupLag:
         self._client = made(Consumer, {**config, **extra}, self._log)
 
     def measure(self) -> dict[int, int]:
-        """Records by partition that are not committed; empty while there is no such topic.
+        """Records by partition that are not committed.
 
         Where the group has committed nothing it will begin at the first record there is.
 
         Raises:
-            BrokerUnavailable: when the broker does not answer in time.
+            BrokerUnavailable: when the broker does not answer in time, or has or shows no such
+                topic.
         """
         try:
             found = self._client.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
-            numbers = found.topics[self._topic].partitions
-            asked = [TopicPartition(self._topic, number) for number in numbers]
-            committed = self._client.committed(asked, timeout=REQUEST_TIMEOUT_S) if asked else []
+            topic = found.topics[self._topic]
+            if topic.error is not None:
+                raise BrokerUnavailable(f"KAFKA_TOPIC={self._topic!r}: {explained(topic.error)}")
+            asked = [TopicPartition(self._topic, number) for number in topic.partitions]
+            committed = self._client.committed(asked, timeout=REQUEST_TIMEOUT_S)
             return {each.partition: self._behind(each) for each in committed}
         except KafkaException as error:
             self._serve()
