@@ -252,3 +252,21 @@ def test_a_command_refused_for_its_documents_is_taken_apart(
     with mongod.failing("insert", code=10334, times=2):
         ((rejected, _),) = store.write(batch)
     assert ids(database) == {each.id for each in batch} - {rejected.id}
+
+
+def test_a_collection_that_keeps_only_the_newest_is_said(
+    store: MongoStore, database: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.create_collection("shapes_found", capped=True, size=4096, max=3)
+    store.open()
+    assert "collection=shapes_found is capped at 4096 bytes: " in caplog.text
+    assert store.write([detection(number) for number in range(5)]) == []
+    assert ids(database) == {detection(number).id for number in (2, 3, 4)}
+
+
+def test_a_usual_collection_is_no_reason_to_say_anything(
+    store: MongoStore, database: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.create_collection("shapes_found")
+    store.open()
+    assert "capped" not in caplog.text

@@ -16,7 +16,7 @@ mongo_client.py       The client of MongoDB, and what is common to all that work
 mongo_codes.py        What each error code of MongoDB means
 mongo_errors.py       What MongoDB's errors mean, as Velox's own: by the server's number
 mongo_indexes.py      The indexes of the usual queries: made where the server lets us
-mongo_opening.py      Opening a collection of MongoDB to write to it
+mongo_opening.py      Opening a collection to write to it; what it does not keep is said
 mongo_probe.py        Whether a MongoDB collection would take a document
 mongo_reader.py       Reading the detections in MongoDB, summed up by the server
 mongo_removal.py      Taking documents away from MongoDB, acknowledged by the majority

@@ -1,7 +1,8 @@
-"""Opening a collection of MongoDB to write to it: its indexes, and whether it takes a write."""
+"""Opening a collection to write to it; what it does not keep is said."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from velox.base.errors import StoreUnavailable, VeloxError
 from velox.stores.mongo_errors import LOGIN, UNAUTHORIZED, command_failure
 from velox.stores.mongo_indexes import Keys, make_indexes
+
+log = logging.getLogger(__name__)
 
 
 def open_to_write(
@@ -31,8 +34,25 @@ def open_to_write(
         if not make_indexes(collection, indexes):
             # A write that changes nothing: nobody has this id.
             collection.update_one({"_id": None}, {"$unset": {"nothing": ""}})
+        _say_if_capped(collection)
     except PyMongoError as error:
         raise _failure(store, error) from error
+
+
+def _say_if_capped(collection: Collection[dict[str, Any]]) -> None:
+    """Nothing else tells of documents that are acknowledged and removed later."""
+    try:
+        options = collection.options()
+    except OperationFailure:
+        # No right to list collections.
+        return
+    if options.get("capped"):
+        log.warning(
+            "collection=%s is capped at %s bytes: once that is full, MongoDB removes the oldest "
+            "documents; to keep all, make a collection that is not",
+            collection.name,
+            options.get("size"),
+        )
 
 
 def _failure(store: str, error: PyMongoError) -> VeloxError:
