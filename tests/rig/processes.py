@@ -62,11 +62,17 @@ class Child:
     def handles(self, number: signal.Signals) -> bool:
         """Whether the process has a handler for a signal, or a thread that waits for it, as mongod.
 
-        Such a signal is blocked in all others (proc(5): `SigCgt`, `SigBlk`).
+        Such a signal is blocked in all others (proc(5): `SigCgt`, `SigBlk`). A process that is just
+        starting another one blocks all there are, for a moment, and waits for none of them.
         """
         status = Path(f"/proc/{self.pid}/status").read_text()
-        masks = re.findall(r"^Sig(?:Cgt|Blk):\s*([0-9a-f]+)$", status, re.MULTILINE)
-        return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+        caught, blocked = (
+            int(found[1], 16) if (found := re.search(rf"Sig{kind}:\s*(\w+)", status)) else 0
+            for kind in ("Cgt", "Blk")
+        )
+        if _has(blocked, signal.SIGCHLD):
+            blocked = 0
+        return _has(caught | blocked, number)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and its children; nothing if it has ended."""
@@ -136,6 +142,10 @@ class Child:
     def __str__(self) -> str:
         state = f"pid={self.pid} rc={self.returncode} {self._process.args!r}"
         return f"{state}\n--- the end of its log\n{self.tail()}"
+
+
+def _has(mask: int, number: signal.Signals) -> bool:
+    return bool(mask >> (number - 1) & 1)
 
 
 def script(
