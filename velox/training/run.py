@@ -29,7 +29,7 @@ from velox.training.assembly import (
 )
 from velox.training.batch_statistics import renew_statistics
 from velox.training.crossed import cross_validated
-from velox.training.data.others import read_others, require_apart
+from velox.training.data.others import read_others, require_usable
 from velox.training.doubt import doubts_of
 from velox.training.fit import fit
 from velox.training.heads import Heads
@@ -110,7 +110,7 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
     """
     started = time.monotonic()
     settings = with_verdicts(settings)
-    require_apart(settings.unknown_path, settings.dataset_path)
+    require_usable(settings.unknown_path, settings.dataset_path)
     make_deterministic(settings.seed)
     progress = Progress(sys.stderr)
     start = start_of(settings, stop)

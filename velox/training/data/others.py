@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -64,17 +66,23 @@ def read_others(
     return Dataset(images, rows, np.zeros(len(rows), np.int64), ())
 
 
-def require_apart(folder: Path | None, dataset: Path | None) -> None:
-    """Refuse images that are learned from: they tell nothing of what is unlike them.
+def require_usable(folder: Path | None, dataset: Path | None) -> None:
+    """Refuse, before anything takes long, what is no folder, and images that are learned from.
+
+    Those tell nothing of what is unlike them.
 
     Args:
         folder: the UNKNOWN_PATH.
         dataset: the DATASET_PATH.
 
     Raises:
-        SettingError: when one lies in the other.
+        SettingError: when there is no such folder, or one lies in the other.
     """
-    if folder is None or dataset is None:
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise _refused(folder, "it is no folder" if folder.exists() else os.strerror(errno.ENOENT))
+    if dataset is None:
         return
     others, learned = folder.resolve(), dataset.resolve()
     if others.is_relative_to(learned) or learned.is_relative_to(others):

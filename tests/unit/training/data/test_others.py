@@ -10,7 +10,7 @@ import pytest
 from velox.base.errors import SettingError
 from velox.images.preprocessing import Preprocessing
 from velox.training.data.dataset import Dataset
-from velox.training.data.others import read_others, require_apart
+from velox.training.data.others import read_others, require_usable
 
 
 def read(folder: Path) -> Dataset:
@@ -59,15 +59,24 @@ def test_images_that_are_learned_from_are_refused(tmp_path: Path, name: str) -> 
     write(tmp_path / "photos/cat/a.png", 10)
     (tmp_path / "link").symlink_to("photos")
     with pytest.raises(SettingError, match=r"^UNKNOWN_PATH='.*' cannot be used: DATASET_PATH="):
-        require_apart(tmp_path / name, tmp_path / "photos")
+        require_usable(tmp_path / name, tmp_path / "photos")
+
+
+def test_what_is_no_folder_is_refused_before_anything_takes_long(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name, reason in (("none", "No such file or directory"), ("file", "it is no folder")):
+        with pytest.raises(
+            SettingError, match=f"^UNKNOWN_PATH='.*{name}' cannot be used: {reason}"
+        ):
+            require_usable(tmp_path / name, None)
 
 
 def test_images_in_a_folder_of_their_own_may_be_used(tmp_path: Path) -> None:
     for name in ("photos", "photos-of-others"):
         write(tmp_path / name / "a.png", 10)
-    require_apart(tmp_path / "photos-of-others", tmp_path / "photos")
-    require_apart(tmp_path / "photos", None)
-    require_apart(None, tmp_path / "photos")
+    require_usable(tmp_path / "photos-of-others", tmp_path / "photos")
+    require_usable(tmp_path / "photos", None)
+    require_usable(None, tmp_path / "photos")
 
 
 def test_images_that_change_during_training_are_told_by_their_setting(tmp_path: Path) -> None:
