@@ -58,7 +58,10 @@ def parsed(text: str) -> Placed:
         json.JSONDecodeError: when it is no JSON, when an object has a name twice, for numbers that
             JSON has not, and for text that cannot be written as UTF-8.
     """
-    found, end = _value(text, _after_space(text, 0), 0)
+    start = _after_space(text, 0)
+    if start == len(text):
+        raise json.JSONDecodeError("it is empty", text, 0)
+    found, end = _value(text, start, 0)
     end = _after_space(text, end)
     if end < len(text):
         raise json.JSONDecodeError("there is more after the end", text, end)
@@ -141,4 +144,7 @@ class _Parts:
             if not self._text.startswith(",", at):
                 reason = f"a , or {self._closing} is missing"
                 raise json.JSONDecodeError(reason, self._text, at)
-            at = _after_space(self._text, at + 1)
+            comma, at = at, _after_space(self._text, at + 1)
+            if self._text.startswith(self._closing, at):
+                reason = f"a , before {self._closing} is too much"
+                raise json.JSONDecodeError(reason, self._text, comma)

@@ -34,14 +34,15 @@ def test_a_value_says_the_line_of_its_name() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("", 1, "Expecting value"),
+        ("", 1, "it is empty"),
+        (" \n", 1, "it is empty"),
         ('{\n"a": 1,\n"a": 2}', 3, "'a' is there twice"),
-        ('{\n"a": 1,\n}', 3, 'a name in "quotes" is missing'),
+        ('{\n"a": 1,\n}', 2, "a , before } is too much"),
         ("{\na: 1}", 2, 'a name in "quotes" is missing'),
         ('{"a"\n1}', 2, "a : is missing after 'a'"),
         ('{"a": 1\n"b": 2}', 2, "a , or } is missing"),
         ("[1 2]", 1, "a , or ] is missing"),
-        ("[1,\n]", 2, "Expecting value"),
+        ("[1,\n]", 1, "a , before ] is too much"),
         ('{"a": 1}\n}', 2, "there is more after the end"),
         ('{"a":\nNaN}', 2, "NaN is no number of JSON"),
         ("[-Infinity]", 1, "-Infinity is no number of JSON"),

@@ -62,6 +62,8 @@ class SourcesWatch:
         try:
             found = content(self._path)
             if found == self._used:
+                if self._refused is not None:
+                    log.info("sources as they were before, rules=%d", len(self.current))
                 self._doubted = self._refused = None
                 return
             sources = sources_of(found, self._path)

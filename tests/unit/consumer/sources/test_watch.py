@@ -83,7 +83,10 @@ def test_a_link_that_points_elsewhere_is_followed(
     assert watched.seconds == 2
 
 
-def test_what_is_bad_is_refused_once_and_the_old_rules_stay(path: Path, watched: Watched) -> None:
+def test_what_is_bad_is_refused_once_and_the_old_rules_stay(
+    path: Path, watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     path.write_text('{"door":\n {"expect_s": "often"}}')
     watched.look(4)
     reason = (
@@ -103,6 +106,7 @@ def test_what_is_bad_is_refused_once_and_the_old_rules_stay(path: Path, watched:
     assert len(watched.errors()) == 2
     path.write_text(says(30))
     watched.look()
+    assert "sources as they were before, rules=1" in caplog.text
     path.write_text("{")
     watched.look(2)
     assert len(watched.errors()) == 3, "it was good between"
