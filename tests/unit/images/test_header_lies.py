@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -278,6 +279,8 @@ def mutants(data: bytes, chance: random.Random) -> Iterator[bytes]:
     ids=lambda data: repr(data[:14]),
 )
 def test_no_record_keeps_the_reader_long(data: bytes) -> None:
-    started = time.process_time()
+    # Where coverage is measured each line takes several times as long.
+    limit = REFUSAL_LIMIT_S * (4 if sys.gettrace() else 1)
+    started = time.thread_time()
     image_header.read(data)
-    assert time.process_time() - started < REFUSAL_LIMIT_S
+    assert time.thread_time() - started < limit
