@@ -138,10 +138,7 @@ class ImageFiles:
             self._listing.cancel()
         self._listing = self._list()
         if not self._trim_within(LAST_LISTING_LIMIT_S):
-            log.info(
-                "could not count the stored images in time folder=%s",
-                self._folder,
-            )
+            log.info("could not count the stored images in time folder=%s", self._folder)
         if self._listing is not None:
             self._listing.cancel()
         self.gone.close()

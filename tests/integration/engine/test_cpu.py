@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tests.rig.one_cpu import needs_bf16, needs_int8, one_thread  # noqa: F401
 from tests.unit.models.engine import networks
 from tests.unit.models.engine.networks import reference, telling, with_samples
 from velox.models.checkpoint import Checkpoint
@@ -21,24 +22,6 @@ from velox.models.samples import Samples
 SIZE = 32
 # Of a probability, against eager float32.
 TOLERANCES = {"fp32": 1e-3, "bf16": 0.1, "int8": 0.2}
-
-needs_bf16 = pytest.mark.skipif(
-    not torch.cpu.get_capabilities().get("avx512_bf16")
-    and not torch.cpu.get_capabilities().get("amx_bf16"),
-    reason="needs a CPU with instructions for bfloat16",
-)
-needs_int8 = pytest.mark.skipif(
-    not engine_int8.supported(), reason="needs a CPU with instructions for 8-bit integers"
-)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads than idle cores wait for each other longer than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.rig.one_cpu import needs_bf16, needs_int8, one_thread  # noqa: F401
 from tests.rig.simulated_cuda import SimulatedCuda
 from tests.unit.models.engine.networks import images, knowing, telling, with_samples
 from velox.models.checkpoint import Checkpoint, at_work
@@ -31,24 +32,6 @@ CPU = torch.device("cpu")
 SHARE = 0.05
 # The network is surer than that of all its samples, in whatever precision.
 LEAST = 0.5
-
-needs_bf16 = pytest.mark.skipif(
-    not torch.cpu.get_capabilities().get("avx512_bf16")
-    and not torch.cpu.get_capabilities().get("amx_bf16"),
-    reason="needs a CPU with instructions for bfloat16",
-)
-needs_int8 = pytest.mark.skipif(
-    not engine_int8.supported(), reason="needs a CPU with instructions for 8-bit integers"
-)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads than idle cores wait for each other longer than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.rig.one_cpu import one_thread  # noqa: F401
 from tests.unit.models.engine.networks import LABELS, SIZE, images, reference, telling
 from velox.base.errors import EngineOutOfMemory
 from velox.models.checkpoint import Checkpoint
@@ -14,15 +15,6 @@ from velox.models.engine import torch_engine
 from velox.models.engine.torch_engine import TorchEngine
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads than idle cores wait for each other longer than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
