@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from velox.models.engine import streams
 
 Operator = Any
 MEMORY = 2**30
@@ -136,6 +138,8 @@ class SimulatedCuda:
         self._streams: list[Stream] = []
         self._thread = threading.local()
         self._default = self.stream()
+        # What another one's engines gave back is no stream of this one.
+        self._free: defaultdict[torch.device, list[Stream]] = defaultdict(list)
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Replace what the engine uses of `torch.cuda`."""
@@ -155,6 +159,7 @@ class SimulatedCuda:
             "set_per_process_memory_fraction": lambda _fraction, _device: None,
         }.items():
             patch.setattr(torch.cuda, name, replacement)
+        patch.setattr(streams, "FREE", self._free)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -182,6 +187,11 @@ class SimulatedCuda:
         stream = Stream(self)
         self._streams.append(stream)
         return stream
+
+    @property
+    def streams(self) -> int:
+        """How many were made."""
+        return len(self._streams)
 
     def synchronize(self) -> None:
         """Do all the work."""

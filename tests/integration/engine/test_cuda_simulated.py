@@ -238,6 +238,30 @@ def test_no_memory_for_one_image_is_an_error(
         open_engine(SimulatedCuda(largest=0))
 
 
+def test_engines_one_after_the_other_use_the_same_streams(open_engine: Open) -> None:
+    """PyTorch keeps memory of each that it has seen; see velox/models/engine/streams.py."""
+    simulated = SimulatedCuda()
+    before, _ = open_engine(simulated)
+    now, _ = open_engine(simulated)
+    both = simulated.streams
+    for _ in range(3):
+        before.close()
+        before = now
+        now, _ = open_engine(simulated)
+    assert simulated.streams == both
+    assert before._stream is not now._stream, "two that are open share none"
+
+
+def test_an_engine_that_had_no_memory_leaves_its_streams_to_the_next(open_engine: Open) -> None:
+    simulated = SimulatedCuda(largest=0)
+    used = set()
+    for _ in range(2):
+        with pytest.raises(torch.OutOfMemoryError):
+            open_engine(simulated)
+        used.add(simulated.streams)
+    assert len(used) == 1
+
+
 @pytest.mark.parametrize("samples", [True, False])
 def test_compiled_code_is_used_where_it_answers_the_same(
     checkpoint: Checkpoint,

@@ -20,6 +20,7 @@ onnx_engine.py   The engine that runs a checkpoint's graphs with ONNX Runtime on
 onnx_form.py     A graph as an engine uses it
 parts.py         Into how many parts a batch is cut, so that all cores work on it
 session.py       ONNX Runtime
+streams.py       Streams of CUDA devices
 torch_engine.py  The engine that runs a checkpoint with PyTorch, on the CPU or on CUDA
 trial_images.py  Noise to measure forms of a model with
 trial.py         The form of a model on CUDA: half precision and compiled code

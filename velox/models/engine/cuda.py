@@ -22,6 +22,7 @@ from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import Bounds
 from velox.models.engine.classifier import Answer
 from velox.models.engine.lanes import Lane, answer_shapes, ladder, pieces
+from velox.models.engine.streams import Streams
 from velox.models.engine.trial import DTYPES, NAMES, Trial
 
 # Runs before a recording: libraries load their code in the first ones.
@@ -80,27 +81,21 @@ class CudaBackend:
         self._top = top
         self._novelty = checkpoint.novelty is not None
         self._turn = threading.Lock()
-        with torch.cuda.device(device), torch.inference_mode():
-            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            trial = Trial(
-                checkpoint,
-                device,
-                batch_size,
-                bounds,
-                top=top,
-                compiled=compiled,
-            )
+        trial = Trial(checkpoint, device, batch_size, bounds, top=top, compiled=compiled)
+        with Streams(device) as streams, torch.cuda.device(device), torch.inference_mode():
+            self._stream = streams.take()
             self._classifier, dtype = trial.best(precision)
             size = checkpoint.input_size
             self._buffers = _Buffers(batch_size, size, top, self._novelty, device)
             self._lanes: SimpleQueue[Lane] = SimpleQueue()
             for _ in range(_LANES):
-                self._lanes.put(Lane(batch_size, size, top, self._novelty, device))
+                self._lanes.put(Lane(batch_size, size, top, self._novelty, device, streams.take()))
             # Graphs run one at a time and keep nothing between runs, so they share their memory.
             self._pool = torch.cuda.graph_pool_handle()
             self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
             self._missing: list[int] = []
             self._record(ladder(batch_size))
+            self._streams = streams.kept()
         self.precision = NAMES[dtype]
 
     def _record(self, rungs: list[int]) -> None:
@@ -202,6 +197,7 @@ class CudaBackend:
         self._graphs.clear()
         del self._classifier, self._buffers, self._lanes
         torch.cuda.empty_cache()
+        self._streams.give_back()
 
 
 class _Buffers:
