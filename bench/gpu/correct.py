@@ -19,6 +19,8 @@ from velox.models.engine.torch_engine import TorchEngine
 # Of a probability.
 LARGEST = {"fp32": 1e-3, "fp16": 0.02, "bf16": 0.1}
 COUNT = 512
+# Each size of batch that an engine prepares takes it up to two seconds.
+BATCH = 8
 SIDE = 256
 PIXELS = 1_000_000
 
@@ -36,19 +38,22 @@ def run(results: Results, at: Place) -> None:
                 for data in shapes(SIDE, COUNT if at.real else at.scale.batch)
             ]
         )
+        expected = reference(checkpoint, pixels)
         for precision in ("fp32", "auto", "bf16") if at.real else ("auto",):
-            compare(results, at, checkpoint, precision, pixels)
+            compare(results, at, checkpoint, precision, pixels, expected)
 
 
 def compare(
-    results: Results, at: Place, checkpoint: Checkpoint, precision: str, pixels: NDArray[np.uint8]
+    results: Results,
+    at: Place,
+    checkpoint: Checkpoint,
+    precision: str,
+    pixels: NDArray[np.uint8],
+    expected: torch.Tensor,
 ) -> None:
     """One model in one precision."""
-    expected = reference(checkpoint, pixels)
     with at.entered():
-        engine = TorchEngine(
-            checkpoint, device=at.device, precision=precision, batch_size=at.scale.batch
-        )
+        engine = TorchEngine(checkpoint, device=at.device, precision=precision, batch_size=BATCH)
         index, confidence = engine.predict(pixels).best
         engine.close()
     of_the_label = expected[torch.arange(len(pixels)), torch.from_numpy(index)].numpy()

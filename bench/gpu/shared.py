@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.gpu import one_of_many
@@ -15,14 +16,16 @@ from bench.results import Results
 
 BATCH = 32
 SECONDS = 8.0
-LIMIT_S = 120.0
 ROOT = Path(__file__).parents[2]
+
+Engine = subprocess.Popen[str]
 
 
 def run(results: Results, at: Place) -> None:
-    """Measure."""
+    """Measure one of the engines while the others wait, and all at once."""
     count = at.scale.consumers
-    rates = {each: in_processes(at, each) for each in sorted({1, count})}
+    with processes(at, count) as engines:
+        rates = {each: at_once(engines[:each]) for each in sorted({1, count})}
     results.add(
         "shared",
         {f"{each} processes": figure([rate], "images/s") for each, rate in rates.items()},
@@ -30,19 +33,17 @@ def run(results: Results, at: Place) -> None:
     results.bar("shared", f"{count} processes / 1", rates[count] / rates[1], 1.0)
 
 
-def in_processes(at: Place, count: int) -> float:
-    """Images a second of so many engines at once, in sum."""
+@contextmanager
+def processes(at: Place, count: int) -> Iterator[list[Engine]]:
+    """So many of them, each with an engine that is warm."""
     model = at.checkpoints.of_size(at.scale.size, MOST_WANTED)
     batch, seconds = (BATCH, SECONDS) if at.real else (at.scale.batch, at.scale.seconds)
     # A little is left for what the driver itself takes of each process.
     arguments = (model.path, model.classes, 0.9 / count, batch, seconds)
+    command = [sys.executable, "-m", "bench.gpu.one_of_many", *map(str, arguments)]
     running = [
         subprocess.Popen(
-            [
-                *(sys.executable, "-m", "bench.gpu.one_of_many"),
-                *map(str, arguments),
-                *(() if at.real else (one_of_many.SMALL,)),
-            ],
+            [*command, *(() if at.real else (one_of_many.SMALL,))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -50,18 +51,26 @@ def in_processes(at: Place, count: int) -> float:
         )
         for _ in range(count)
     ]
-    deadline = time.monotonic() + LIMIT_S
     try:
         for each in running:
-            assert each.stdout is not None
-            assert each.stdout.readline() == "warm\n", "a process ended before it was warm"
-        for each in running:
-            assert each.stdin is not None
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        answers = [each.communicate(timeout=deadline - time.monotonic())[0] for each in running]
+            assert answer(each) == "warm\n", "a process ended before it was warm"
+        yield running
     finally:
         for each in running:
             each.kill()
-            each.wait()
-    return sum(map(float, answers))
+            each.communicate()
+
+
+def at_once(engines: list[Engine]) -> float:
+    """Images a second of these, in sum."""
+    for each in engines:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    return sum(float(answer(each)) for each in engines)
+
+
+def answer(engine: Engine) -> str:
+    """The next line that it prints; the part's own limit ends a wait for one that never comes."""
+    assert engine.stdout is not None
+    return engine.stdout.readline()

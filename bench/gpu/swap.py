@@ -54,11 +54,13 @@ def run(results: Results, at: Place) -> None:
     pixels = images(at.scale.batch, seed=3)
     with at.entered():
         slot = ModelSlot(engine_of(first, at), Metrics())
+        # For two at once there is more, and that stays.
+        slot.swap(engine_of(second, at))
         before = memory(at)
         with under_load(slot, pixels, (first, second), at) as load:
             time.sleep(SETTLE_S if at.real else 0)
             for number in range(at.scale.swaps):
-                slot.swap(engine_of((second, first)[number % 2], at))
+                slot.swap(engine_of((first, second)[number % 2], at))
         after = memory(at)
         slot.close()
     assert not load.failed, load.failed[0]
