@@ -25,8 +25,9 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
     [
         (1, [1]),
         (2, [1, 2]),
-        (8, [1, 2, 3, 4, 6, 8]),
-        (20, [1, 2, 3, 4, 6, 8, 12, 16, 20]),
+        (7, [1, 2, 4, 7]),
+        (8, [1, 2, 4, 8]),
+        (20, [1, 2, 4, 8, 16, 20]),
     ],
 )
 def test_the_ladder(largest: int, rungs: list[int]) -> None:
@@ -34,12 +35,12 @@ def test_the_ladder(largest: int, rungs: list[int]) -> None:
 
 
 @pytest.mark.parametrize("largest", [1, 7, 64, 100, 4096])
-def test_at_most_a_third_of_a_batch_is_padding(largest: int) -> None:
+def test_less_than_half_of_a_batch_is_padding(largest: int) -> None:
     rungs = ladder(largest)
     for count in range(1, largest + 1):
         ((rows, rung),) = pieces(count, rungs)
         assert rows == slice(0, count)
-        assert count <= rung <= 1.5 * count
+        assert count <= rung < 2 * count
 
 
 def test_a_batch_above_the_ladder_runs_in_pieces() -> None:
