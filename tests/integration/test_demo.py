@@ -19,6 +19,7 @@ from tests.rig.model import Model
 from tests.rig.ports import free_port
 from tests.rig.processes import Child, script
 from tests.rig.waiting import eventually
+from velox.models.engine.kept import folder_beside
 
 START_LIMIT_S = 120
 END_LIMIT_S = 60
@@ -80,11 +81,13 @@ class Demo:
 
 
 def give_model(checkpoint: Model, folder: Path) -> None:
-    """Let the demo of a folder find a model there."""
+    """Let the demo of a folder find a model there, with what the training made of it."""
     data = folder / "demo-data"
     data.mkdir()
-    shutil.copy(checkpoint.classes, data / "classes.json")
-    shutil.copy(checkpoint.path, data / "model.pth")
+    given = Model.within(data)
+    shutil.copy(checkpoint.classes, given.classes)
+    shutil.copy(checkpoint.path, given.path)
+    shutil.copytree(folder_beside(checkpoint.path), folder_beside(given.path))
 
 
 @pytest.fixture
