@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
+import torch
 from torch import nn
 
 from velox.base.errors import SettingError
@@ -22,6 +24,7 @@ from velox.training.chosen_input import CHOICES, chosen
 from velox.training.data.dataset import Dataset, Splits
 from velox.training.data.folder import list_own, read_folder
 from velox.training.data.image_files import FolderImages
+from velox.training.data.others import read_others, require_usable
 from velox.training.data.shapes import Shapes
 from velox.training.data.sides import suiting, usual_side
 from velox.training.data.split import split
@@ -44,13 +47,92 @@ from velox.training.reports import write_reports
 from velox.training.resume import StateFile
 from velox.training.samples import samples_of
 from velox.training.start import Start, find_start
-from velox.training.trainer import require_trainable
+from velox.training.trainer import make_deterministic, require_trainable
 
 # Beside the model, so that it is kept as long and found again.
 WEIGHTS_FOLDER = "weights"
 VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a training begins with, and what its steps share.
+
+    Attributes:
+        settings: with the images and the size of input that they leave open.
+        start: the weights to start from.
+        preprocessing: how an image becomes the network's input.
+        splits: the images.
+        seen: what there is to say of a folder of them.
+        others: images that have none of the labels, None where none are given.
+        inputs: how images are given to the network.
+        recipe: how to train.
+        progress: told how far each step is.
+        stop: ends each step early.
+    """
+
+    settings: TrainSettings
+    start: Start
+    preprocessing: Preprocessing
+    splits: Splits
+    seen: Look | None
+    others: Dataset | None
+    inputs: Inputs
+    recipe: Recipe
+    progress: Progress
+    stop: threading.Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a training has come to.
+
+    Attributes:
+        network: as it will be used.
+        found: what it is worth by the test images.
+        across: the same by cross-validation, where test images are few.
+        doubts: images whose labels are likely to be wrong; None where none were looked for.
+        facts: what belongs at the head of the reports, in order.
+        against: why the model is refused, None where it is not.
+    """
+
+    network: nn.Module
+    found: Judgement
+    across: Judgement | None
+    doubts: Sequence[Doubt] | None
+    facts: Mapping[str, str]
+    against: str | None
+
+
+def prepare(settings: TrainSettings, device: torch.device, stop: threading.Event) -> Prepared:
+    """Find the weights and read the images that the settings ask for; the rest follows.
+
+    Raises:
+        SettingError: when they cannot be had, or cannot be trained on.
+        Stopped: when told to stop.
+    """
+    settings = with_verdicts(settings)
+    require_usable(settings.unknown_path, settings.dataset_path)
+    make_deterministic(settings.seed)
+    progress = Progress(sys.stderr)
+    start = start_of(settings, stop)
+    settings = replace(settings, input_size=input_size_of(settings, start))
+    preprocessing = preprocessing_of(settings, start)
+    splits, seen = read_data(settings, preprocessing, progress, stop)
+    return Prepared(
+        settings=settings,
+        start=start,
+        preprocessing=preprocessing,
+        splits=splits,
+        seen=seen,
+        others=others_of(settings, preprocessing, progress, stop),
+        inputs=start.inputs(device),
+        recipe=recipe_of(settings, start, len(splits.training)),
+        progress=progress,
+        stop=stop,
+    )
 
 
 def with_verdicts(settings: TrainSettings) -> TrainSettings:
@@ -132,6 +214,22 @@ def draw(
     )
 
 
+def others_of(
+    settings: TrainSettings, preprocessing: Preprocessing, progress: Progress, stop: threading.Event
+) -> Dataset | None:
+    """Images that have none of the labels, if the settings name a folder of them."""
+    if settings.unknown_path is None:
+        return None
+    return read_others(
+        settings.unknown_path,
+        size=settings.input_size,
+        max_pixels=settings.max_image_pixels,
+        preprocessing=preprocessing,
+        stop=stop,
+        on_progress=partial(progress.show, "reading"),
+    )
+
+
 def start_of(settings: TrainSettings, stop: threading.Event) -> Start:
     """The weights to start from."""
     return find_start(
@@ -141,21 +239,6 @@ def start_of(settings: TrainSettings, stop: threading.Event) -> Start:
         folder=settings.model_path.with_name(WEIGHTS_FOLDER),
         stop=stop,
     )
-
-
-def network_of(
-    settings: TrainSettings, start: Start, recipe: Recipe, training: Dataset, inputs: Inputs
-) -> nn.Module:
-    """The network to train, known to take the images."""
-    network = start.network(settings.model_arch, training)
-    require_trainable(
-        network,
-        settings.model_arch,
-        size=settings.input_size,
-        batch_size=recipe.batch_size,
-        inputs=inputs,
-    )
-    return network
 
 
 def recipe_of(settings: TrainSettings, start: Start, images: int) -> Recipe:
@@ -174,38 +257,41 @@ def recipe_of(settings: TrainSettings, start: Start, images: int) -> Recipe:
     )
 
 
-def state_file_of(
-    settings: TrainSettings,
-    preprocessing: Preprocessing,
-    start: Start,
-    recipe: Recipe,
-    splits: Splits,
-) -> StateFile:
+def network_of(prepared: Prepared) -> nn.Module:
+    """The network to train, known to take the images."""
+    settings = prepared.settings
+    network = prepared.start.network(settings.model_arch, prepared.splits.training)
+    require_trainable(
+        network,
+        settings.model_arch,
+        size=settings.input_size,
+        batch_size=prepared.recipe.batch_size,
+        inputs=prepared.inputs,
+    )
+    return network
+
+
+def state_file_of(prepared: Prepared) -> StateFile:
     """Where the state of this training is kept; another training's is not used."""
-    decisive = (settings.model_arch, (settings.input_size, preprocessing), start.source, recipe)
+    settings = prepared.settings
+    decisive = (
+        settings.model_arch,
+        (settings.input_size, prepared.preprocessing),
+        prepared.start.source,
+        prepared.recipe,
+    )
     found = hashlib.sha256(repr(decisive).encode())
-    for part in splits:
+    for part in prepared.splits:
         found.update(repr(part.labels).encode() + part.rows.tobytes() + part.targets.tobytes())
         found.update(part.images.fingerprint(part.rows))
     path = settings.model_path.with_name(f".{settings.model_path.name}.resume")
     return StateFile(path, found.hexdigest())
 
 
-def save(
-    settings: TrainSettings,
-    preprocessing: Preprocessing,
-    network: nn.Module,
-    splits: Splits,
-    found: Judgement,
-    across: Judgement | None,
-    facts: Mapping[str, str],
-    seen: Look | None,
-    doubts: Sequence[Doubt] | None,
-    inputs: Inputs,
-    against: str | None,
-    stop: threading.Event,
-) -> None:
+def save(prepared: Prepared, outcome: Outcome) -> None:
     """Write the checkpoint and its reports; what speaks against it puts all under other names."""
+    settings, splits, inputs = prepared.settings, prepared.splits, prepared.inputs
+    network, found, against = outcome.network, outcome.found, outcome.against
     model_path, classes_path = (
         each if against is None else refused(each)
         for each in (settings.model_path, settings.classes_path)
@@ -215,7 +301,7 @@ def save(
         architecture=settings.model_arch,
         labels=found.labels,
         input_size=settings.input_size,
-        preprocessing=preprocessing,
+        preprocessing=prepared.preprocessing,
         mean=inputs.mean,
         std=inputs.std,
         state_dict=network.state_dict(),
@@ -226,7 +312,7 @@ def save(
         },
         temperature=found.temperature,
         thresholds=found.promise.measured() if found.promise else None,
-        reference=reference_of(splits, found.decisions, seed=settings.seed, stop=stop),
+        reference=reference_of(splits, found.decisions, seed=settings.seed, stop=prepared.stop),
         unknown=found.novelty.limits if found.novelty else None,
         novelty=found.novelty.tensors if found.novelty else None,
         samples=samples,
@@ -234,11 +320,17 @@ def save(
     # A consumer that finds the model finds this too.
     before = partial(make_ready, model_path=model_path) if against is None else lambda _: None
     saved = checkpoint.save(written, model_path, classes_path, before=before)
-    head = {"model": f"{model_path} ({saved.digest})", **facts}
+    head = {"model": f"{model_path} ({saved.digest})", **outcome.facts}
     if against is not None:
         head["refused"] = against
     report = write_reports(
-        model_path, found, across, facts=head, look=seen, doubts=doubts, test=splits.test
+        model_path,
+        found,
+        outcome.across,
+        facts=head,
+        look=prepared.seen,
+        doubts=outcome.doubts,
+        test=splits.test,
     )
     log.info(
         "%s model=%s digest=%s labels=%s report=%s",

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import torch
+from torch import nn
 
 from velox.base.errors import AccuracyTooLow, TrainingFailed
-from velox.base.terminal import Progress
 from velox.models.architectures import require_architecture
 from velox.models.compiler import not_for_optimisers
 from velox.models.device import select_device
 from velox.settings.training import TrainSettings
 from velox.training.assembly import (
-    input_size_of,
+    Outcome,
+    Prepared,
     network_of,
-    preprocessing_of,
-    read_data,
-    recipe_of,
+    prepare,
     save,
-    start_of,
     state_file_of,
-    with_verdicts,
 )
 from velox.training.batch_statistics import renew_statistics
-from velox.training.crossed import cross_validated
-from velox.training.data.others import read_others, require_usable
-from velox.training.doubt import doubts_of
+from velox.training.calibration import Unseen
+from velox.training.crossed import Crossed, cross_validated
+from velox.training.doubt import Doubt, doubts_of
 from velox.training.fit import fit
 from velox.training.heads import Heads
-from velox.training.judgement import judged
+from velox.training.judgement import Judgement, judged
 from velox.training.judgement_log import log_judgement
-from velox.training.last_layer import teach_last_layer
+from velox.training.last_layer import Taught, teach_last_layer
 from velox.training.made_ready import make_ready
 from velox.training.model_files import (
     alone,
@@ -48,7 +44,8 @@ from velox.training.model_files import (
 from velox.training.novelty import find, log_found
 from velox.training.once_more import taught_by, teach_once_more
 from velox.training.reports import write_look
-from velox.training.trainer import Trainer, make_deterministic
+from velox.training.resume import StateFile
+from velox.training.trainer import Trainer
 from velox.training.verdict import objection
 
 
@@ -109,120 +106,34 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
         Stopped: when told to stop.
     """
     started = time.monotonic()
-    settings = with_verdicts(settings)
-    require_usable(settings.unknown_path, settings.dataset_path)
-    make_deterministic(settings.seed)
-    progress = Progress(sys.stderr)
-    start = start_of(settings, stop)
-    settings = replace(settings, input_size=input_size_of(settings, start))
-    preprocessing = preprocessing_of(settings, start)
-    splits, seen = read_data(settings, preprocessing, progress, stop)
-    others = (
-        None
-        if settings.unknown_path is None
-        else read_others(
-            settings.unknown_path,
-            size=settings.input_size,
-            max_pixels=settings.max_image_pixels,
-            preprocessing=preprocessing,
-            stop=stop,
-            on_progress=partial(progress.show, "reading"),
-        )
-    )
-    inputs = start.inputs(device)
-    recipe = recipe_of(settings, start, len(splits.training))
-    network = network_of(settings, start, recipe, splits.training, inputs)
-    taught = crossed = None
-    if start.weights is not None:
-        if not recipe.keep_early:
-            renew_statistics(network, splits.training, inputs=inputs, seed=recipe.seed, stop=stop)
-        taught = teach_last_layer(
-            network, splits.training, inputs=inputs, seed=recipe.seed, progress=progress, stop=stop
-        )
-        if taught is not None:
-            crossed = cross_validated(
-                network,
-                splits,
-                taught,
-                inputs=inputs,
-                seed=recipe.seed,
-                progress=progress,
-                stop=stop,
-            )
-    doubts = None
-    if seen is not None:
-        if crossed is not None:
-            doubts = doubts_of(crossed.doubtful, crossed.data, seen)
-        write_look(settings.model_path, seen, doubts)
-    state_file = state_file_of(settings, preprocessing, start, recipe, splits)
-    heads = None
-    if start.weights is None:
-        heads = Heads(network, size=settings.input_size, classes=len(splits.training.labels))
-    trainer = Trainer(
-        network, splits.training, recipe=recipe, inputs=inputs, stop=stop, heads=heads
-    )
-    best_epoch = fit(
-        trainer,
-        splits.validation,
-        recipe=recipe,
-        inputs=inputs,
-        state_file=state_file if settings.resume else None,
-        progress=progress,
-        stop=stop,
-        knows=start.weights is not None,
-    )
+    prepared = prepare(settings, device, stop)
+    network = network_of(prepared)
+    taught = _teach_last_layer(prepared, network)
+    crossed = None if taught is None else _cross_validated(prepared, network, taught)
+    doubts = _look_over(prepared, crossed)
+    state_file = state_file_of(prepared)
+    best_epoch = _fine_tune(prepared, network, state_file)
     unseen = None
     if taught is not None and best_epoch == 0:
-        unseen = teach_once_more(
-            network,
-            splits,
-            taught,
-            inputs=inputs,
-            seed=recipe.seed,
-            progress=progress,
-            stop=stop,
-        )
-    found = judged(network, splits, inputs, stop, unseen, precision=settings.target_precision)
-    log_judgement(found)
-    learned = None
-    if taught is not None and unseen is not None:
-        learned = taught_by(splits, taught), unseen.logits
-    novelty = find(
-        network,
-        splits,
-        others,
-        temperature=found.temperature,
-        learned=learned,
-        inputs=inputs,
-        seed=recipe.seed,
-        stop=stop,
-    )
-    if novelty is not None:
-        found = replace(found, novelty=novelty)
-        log_found(novelty)
+        unseen = _teach_once_more(prepared, network, taught)
+    found = _judged(prepared, network, taught, unseen)
     across = crossed.judgement if crossed else None
     against = objection(
-        found, across, least=settings.min_accuracy, own=settings.dataset_path is not None
-    )
-    facts = {
-        "images": ", ".join(f"{len(part)} {name}" for name, part in splits._asdict().items()),
-        "best epoch": f"{best_epoch} of {recipe.epochs}",
-        "seconds": f"{time.monotonic() - started:.1f}",
-    }
-    save(
-        settings,
-        preprocessing,
-        network,
-        splits,
         found,
         across,
-        facts,
-        seen,
-        doubts,
-        inputs,
-        against,
-        stop,
+        least=settings.min_accuracy,
+        own=prepared.settings.dataset_path is not None,
     )
+    parts = prepared.splits._asdict().items()
+    facts = {
+        "images": ", ".join(f"{len(part)} {name}" for name, part in parts),
+        "best epoch": f"{best_epoch} of {prepared.recipe.epochs}",
+        "seconds": f"{time.monotonic() - started:.1f}",
+    }
+    outcome = Outcome(
+        network=network, found=found, across=across, doubts=doubts, facts=facts, against=against
+    )
+    save(prepared, outcome)
     if against is not None:
         # The state stays: with another MIN_ACCURACY the same training is at its end at once.
         raise AccuracyTooLow(
@@ -230,3 +141,100 @@ def run(settings: TrainSettings, device: torch.device, stop: threading.Event) ->
             "kept, and `python train.py --use-refused` uses it all the same"
         )
     state_file.remove()
+
+
+def _teach_last_layer(prepared: Prepared, network: nn.Module) -> Taught | None:
+    """Teach weights that know images their last layer; None where there is nothing to teach."""
+    if prepared.start.weights is None:
+        return None
+    training, recipe = prepared.splits.training, prepared.recipe
+    inputs, stop = prepared.inputs, prepared.stop
+    if not recipe.keep_early:
+        renew_statistics(network, training, inputs=inputs, seed=recipe.seed, stop=stop)
+    return teach_last_layer(
+        network, training, inputs=inputs, seed=recipe.seed, progress=prepared.progress, stop=stop
+    )
+
+
+def _cross_validated(prepared: Prepared, network: nn.Module, taught: Taught) -> Crossed:
+    return cross_validated(
+        network,
+        prepared.splits,
+        taught,
+        inputs=prepared.inputs,
+        seed=prepared.recipe.seed,
+        progress=prepared.progress,
+        stop=prepared.stop,
+    )
+
+
+def _look_over(prepared: Prepared, crossed: Crossed | None) -> Sequence[Doubt] | None:
+    """Tell what there is to say of own images; returns doubts of labels, if any were looked for."""
+    seen = prepared.seen
+    if seen is None:
+        return None
+    doubts = None
+    if crossed is not None:
+        doubts = doubts_of(crossed.doubtful, crossed.data, seen)
+    write_look(prepared.settings.model_path, seen, doubts)
+    return doubts
+
+
+def _fine_tune(prepared: Prepared, network: nn.Module, state_file: StateFile) -> int:
+    """Train the whole network; returns the best epoch, 0 where none has bettered the start."""
+    settings, training = prepared.settings, prepared.splits.training
+    recipe, inputs, stop = prepared.recipe, prepared.inputs, prepared.stop
+    knows = prepared.start.weights is not None
+    heads = None
+    if not knows:
+        heads = Heads(network, size=settings.input_size, classes=len(training.labels))
+    trainer = Trainer(network, training, recipe=recipe, inputs=inputs, stop=stop, heads=heads)
+    return fit(
+        trainer,
+        prepared.splits.validation,
+        recipe=recipe,
+        inputs=inputs,
+        state_file=state_file if settings.resume else None,
+        progress=prepared.progress,
+        stop=stop,
+        knows=knows,
+    )
+
+
+def _teach_once_more(prepared: Prepared, network: nn.Module, taught: Taught) -> Unseen:
+    return teach_once_more(
+        network,
+        prepared.splits,
+        taught,
+        inputs=prepared.inputs,
+        seed=prepared.recipe.seed,
+        progress=prepared.progress,
+        stop=prepared.stop,
+    )
+
+
+def _judged(
+    prepared: Prepared, network: nn.Module, taught: Taught | None, unseen: Unseen | None
+) -> Judgement:
+    """What the network is worth, and how unlike its images others are; both are logged."""
+    splits, inputs, stop = prepared.splits, prepared.inputs, prepared.stop
+    precision = prepared.settings.target_precision
+    found = judged(network, splits, inputs, stop, unseen, precision=precision)
+    log_judgement(found)
+    learned = None
+    if taught is not None and unseen is not None:
+        learned = taught_by(splits, taught), unseen.logits
+    novelty = find(
+        network,
+        splits,
+        prepared.others,
+        temperature=found.temperature,
+        learned=learned,
+        inputs=inputs,
+        seed=prepared.recipe.seed,
+        stop=stop,
+    )
+    if novelty is None:
+        return found
+    log_found(novelty)
+    return replace(found, novelty=novelty)
