@@ -55,7 +55,7 @@ def main() -> int:
         if arguments.use_refused:
             return run.accept_refused(settings, stop)
         if arguments.from_review:
-            settings = with_verdicts(settings)
+            settings = export_verdicts(settings)
         return run.train(settings, stop, if_missing=arguments.if_missing)
 
     return ended(
@@ -63,8 +63,15 @@ def main() -> int:
     )
 
 
-def with_verdicts(settings: TrainSettings) -> TrainSettings:
-    """Write the verdicts to REVIEW_EXPORT, or beside the model, but for images that judge it."""
+def export_verdicts(settings: TrainSettings) -> TrainSettings:
+    """Write the verdicts to REVIEW_EXPORT, or beside the model, but for images that judge it.
+
+    Returns:
+        The settings, which name the folder.
+
+    Raises:
+        SettingError: when it cannot be written.
+    """
     folder = settings.review_export or settings.model_path.with_name("review")
     verdicts = make_verdicts(
         mongo_uri=settings.mongo_uri,

@@ -113,7 +113,7 @@ def prepare(settings: TrainSettings, device: torch.device, stop: threading.Event
         SettingError: when they cannot be had, or cannot be trained on.
         Stopped: when told to stop.
     """
-    settings = with_verdicts(settings)
+    settings = with_verdicts_as_dataset(settings)
     require_usable(settings.unknown_path, settings.dataset_path)
     make_deterministic(settings.seed)
     progress = Progress(sys.stderr)
@@ -135,7 +135,7 @@ def prepare(settings: TrainSettings, device: torch.device, stop: threading.Event
     )
 
 
-def with_verdicts(settings: TrainSettings) -> TrainSettings:
+def with_verdicts_as_dataset(settings: TrainSettings) -> TrainSettings:
     """Verdicts alone are a folder of own images."""
     if settings.dataset_path is None and settings.review_export is not None:
         return replace(settings, dataset_path=settings.review_export)

@@ -16,7 +16,7 @@ from velox.base.candidates import Kept
 from velox.base.errors import SettingError
 from velox.settings.training import TrainSettings
 from velox.stores.sqlite_verdicts import SQLiteVerdicts
-from velox.training.assembly import with_verdicts
+from velox.training.assembly import with_verdicts_as_dataset
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -41,7 +41,7 @@ def test_images_that_judge_the_model_are_never_trained_on(tmp_path: Path) -> Non
     model = tmp_path / "m.pth"
     model.write_bytes(b"")
     os.utime(model, (CAPTURED_MS / 1000 - 60,) * 2)
-    found = train.with_verdicts(settings(tmp_path))
+    found = train.export_verdicts(settings(tmp_path))
     assert found.review_export == tmp_path / "review"
     assert images(tmp_path / "review") == {
         "cat/image_data-0-1-1700000000123.jpg",
@@ -66,7 +66,7 @@ def test_nor_are_images_that_show_nearly_the_same(
         )
         store.judge([candidate(number).id for number in range(3, 7)], "cat", "ann", AT)
     with caplog.at_level("INFO"):
-        train.with_verdicts(settings(tmp_path))
+        train.export_verdicts(settings(tmp_path))
     assert images(tmp_path / "review") == {"cat/image_data-0-6-1700000000123.jpg"}
     assert "verdicts=4 images=1 judging=1 alike=2" in caplog.text
 
@@ -76,18 +76,18 @@ def test_the_export_goes_where_it_is_asked_for(tmp_path: Path) -> None:
         store.open()
         store.write([kept(4)])
         store.judge([candidate(4).id], "cat", "ann", AT)
-    train.with_verdicts(settings(tmp_path, REVIEW_EXPORT=str(tmp_path / "said")))
+    train.export_verdicts(settings(tmp_path, REVIEW_EXPORT=str(tmp_path / "said")))
     assert images(tmp_path / "said") == {"cat/image_data-0-4-1700000000123.jpg"}
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match=r"REVIEW_EXPORT='.*file' cannot be written"):
-        train.with_verdicts(settings(tmp_path, REVIEW_EXPORT=str(tmp_path / "file")))
+        train.export_verdicts(settings(tmp_path, REVIEW_EXPORT=str(tmp_path / "file")))
 
 
 def test_verdicts_alone_are_a_folder_of_own_images(tmp_path: Path) -> None:
-    alone = with_verdicts(settings(tmp_path, REVIEW_EXPORT=str(tmp_path)))
+    alone = with_verdicts_as_dataset(settings(tmp_path, REVIEW_EXPORT=str(tmp_path)))
     assert (alone.dataset_path, alone.review_export) == (tmp_path, tmp_path)
     both = settings(tmp_path, REVIEW_EXPORT=str(tmp_path), DATASET_PATH="own")
-    assert with_verdicts(both) == both
+    assert with_verdicts_as_dataset(both) == both
