@@ -71,6 +71,26 @@ class Lane:
         with suppress(Full):
             self._waiting.put_nowait(None)
 
+    def try_out(self, shadow: Shadow) -> None:
+        """Show it what comes, before any other."""
+        self.trial = shadow
+
+    def end_trial(self, *, keep: bool) -> None:
+        """Show it nothing more, and end it if there is one; with `keep` its engine stays."""
+        shadow, self.trial = self.trial, None
+        if shadow is not None:
+            shadow.end(keep=keep)
+
+    def compare(self, shadow: Shadow) -> None:
+        """Show it what comes, where no trial needs it."""
+        self.comparison = shadow
+
+    def end_comparison(self) -> None:
+        """Show it nothing more, and end it if there is one, engine and all."""
+        shadow, self.comparison = self.comparison, None
+        if shadow is not None:
+            shadow.end()
+
     @property
     def shadow(self) -> Shadow | None:
         """The shadow that sees what comes now."""

@@ -68,7 +68,7 @@ class Side:
         """Run what is new; say of what has ended by itself whether it is tried again."""
         shadow = self._lane.comparison
         if shadow is not None and shadow.error is not None:
-            self._end(shadow)
+            self._lane.end_comparison()
             self._failed(shadow.error)
         if not self._files.due():
             return
@@ -85,13 +85,9 @@ class Side:
             if before.engine.digest == checkpoint.digest:
                 return
             # Not both at once: there may be no memory for them.
-            self._end(before)
-        self._lane.comparison = self._shadow_of(self._engine_of(checkpoint))
+            self._lane.end_comparison()
+        self._lane.compare(self._shadow_of(self._engine_of(checkpoint)))
         log.info("shadow model runs digest=%s", checkpoint.digest)
-
-    def _end(self, shadow: Shadow) -> None:
-        self._lane.comparison = None
-        shadow.end()
 
     def _failed(self, error: Exception) -> None:
         _, again = self._files.failed(error, bad=isinstance(error, CheckpointError | SettingError))

@@ -118,7 +118,8 @@ class Trial:
         checkpoint = self._making.load()
         self._rulings.keep(checkpoint.digest, checkpoint.labels)
         engine = self._making.engine_of(checkpoint)
-        self.shadow = self._lane.trial = self._making.shadow_of(engine, current)
+        self.shadow = self._making.shadow_of(engine, current)
+        self._lane.try_out(self.shadow)
         log.info(
             "new model is tried digest=%s beside=%s images=%d",
             checkpoint.digest,
@@ -133,6 +134,5 @@ class Trial:
         self._rulings.release()
 
     def _end_shadow(self, *, keep: bool = False) -> None:
-        shadow, self.shadow, self._lane.trial = self.shadow, None, None
-        if shadow is not None:
-            shadow.end(keep=keep)
+        self.shadow = None
+        self._lane.end_trial(keep=keep)

@@ -42,8 +42,9 @@ class Parts:
         self.other = Other(wrong=[91])
 
     def try_(self, **what: Any) -> Shadow:
-        self.lane.trial = shadow_of(self.other, self.decoder, self.metrics, **what)
-        return self.lane.trial
+        shadow = shadow_of(self.other, self.decoder, self.metrics, **what)
+        self.lane.try_out(shadow)
+        return shadow
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_of_a_large_batch_the_first_few_are_seen_and_the_others_counted(parts: P
 
 def test_a_trial_goes_before_a_comparison(parts: Parts) -> None:
     comparison = shadow_of(Other(), parts.decoder, parts.metrics, role=COMPARISON)
-    parts.lane.comparison = comparison
+    parts.lane.compare(comparison)
     trial = parts.try_(most=1)
     assert parts.lane.shadow is trial
     trial.see(shown(batch([94])))
