@@ -136,15 +136,12 @@ class Waiting:
         look: Callable[[], T | None],
         final: type[VeloxError] | tuple[type[VeloxError], ...] = (),
     ) -> T:
-        def announce(reason: str) -> None:
-            self._health.starting = reason
-
         return until_there(
             look,
             what=what,
             limit=self._limit,
             stop=self._stop,
-            announce=announce,
+            announce=self._health.waits,
             final=final,
         )
 

@@ -44,6 +44,10 @@ class Health:
     stall_timeout: float = 120.0
     _signs: VitalSigns | None = None
 
+    def waits(self, reason: str) -> None:
+        """The start is waiting for something: what and why."""
+        self.starting = reason
+
     def look_at(self, signs: VitalSigns) -> None:
         """Answer by these from now on: the start is over."""
         self._signs = signs
