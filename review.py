@@ -32,7 +32,7 @@ from velox.review.page import ReviewPage
 from velox.review.pictures import Pictures
 from velox.settings.review import ReviewSettings
 from velox.settings.unknown import unknown_variables
-from velox.stores.choice import make_verdicts
+from velox.stores.choice import Stores
 from velox.stores.review_interface import Verdicts
 
 log = logging.getLogger("review")
@@ -104,11 +104,12 @@ def export(settings: ReviewSettings, folder: Path) -> int:
 
 def store_of(settings: ReviewSettings) -> Verdicts:
     """The store of the images for review."""
-    return make_verdicts(
+    stores = Stores(
         mongo_uri=settings.mongo_uri,
         database=settings.db_name,
         storage_path=settings.storage_path,
     )
+    return stores.verdicts()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from velox.review.archive import write_folder
 from velox.review.judging import Judging
 from velox.settings.training import TrainSettings
 from velox.settings.unknown import unknown_variables
-from velox.stores.choice import make_verdicts
+from velox.stores.choice import Stores
 
 log = logging.getLogger("train")
 
@@ -73,12 +73,12 @@ def export_verdicts(settings: TrainSettings) -> TrainSettings:
         SettingError: when it cannot be written.
     """
     folder = settings.review_export or settings.model_path.with_name("review")
-    verdicts = make_verdicts(
+    stores = Stores(
         mongo_uri=settings.mongo_uri,
         database=settings.db_name,
         storage_path=settings.storage_path,
     )
-    with closing(verdicts) as store:
+    with closing(stores.verdicts()) as store:
         store.open()
         judging = Judging(store, max_pixels=settings.max_image_pixels)
         left_out = judging.now(made_at(settings.model_path))

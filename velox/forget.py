@@ -32,7 +32,7 @@ from velox.kafka.retention import kept_by
 from velox.kafka.topics import Topics
 from velox.settings.programs import ForgetSettings
 from velox.settings.unknown import unknown_variables
-from velox.stores.choice import removal_of
+from velox.stores.choice import Stores
 from velox.stores.forgetting import Forgetting, Forgotten
 from velox.stores.lost_files import clear_lost
 from velox.stores.removal import Removal
@@ -81,10 +81,8 @@ def forget(chosen: argparse.Namespace, settings: ForgetSettings, stop: threading
             f"MONGO_URI is empty, and STORAGE_PATH={str(folder)!r} holds no {SQLITE_FILE}: set the "
             "one with which the consumers store"
         )
-    opened = removal_of(
-        mongo_uri=settings.mongo_uri, database=settings.db_name, storage_path=folder
-    )
-    with closing(opened) as removal:
+    stores = Stores(mongo_uri=settings.mongo_uri, database=settings.db_name, storage_path=folder)
+    with closing(stores.removal()) as removal:
         if chosen.lost_files:
             return _forget_lost_files(removal, folder, chosen.dry_run, stop)
         forgetting = Forgetting(removal, folder, chosen.source, chosen.before, dry=chosen.dry_run)

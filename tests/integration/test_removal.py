@@ -18,7 +18,7 @@ from tests.unit.fakes import CAPTURED_MS, candidate, detection
 from velox.base.candidates import Kept
 from velox.base.errors import StoreRefuses, StoreUnavailable
 from velox.base.records import Detection, utc_text
-from velox.stores.choice import make_review_store, make_store, removal_of, withdrawal_of
+from velox.stores.choice import Stores
 from velox.stores.forgetting import Forgetting
 from velox.stores.interface import DETECTIONS
 from velox.stores.lost_files import clear_lost
@@ -41,14 +41,14 @@ class Place:
         removal: what is tested.
         rows: the documents as a bystander sees them, by id.
         put: writes detections as a consumer does.
-        settings: that lead to the store.
+        stores: of which it is one.
         mongod: None for SQLite.
     """
 
     removal: Removal
     rows: Any
     put: Any
-    settings: Any
+    stores: Stores
     mongod: Mongod | None
 
 
@@ -72,10 +72,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             return {each["_id"]: each for each in client[database][DETECTIONS].find()}
 
     uri = mongod.uri if mongod else ""
-    settings: Any = {"mongo_uri": uri, "database": database, "storage_path": tmp_path}
-    with closing(make_store(**settings)) as store, closing(removal_of(**settings)) as removal:
+    stores = Stores(mongo_uri=uri, database=database, storage_path=tmp_path)
+    with closing(stores.detections()) as store, closing(stores.removal()) as removal:
         store.open()
-        yield Place(removal, rows, store.write, settings, mongod)
+        yield Place(removal, rows, store.write, stores, mongod)
 
 
 def aged(number: int, hours: float, source: str | None = "line-1") -> Detection:
@@ -149,7 +149,7 @@ def test_a_document_can_say_that_its_file_is_gone(place: Place) -> None:
 
 def of_review(place: Place) -> list[set[str]]:
     """The ids of the documents for review, and of their images."""
-    folder, database = place.settings["storage_path"], place.settings["database"]
+    folder, database = place.stores.storage_path, place.stores.database
     if place.mongod is None:
         with closing(sqlite3.connect(folder / TO_REVIEW.file)) as connection:
             names = (f"SELECT _id FROM {each}" for each in (REVIEW, IMAGES))  # noqa: S608
@@ -165,7 +165,7 @@ def test_images_for_review_go_with_their_documents(place: Place) -> None:
         Kept(replace(candidate(number, age=age), source=source), b"image")
         for number, age, source in ((1, 60, "line-1"), (2, 0, "line-1"), (3, 0, "line-2"))
     )
-    with closing(make_review_store(**place.settings)) as store:
+    with closing(place.stores.review()) as store:
         store.open()
         store.write([old, new, other])
     assert of_review(place) == [{old.id, new.id, other.id}] * 2
@@ -179,9 +179,9 @@ def test_images_for_review_go_with_their_documents(place: Place) -> None:
 def withdrawn(place: Place) -> dict[str, dict[str, Any]]:
     """The copies of withdrawn documents as a bystander sees them, by id."""
     if place.mongod is None:
-        return rows_of_sqlite(place.settings["storage_path"] / SQLITE_FILE, WITHDRAWN.collection)
+        return rows_of_sqlite(place.stores.storage_path / SQLITE_FILE, WITHDRAWN.collection)
     with place.mongod.client() as client:
-        found = client[place.settings["database"]][WITHDRAWN.collection].find()
+        found = client[place.stores.database][WITHDRAWN.collection].find()
         return {each["_id"]: each for each in found}
 
 
@@ -191,7 +191,7 @@ def test_what_is_kept_of_withdrawn_documents_goes_by_age_and_by_source(
     old, new, other = aged(1, hours=60), aged(2, hours=1), aged(3, hours=1, source="line-2")
     place.put([old, new, other])
     why = Why("no_match: cat 0.5000", "0123456789ab", utc_text(CAPTURED_MS))
-    with closing(withdrawal_of(**place.settings)) as withdrawal:
+    with closing(place.stores.withdrawal()) as withdrawal:
         withdrawal.keep({each.id: why for each in (old, new, other)})
     place.removal.remove(FOUND, [old.id, new.id, other.id])
     assert withdrawn(place) == {
@@ -251,8 +251,8 @@ def test_dates_of_old_documents_count_too(mongod: Mongod) -> None:
 
 def test_the_oldest_are_found_by_an_index(mongod: Mongod) -> None:
     name = f"db-{uuid.uuid4().hex[:8]}"
-    settings: Any = {"mongo_uri": mongod.uri, "database": name, "storage_path": Path()}
-    with closing(make_store(**settings)) as store, mongod.client() as client:
+    stores = Stores(mongo_uri=mongod.uri, database=name, storage_path=Path())
+    with closing(stores.detections()) as store, mongod.client() as client:
         store.open()
         store.write([aged(number, number) for number in range(50)])
         oldest = client[name][DETECTIONS].find({"timestamp": {"$lt": utc_text(CAPTURED_MS)}})
@@ -274,8 +274,8 @@ def test_a_server_that_is_away_is_unavailable(mongod: Mongod) -> None:
 
 
 def test_a_missing_right_is_named(mongod: Mongod) -> None:
-    settings: Any = {"mongo_uri": mongod.uri, "database": "db", "storage_path": Path()}
-    with closing(make_store(**settings)) as store, closing(removal_of(**settings)) as removal:
+    stores = Stores(mongo_uri=mongod.uri, database="db", storage_path=Path())
+    with closing(stores.detections()) as store, closing(stores.removal()) as removal:
         store.open()
         store.write([aged(1, 1)])
         with mongod.failing("delete", code=13), pytest.raises(StoreRefuses, match="readWrite"):
@@ -297,11 +297,11 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 def test_what_sqlite_removes_is_not_left_in_its_file(tmp_path: Path) -> None:
-    settings: Any = {"mongo_uri": "", "database": "", "storage_path": tmp_path}
-    with closing(make_store(**settings)) as store:
+    stores = Stores(mongo_uri="", database="", storage_path=tmp_path)
+    with closing(stores.detections()) as store:
         store.open()
         store.write([replace(aged(number, 1), source="somebody's name") for number in range(9)])
-        with closing(removal_of(**settings)) as removal:
+        with closing(stores.removal()) as removal:
             assert removal.remove_before(FOUND, CAPTURED_MS, 100).removed == 9
     # The last who closes it writes the log into the file.
     assert b"somebody" not in (tmp_path / SQLITE_FILE).read_bytes()

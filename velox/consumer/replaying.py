@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from velox.base.errors import SettingError
 from velox.base.records import DeadLetter, Record
@@ -25,11 +24,11 @@ from velox.consumer.replay.letters import NoLetters
 from velox.consumer.replay.places import Places, places_of
 from velox.consumer.replay.recorder import ReplayRecorder
 from velox.consumer.replay.withdrawing import Changed, SameLatency, Withdrawing
+from velox.consumer.storage import stores_of
 from velox.consumer.task import Task
 from velox.kafka.topic_log import TopicLog
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
-from velox.stores.choice import removal_of, withdrawal_of
 from velox.stores.spare_files import SpareFiles
 
 log = logging.getLogger("replay")
@@ -101,14 +100,10 @@ def _task(
     opened: ExitStack,
 ) -> tuple[Parts, Task]:
     """What is done, and the parts that do it: nothing is kept for review a second time."""
-    where: dict[str, Any] = {
-        "mongo_uri": settings.mongo_uri,
-        "database": settings.db_name,
-        "storage_path": settings.storage_path,
-    }
-    withdrawal = opened.enter_context(closing(withdrawal_of(**where)))
+    stores = stores_of(settings)
+    withdrawal = opened.enter_context(closing(stores.withdrawal()))
     withdrawing = Withdrawing(
-        removal=opened.enter_context(closing(removal_of(**where))),
+        removal=opened.enter_context(closing(stores.removal())),
         withdrawal=withdrawal,
         folder=settings.storage_path,
         keep=settings.replay_keep,

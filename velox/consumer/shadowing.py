@@ -23,6 +23,7 @@ from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
 from velox.consumer.stages.inference import Show, to_nobody
 from velox.consumer.stages.model_slot import ModelSlot, ModelWatch
+from velox.consumer.storage import stores_of
 from velox.images.pixels import decode
 from velox.models.engine.interface import Engine
 from velox.models.files import ModelFiles
@@ -30,7 +31,6 @@ from velox.monitoring.metrics import Metrics
 from velox.monitoring.shadow_metrics import COMPARISON
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.shadow import SwapGate
-from velox.stores.choice import make_verdicts
 
 log = logging.getLogger(__name__)
 
@@ -148,12 +148,7 @@ class _Shadowing:
 
     @contextmanager
     def _verdicts(self) -> Iterator[Verdicts]:
-        store = make_verdicts(
-            mongo_uri=self.settings.mongo_uri,
-            database=self.settings.db_name,
-            storage_path=self.settings.storage_path,
-        )
-        with closing(store):
+        with closing(stores_of(self.settings).verdicts()) as store:
             store.open_to_read()
             yield store
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Any
 
 from velox.consumer.stages.candidates import Candidates
 from velox.consumer.sweeper import DAY_S, Sweeper
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
-from velox.stores.choice import make_review_store, make_store, open_image_files, removal_of
+from velox.stores.choice import Stores, open_image_files
 from velox.stores.image_files import ImageFiles
 from velox.stores.interface import Store
 from velox.stores.review_interface import ReviewStore
@@ -38,11 +37,7 @@ def open_storage(
     settings: ConsumerSettings, opened: ExitStack, kind: type[ImageFiles] = ImageFiles
 ) -> Storage:
     """What the settings ask for, with that kind of image files; whoever opened it closes it."""
-    where: dict[str, Any] = {
-        "mongo_uri": settings.mongo_uri,
-        "database": settings.db_name,
-        "storage_path": settings.storage_path,
-    }
+    stores = stores_of(settings)
     files = open_image_files(
         settings.storage_path,
         keep=settings.max_stored_files,
@@ -51,7 +46,7 @@ def open_storage(
         kind=kind,
     )
     sweeper = Sweeper(
-        removal=removal_of(**where),
+        removal=stores.removal(),
         gone=files.gone,
         folder=settings.storage_path,
         keep_s=settings.keep_days * DAY_S,
@@ -59,9 +54,18 @@ def open_storage(
     # Closed after the files, which have the last to be removed then.
     opened.enter_context(closing(sweeper))
     opened.enter_context(closing(files))
-    store = opened.enter_context(closing(make_store(**where)))
-    review = opened.enter_context(closing(make_review_store(**where))) if settings.review else None
+    store = opened.enter_context(closing(stores.detections()))
+    review = opened.enter_context(closing(stores.review())) if settings.review else None
     return Storage(store, files, review, sweeper)
+
+
+def stores_of(settings: ConsumerSettings) -> Stores:
+    """The stores that the settings ask for."""
+    return Stores(
+        mongo_uri=settings.mongo_uri,
+        database=settings.db_name,
+        storage_path=settings.storage_path,
+    )
 
 
 def candidates_of(

@@ -20,7 +20,7 @@ from velox.base.errors import SettingError, VeloxError
 from velox.report.page import write_report
 from velox.settings.programs import ReportSettings
 from velox.settings.unknown import unknown_variables
-from velox.stores.choice import make_verdicts, reader_of
+from velox.stores.choice import Stores
 
 log = logging.getLogger("report")
 
@@ -34,12 +34,7 @@ def main() -> int:
 def report(settings: ReportSettings, _stop: threading.Event) -> int:
     """Read the store and the images, write the page."""
     path = settings.report_path
-    opened = reader_of(
-        mongo_uri=settings.mongo_uri,
-        database=settings.db_name,
-        storage_path=settings.storage_path,
-    )
-    with closing(opened) as reader:
+    with closing(stores_of(settings).reader()) as reader:
         try:
             totals = write_report(
                 path,
@@ -57,12 +52,7 @@ def report(settings: ReportSettings, _stop: threading.Event) -> int:
 
 def accuracy_of(settings: ReportSettings) -> Figures | None:
     """How often the running model is right; None where nobody looked at a random share."""
-    verdicts = make_verdicts(
-        mongo_uri=settings.mongo_uri,
-        database=settings.db_name,
-        storage_path=settings.storage_path,
-    )
-    with closing(verdicts) as store:
+    with closing(stores_of(settings).verdicts()) as store:
         try:
             store.open_to_read()
             model = store.newest_model()
@@ -71,6 +61,15 @@ def accuracy_of(settings: ReportSettings) -> Figures | None:
             log.debug("no images for review reason=%r", str(error))
             return None
     return found if found and found.accuracy.images else None
+
+
+def stores_of(settings: ReportSettings) -> Stores:
+    """The stores that the settings ask for."""
+    return Stores(
+        mongo_uri=settings.mongo_uri,
+        database=settings.db_name,
+        storage_path=settings.storage_path,
+    )
 
 
 if __name__ == "__main__":

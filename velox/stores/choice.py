@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from velox.base.errors import SettingError
 from velox.stores.image_files import ImageFiles
@@ -24,47 +27,52 @@ from velox.stores.sqlite_verdicts import SQLiteVerdicts
 from velox.stores.sqlite_withdrawal import SQLiteWithdrawal
 from velox.stores.withdrawal import Withdrawal
 
-
-def make_store(*, mongo_uri: str, database: str, storage_path: Path) -> Store:
-    """The store that the settings ask for; it is not opened yet."""
-    if mongo_uri:
-        return MongoStore(uri=mongo_uri, database=database)
-    return SQLiteStore(storage_path / SQLITE_FILE)
+M = TypeVar("M")
+S = TypeVar("S")
 
 
-def make_review_store(*, mongo_uri: str, database: str, storage_path: Path) -> ReviewStore:
-    """The store of images for review beside that of the same settings; it is not opened yet."""
-    if mongo_uri:
-        return MongoReview(uri=mongo_uri, database=database)
-    return SQLiteReview(storage_path / REVIEW_FILE)
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The stores that the settings ask for, in MongoDB or in SQLite's files; none is opened yet.
 
+    Attributes:
+        mongo_uri: of MongoDB; empty for files.
+        database: there.
+        storage_path: the folder of the files.
+    """
 
-def make_verdicts(*, mongo_uri: str, database: str, storage_path: Path) -> Verdicts:
-    """The same store, as people look at it."""
-    if mongo_uri:
-        return MongoVerdicts(uri=mongo_uri, database=database)
-    return SQLiteVerdicts(storage_path / REVIEW_FILE)
+    mongo_uri: str = field(repr=False)
+    database: str
+    storage_path: Path
 
+    def detections(self) -> Store:
+        """The store of what is found."""
+        return self._made(MongoStore, SQLiteStore, SQLITE_FILE)
 
-def reader_of(*, mongo_uri: str, database: str, storage_path: Path) -> Reader:
-    """Reads what the store of the same settings holds."""
-    if mongo_uri:
-        return MongoReader(uri=mongo_uri, database=database)
-    return SQLiteReader(storage_path / SQLITE_FILE)
+    def review(self) -> ReviewStore:
+        """The store of images for review."""
+        return self._made(MongoReview, SQLiteReview, REVIEW_FILE)
 
+    def verdicts(self) -> Verdicts:
+        """The same, as people look at it."""
+        return self._made(MongoVerdicts, SQLiteVerdicts, REVIEW_FILE)
 
-def removal_of(*, mongo_uri: str, database: str, storage_path: Path) -> Removal:
-    """Takes away what the store of the same settings holds."""
-    if mongo_uri:
-        return MongoRemoval(uri=mongo_uri, database=database)
-    return SQLiteRemoval(storage_path)
+    def reader(self) -> Reader:
+        """Reads what is found."""
+        return self._made(MongoReader, SQLiteReader, SQLITE_FILE)
 
+    def removal(self) -> Removal:
+        """Takes away what any of them holds."""
+        return self._made(MongoRemoval, SQLiteRemoval)
 
-def withdrawal_of(*, mongo_uri: str, database: str, storage_path: Path) -> Withdrawal:
-    """Keeps what is withdrawn of the store of the same settings."""
-    if mongo_uri:
-        return MongoWithdrawal(uri=mongo_uri, database=database)
-    return SQLiteWithdrawal(storage_path)
+    def withdrawal(self) -> Withdrawal:
+        """Keeps what is withdrawn of what was found."""
+        return self._made(MongoWithdrawal, SQLiteWithdrawal)
+
+    def _made(self, mongo: Callable[..., M], sqlite: Callable[[Path], S], file: str = "") -> M | S:
+        if self.mongo_uri:
+            return mongo(uri=self.mongo_uri, database=self.database)
+        return sqlite(self.storage_path / file)
 
 
 def open_image_files(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from velox.base.errors import SettingError
-from velox.stores.choice import make_review_store, make_store, open_image_files, reader_of
+from velox.stores.choice import Stores, open_image_files
 from velox.stores.mongo import MongoStore
 from velox.stores.mongo_reader import MongoReader
 from velox.stores.sqlite import SQLiteStore
@@ -15,24 +15,26 @@ from velox.stores.sqlite_reader import SQLiteReader
 
 
 def test_no_mongo_uri_means_sqlite_beside_the_images(tmp_path: Path) -> None:
-    store = make_store(mongo_uri="", database="db", storage_path=tmp_path)
+    store = Stores(mongo_uri="", database="db", storage_path=tmp_path).detections()
     assert isinstance(store, SQLiteStore)
     assert store.name == f"sqlite:{tmp_path / 'detections.db'}"
 
 
 def test_a_mongo_uri_means_mongodb(tmp_path: Path) -> None:
-    store = make_store(mongo_uri="mongodb://u:secret@h:1/", database="db", storage_path=tmp_path)
+    stores = Stores(mongo_uri="mongodb://u:secret@h:1/", database="db", storage_path=tmp_path)
+    assert "secret" not in repr(stores)
+    store = stores.detections()
     assert isinstance(store, MongoStore)
     assert store.name == "mongodb:h:1/db.shapes_found"
     store.close()
 
 
 def test_images_for_review_lie_beside_the_detections(tmp_path: Path) -> None:
-    file = make_review_store(mongo_uri="", database="db", storage_path=tmp_path)
+    file = Stores(mongo_uri="", database="db", storage_path=tmp_path).review()
     assert file.name == f"sqlite:{tmp_path / 'review.db'}"
-    server = make_review_store(
+    server = Stores(
         mongo_uri="mongodb://u:secret@h:1/", database="db", storage_path=tmp_path
-    )
+    ).review()
     assert server.name == "mongodb:h:1/db.review"
     server.close()
 
@@ -62,10 +64,11 @@ def test_a_storage_path_that_no_document_can_name_is_refused(tmp_path: Path) -> 
     ("mongo_uri", "kind"), [("", SQLiteReader), ("mongodb://u:secret@h:1/", MongoReader)]
 )
 def test_what_is_read_is_what_was_written(mongo_uri: str, kind: type, tmp_path: Path) -> None:
-    store = make_store(mongo_uri=mongo_uri, database="db", storage_path=tmp_path)
+    stores = Stores(mongo_uri=mongo_uri, database="db", storage_path=tmp_path)
+    store = stores.detections()
     if not mongo_uri:
         store.open()
     store.close()
-    with closing(reader_of(mongo_uri=mongo_uri, database="db", storage_path=tmp_path)) as reader:
+    with closing(stores.reader()) as reader:
         assert isinstance(reader, kind)
         assert reader.name == store.name
