@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, KafkaException
 
+from velox.base.errors import BrokerUnavailable
 from velox.kafka.client_log import ClientLog
 
 LASTS_S = 15.0
@@ -117,6 +119,28 @@ def explained(error: KafkaError) -> str:
 def told(error: KafkaError, client_log: ClientLog) -> str:
     """What to say of an error of a call: what to do, or which broker did not answer and why."""
     return explained(error) if is_refusal(error) else client_log.explain(error)
+
+
+@contextmanager
+def as_unavailable(
+    client_log: ClientLog, about: str = "", *, serve: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Make what a client raises the error that the rest of Velox knows.
+
+    Args:
+        client_log: of the client.
+        about: what cannot be done, said before the reason.
+        serve: takes in what the client has to say, before the reason is told.
+
+    Raises:
+        BrokerUnavailable: when the broker does not answer in time, or refuses.
+    """
+    try:
+        yield
+    except KafkaException as error:
+        serve()
+        reason = told(error.args[0], client_log)
+        raise BrokerUnavailable(f"{about}: {reason}" if about else reason) from None
 
 
 def _words(code: int) -> str:

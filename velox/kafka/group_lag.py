@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.client import common_config, made
 from velox.kafka.client_log import ClientLog
-from velox.kafka.errors import explained, told
+from velox.kafka.errors import as_unavailable, explained
 
 REQUEST_TIMEOUT_S = 5.0
 
@@ -45,18 +45,18 @@ class GroupLag:
                 topic.
         """
         try:
-            found = self._client.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
-            topic = found.topics[self._topic]
-            if topic.error is not None:
-                raise BrokerUnavailable(f"KAFKA_TOPIC={self._topic!r}: {explained(topic.error)}")
-            asked = [TopicPartition(self._topic, number) for number in topic.partitions]
-            committed = self._client.committed(asked, timeout=REQUEST_TIMEOUT_S)
-            return {each.partition: self._behind(each) for each in committed}
-        except KafkaException as error:
-            self._serve()
-            raise BrokerUnavailable(told(error.args[0], self._log)) from None
+            with as_unavailable(self._log, serve=self._serve):
+                return {each.partition: self._behind(each) for each in self._committed()}
         finally:
             self._serve()
+
+    def _committed(self) -> list[TopicPartition]:
+        found = self._client.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
+        topic = found.topics[self._topic]
+        if topic.error is not None:
+            raise BrokerUnavailable(f"KAFKA_TOPIC={self._topic!r}: {explained(topic.error)}")
+        asked = [TopicPartition(self._topic, number) for number in topic.partitions]
+        return self._client.committed(asked, timeout=REQUEST_TIMEOUT_S)
 
     def _serve(self) -> None:
         """Take in what the client has to say; nothing else empties its queue."""

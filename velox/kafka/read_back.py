@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.client import MAX_MESSAGE_BYTES, common_config, made
 from velox.kafka.client_log import ClientLog
-from velox.kafka.errors import told
+from velox.kafka.errors import as_unavailable, told
 
 REQUEST_TIMEOUT_S = 10.0
 SILENCE_S = 30.0
@@ -45,9 +45,9 @@ class ReadBack:
         """
         consumer = self._consumer()
         try:
-            return {number: self._span(consumer, number)[1] for number in self._numbers(consumer)}
-        except KafkaException as error:
-            raise BrokerUnavailable(told(error.args[0], self._log)) from None
+            with as_unavailable(self._log):
+                numbers = self._numbers(consumer)
+                return {number: self._span(consumer, number)[1] for number in numbers}
         finally:
             consumer.close()
 
@@ -63,20 +63,24 @@ class ReadBack:
         """
         consumer = self._consumer()
         try:
-            left: dict[int, int] = {}
-            starts = []
-            for number in self._numbers(consumer):
-                first, end = self._span(consumer, number)
-                start = max(first, places.get(number, first))
-                if start < end:
-                    left[number] = end
-                    starts.append(TopicPartition(self._topic, number, start))
-            consumer.assign(starts)
-            yield from self._records(consumer, left, stop)
-        except KafkaException as error:
-            raise BrokerUnavailable(told(error.args[0], self._log)) from None
+            with as_unavailable(self._log):
+                left = self._begin(consumer, places)
+                yield from self._records(consumer, left, stop)
         finally:
             consumer.close()
+
+    def _begin(self, consumer: Consumer, places: Mapping[int, int]) -> dict[int, int]:
+        """Read from these places on; returns the ends of the partitions that are to be read."""
+        left: dict[int, int] = {}
+        starts = []
+        for number in self._numbers(consumer):
+            first, end = self._span(consumer, number)
+            start = max(first, places.get(number, first))
+            if start < end:
+                left[number] = end
+                starts.append(TopicPartition(self._topic, number, start))
+        consumer.assign(starts)
+        return left
 
     def _records(
         self, consumer: Consumer, left: dict[int, int], stop: threading.Event

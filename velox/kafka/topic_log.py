@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from velox.base.errors import BrokerUnavailable, SettingError
 from velox.base.records import Record
 from velox.kafka.client import MAX_MESSAGE_BYTES, common_config, made
 from velox.kafka.client_log import ClientLog
-from velox.kafka.errors import told
+from velox.kafka.errors import as_unavailable, told
 from velox.kafka.messages import record_of
 
 REQUEST_TIMEOUT_S = 10.0
@@ -37,6 +37,7 @@ class TopicLog:
 
     def __init__(self, *, topic: str, bootstrap: str, group: str, extra: Mapping[str, str]) -> None:
         self._topic = topic
+        self._about = f"topic {topic} cannot be read"
         self._log = ClientLog(bootstrap)
         config = {
             **common_config(bootstrap, "topic-log"),
@@ -58,14 +59,12 @@ class TopicLog:
 
         Also raises BrokerUnavailable where nobody may know whether there is one.
         """
-        try:
+        with as_unavailable(self._log, self._about):
             listed = self._consumer.list_topics(self._topic, timeout=REQUEST_TIMEOUT_S)
             found = listed.topics[self._topic]
             if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise BrokerUnavailable(self._why(found.error))
             return {number: self._span(number) for number in found.partitions}
-        except KafkaException as error:
-            raise BrokerUnavailable(self._why(error.args[0])) from None
 
     def require(self) -> None:
         """See that the topic is there.
@@ -89,10 +88,8 @@ class TopicLog:
         asked = [TopicPartition(self._topic, number, moment_ms) for number in sorted(partitions)]
         if not asked:
             return {}
-        try:
+        with as_unavailable(self._log, self._about):
             found = self._consumer.offsets_for_times(asked, timeout=REQUEST_TIMEOUT_S)
-        except KafkaException as error:
-            raise BrokerUnavailable(self._why(error.args[0])) from None
         for each in found:
             if each.error is not None:
                 raise BrokerUnavailable(self._why(each.error))
@@ -111,7 +108,7 @@ class TopicLog:
             while left and not stop.is_set():
                 if (message := self._consumer.poll(POLL_S)) is None:
                     if time.monotonic() >= deadline:
-                        raise BrokerUnavailable(f"topic {self._topic} cannot be read: no answer")
+                        raise BrokerUnavailable(f"{self._about}: no answer")
                     continue
                 deadline = time.monotonic() + SILENCE_S
                 number, offset = cast(int, message.partition()), cast(int, message.offset())
@@ -147,7 +144,7 @@ class TopicLog:
                 return self._record_of(message)
         finally:
             self._consumer.unassign()
-        raise BrokerUnavailable(f"topic {self._topic} cannot be read: no answer")
+        raise BrokerUnavailable(f"{self._about}: no answer")
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -161,4 +158,4 @@ class TopicLog:
         return record_of(message, topic=self._topic, epoch=-1, received=time.monotonic())
 
     def _why(self, error: KafkaError) -> str:
-        return f"topic {self._topic} cannot be read: {told(error, self._log)}"
+        return f"{self._about}: {told(error, self._log)}"

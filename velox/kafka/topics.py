@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from velox.base.errors import BrokerUnavailable
 from velox.kafka.client import Config, common_config, made
 from velox.kafka.client_log import AWAY, ClientLog
-from velox.kafka.errors import explained, told
+from velox.kafka.errors import as_unavailable, explained
 
 REQUEST_TIMEOUT_S = 5.0
 _TIMEOUTS = {"operation_timeout": REQUEST_TIMEOUT_S, "request_timeout": REQUEST_TIMEOUT_S}
@@ -83,10 +83,8 @@ class Topics:
 
     def _metadata(self, topic: str) -> ClusterMetadata:
         try:
-            return self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
-        except KafkaException as error:
-            self._serve()
-            raise BrokerUnavailable(told(error.args[0], self._log)) from None
+            with as_unavailable(self._log, serve=self._serve):
+                return self._admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S)
         finally:
             self._serve()
 
@@ -108,10 +106,8 @@ class Topics:
             TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
         )
         try:
-            found = str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
-        except KafkaException as error:
-            self._serve()
-            raise BrokerUnavailable(f"topic {topic}: {told(error.args[0], self._log)}") from None
+            with as_unavailable(self._log, f"topic {topic}", serve=self._serve):
+                found = str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
         except TimeoutError:
             # The client has limits of its own, but may not have run meanwhile.
             raise BrokerUnavailable(
