@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -119,7 +119,7 @@ class Commits:
             try:
                 self._consumer.commit(offsets=self._partitions(offsets), asynchronous=True)
             except KafkaException as error:
-                self._failed(error.args[0])
+                self._failed(error.args[0], offsets)
 
     def commit_now(self, partitions: Collection[int]) -> None:
         """Commit what moved of these partitions and wait for the broker, within a bound."""
@@ -132,16 +132,21 @@ class Commits:
                 done = self._consumer.commit(offsets=self._partitions(offsets), asynchronous=False)
                 self.on_commit(None, done)
             except KafkaException as error:
-                self._failed(error.args[0])
+                self._failed(error.args[0], offsets)
 
         if not call_within(LAST_TIMEOUT_S, commit):
-            log.warning("commit not answered in time timeout_s=%g", LAST_TIMEOUT_S)
+            log.warning(
+                "commit not answered in time topic=%s partitions=%s timeout_s=%g",
+                self._topic,
+                sorted(offsets),
+                LAST_TIMEOUT_S,
+            )
 
     def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """What the broker answered to a commit."""
         failed = error or next((each.error for each in partitions if each.error), None)
         if failed is not None:
-            self._failed(failed)
+            self._failed(failed, (each.partition for each in partitions if error or each.error))
         else:
             self._refused = self._owed_since = None
         done = {each.partition: each.offset for each in partitions if not (error or each.error)}
@@ -150,10 +155,15 @@ class Commits:
             self._last = self._clock()
             self._metrics.commits.labels("ok").inc()
 
-    def _failed(self, error: KafkaError) -> None:
+    def _failed(self, error: KafkaError, partitions: Iterable[int]) -> None:
         self._refused = error
         self._metrics.commits.labels("failed").inc()
-        self._trouble.warning("commit failed reason=%r", explained(error))
+        self._trouble.warning(
+            "commit failed topic=%s partitions=%s reason=%r",
+            self._topic,
+            sorted(partitions),
+            explained(error),
+        )
 
     def _uncommitted(self, partitions: Collection[int] | None) -> dict[int, int]:
         return {

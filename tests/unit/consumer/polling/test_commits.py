@@ -140,6 +140,13 @@ def test_a_refused_commit_is_counted_and_made_again(parts: Parts) -> None:
     assert len(parts.consumer.calls) == 2
 
 
+def test_of_several_partitions_the_refused_are_named(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.commits.on_commit(None, [answer(0, 5, REFUSED), answer(1, 10)])
+    assert "commit failed topic=image_data partitions=[0] reason=" in caplog.text
+
+
 DENIED = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
 LIMIT_S = 60.0
 
@@ -166,7 +173,7 @@ def test_refused_commits_do_not_flood_the_log(
     parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     refuse(parts, DENIED, 60)
-    assert caplog.text.count("commit failed") == 7
+    assert caplog.text.count("commit failed topic=image_data partitions=[0] reason=") == 7
     assert parts.count("failed") == 61
 
 
@@ -266,7 +273,7 @@ def test_the_last_commit_is_waited_for_within_a_bound(
     parts.finish(4)
     parts.commits.commit_now({0})
     assert limits == [commits.LAST_TIMEOUT_S]
-    assert "commit not answered in time" in caplog.text
+    assert "commit not answered in time topic=image_data partitions=[0] timeout_s=" in caplog.text
     assert parts.ledger.uncommitted() == {0: 5}
 
 
