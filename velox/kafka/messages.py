@@ -84,19 +84,20 @@ def record_of(message: Message, *, topic: str, epoch: int, received: float) -> R
         timestamp_ms=max(0, message.timestamp()[1]),
         key=message.key(),
         value=message.value(),
-        headers=_headers(message),
+        headers=_headers(message, topic),
         epoch=epoch,
         received=received,
     )
 
 
-def _headers(message: Message) -> Headers:
+def _headers(message: Message, topic: str) -> Headers:
     """All headers, or none where the client cannot read a name because it is not UTF-8."""
     try:
         return cast(Headers, tuple(_read_headers(message) or ()))
     except (SystemError, UnicodeDecodeError):
         trouble.warning(
-            "headers dropped partition=%s offset=%s reason='a header name is not UTF-8'",
+            "headers dropped topic=%s partition=%s offset=%s reason='a header name is not UTF-8'",
+            topic,
             message.partition(),
             message.offset(),
         )

@@ -50,4 +50,4 @@ def test_headers_that_the_client_cannot_read_cost_no_record(
     record = made(headers=error)
     made(headers=error)
     assert (record.offset, record.value, record.headers) == (7, b"image", ())
-    assert caplog.text.count("headers dropped partition=3 offset=7") == 1
+    assert caplog.text.count("headers dropped topic=image_data partition=3 offset=7") == 1
