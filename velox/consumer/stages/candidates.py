@@ -210,7 +210,12 @@ class Candidates:
         try:
             removed = self._store.trim(self._most)
         except StoreUnavailable as error:
-            self._trouble.warning("could not remove what is too many reason=%r", str(error))
+            self._trouble.warning(
+                "could not remove what is more than REVIEW_KEEP=%d store=%s reason=%r",
+                self._most,
+                self._store.name,
+                str(error),
+            )
             return
         for rank, count in enumerate(removed):
             kind = KINDS[rank % JUDGED == RANDOM_RANK]

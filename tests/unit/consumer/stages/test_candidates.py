@@ -342,11 +342,14 @@ def test_a_store_that_takes_nothing_ends_it() -> None:
         parts.keep(batch(0.5))
 
 
-def test_that_too_many_cannot_be_removed_now_holds_up_nobody() -> None:
+def test_that_too_many_cannot_be_removed_now_holds_up_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     parts = Parts()
     parts.store.away = 1
     parts.keep(batch(0.99))
     assert parts.store.kept == {}
+    assert "could not remove what is more than REVIEW_KEEP=1000 store=fake:review" in caplog.text
 
 
 def test_records_are_as_they_came() -> None:
