@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import CAPTURED_MS, Clock, record, value
-from velox.base import waiting
 from velox.base.candidates import Candidate, Kept, chance_of
 from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable
 from velox.base.records import Outcome, Prediction, Record
@@ -23,6 +22,8 @@ from velox.consumer.stages.candidates import Candidates, doubt_of
 from velox.consumer.stages.predictor import BisectingPredictor
 from velox.monitoring.metrics import Metrics
 from velox.stores.review_interface import KeptRejected
+
+pytestmark = pytest.mark.usefixtures("no_delays")
 
 
 class FakeReview:
@@ -104,15 +105,6 @@ class Parts:
 
     def dropped(self, kind: str, bound: str) -> float | None:
         return value(self.metrics, "velox_review_dropped_total", kind=kind, bound=bound)
-
-
-@pytest.fixture(autouse=True)
-def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def at_once() -> Iterator[float]:
-        while True:
-            yield 0.0
-
-    monkeypatch.setattr(waiting, "delays", at_once)
 
 
 def batch(*confidences: float, thresholds: tuple[float, ...] = (0.9, 0.6), **how: Any) -> Batch:

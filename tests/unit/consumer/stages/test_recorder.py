@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tests.unit.fakes import CAPTURED_MS, record, reference, value
-from velox.base import waiting
 from velox.base.errors import (
     BrokerUnavailable,
     DocumentRejected,
@@ -36,6 +35,8 @@ from velox.stores.interface import Rejected
 
 NOW = CAPTURED_MS / 1000 + 2.5
 LABELS = ("red", "green")
+
+pytestmark = pytest.mark.usefixtures("no_delays")
 
 
 class Journal:
@@ -185,15 +186,6 @@ class Parts:
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     return Parts(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def at_once() -> Iterator[float]:
-        while True:
-            yield 0.0
-
-    monkeypatch.setattr(waiting, "delays", at_once)
 
 
 def predicted(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from tests.unit.fakes import detection
-from velox.base import waiting
 from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.base.records import Detection
 from velox.base.waiting import Stopped
 from velox.consumer.stages.store_writer import ITEMS_IN_A_PART, TRIES_ALONE, write_patiently
 from velox.stores.interface import Rejected
+
+pytestmark = pytest.mark.usefixtures("no_delays")
 
 
 class OddStore:
@@ -68,15 +69,6 @@ class SlowStore(OddStore):
     def write(self, detections: Sequence[Detection]) -> Rejected:
         self.away = int(len(detections) > self._most)
         return super().write(detections)
-
-
-@pytest.fixture(autouse=True)
-def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def at_once() -> Iterator[float]:
-        while True:
-            yield 0.0
-
-    monkeypatch.setattr(waiting, "delays", at_once)
 
 
 BATCH = [detection(number) for number in range(4)]
