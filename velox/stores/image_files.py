@@ -204,7 +204,8 @@ class ImageFiles:
         pause = max(LIST_EVERY_S, listing.seconds / LISTING_SHARE)
         self._next_listing = self._clock() + pause
         if listing.error is not None:
-            self._trouble.warning("could not list the stored images reason=%s", listing.error)
+            text, reason = "could not list the stored images folder=%s reason=%s", listing.error
+            self._trouble.warning(text, self._folder, reason.strerror)
             return
         known = listing.oldest
         # Not all that was written meanwhile was seen: better some too many stay than too few.

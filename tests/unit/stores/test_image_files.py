@@ -406,7 +406,8 @@ def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
     listed(files)
     written(files, [2])
     assert offsets(tmp_path) == {1, 2}
-    assert "could not list the stored images reason=" in caplog.text
+    said = f"could not list the stored images folder={tmp_path} reason=Permission denied"
+    assert said in caplog.text
 
 
 def test_what_is_removed_the_store_can_be_told(tmp_path: Path) -> None:
