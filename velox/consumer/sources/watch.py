@@ -63,7 +63,11 @@ class SourcesWatch:
             found = content(self._path)
             if found == self._used:
                 if self._refused is not None:
-                    log.info("sources as they were before, rules=%d", len(self.current))
+                    log.info(
+                        "SOURCES_PATH is as it was before path=%s rules=%d",
+                        self._path,
+                        len(self.current),
+                    )
                 self._doubted = self._refused = None
                 return
             sources = sources_of(found, self._path)
@@ -72,7 +76,7 @@ class SourcesWatch:
             return
         self._used, self.current = found, sources
         self._doubted = self._refused = None
-        log.info("sources taken anew rules=%d", len(sources))
+        log.info("SOURCES_PATH read again path=%s rules=%d", self._path, len(sources))
         self._taken(sources)
 
     def _doubt(self, reason: str) -> None:

@@ -101,12 +101,13 @@ def test_what_is_bad_is_refused_once_and_the_old_rules_stay(
     path.write_text(says(30))
     watched.look()
     assert watched.seconds == 30
+    assert f"SOURCES_PATH read again path={path} rules=1" in caplog.text
     path.write_text("{")
     watched.look(2)
     assert len(watched.errors()) == 2
     path.write_text(says(30))
     watched.look()
-    assert "sources as they were before, rules=1" in caplog.text
+    assert f"SOURCES_PATH is as it was before path={path} rules=1" in caplog.text
     path.write_text("{")
     watched.look(2)
     assert len(watched.errors()) == 3, "it was good between"
