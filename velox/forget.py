@@ -102,10 +102,11 @@ def _is_text(text: str) -> bool:
 def _forget_lost_files(removal: Removal, folder: Path, dry: bool, stop: threading.Event) -> int:
     named, lost = clear_lost(removal, folder, dry=dry, until=stop.is_set)
     log.info(
-        "documents that name a file=%d %s=%d folder=%s store=%s",
+        "looked for lost files documents_with_file=%d file_missing=%d set_to_null=%d folder=%s "
+        "store=%s",
         named,
-        "of which it is not there" if dry else "now null",
         lost,
+        0 if dry else lost,
         folder,
         removal.name,
     )
