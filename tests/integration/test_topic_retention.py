@@ -113,7 +113,7 @@ def test_a_broker_that_is_away_stops_nothing(topics: Topics, kafka: Kafka, caplo
     topic = made(topics, kafka)
     kafka.stop()
     hold_to(topics, topic, 1, ours=True)
-    assert "keeps records for nobody knows how long" in caplog.text
+    assert "keeps records for a time that is not known" in caplog.text
 
 
 def test_a_consumer_holds_its_own_topics_to_the_days_and_says_which_it_cannot(

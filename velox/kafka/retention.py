@@ -93,7 +93,7 @@ def hold_to(topics: Topics, topic: str, days: float, *, ours: bool) -> None:
             "topic=%s keeps records %s, KEEP_DAYS=%g: %s; to change it: kafka-configs.sh --alter "
             "--entity-type topics --entity-name %s --add-config %s",
             topic,
-            kept or "for nobody knows how long",
+            kept or "for a time that is not known",
             days,
             reason,
             topic,
