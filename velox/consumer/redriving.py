@@ -160,7 +160,7 @@ def _summarize(tally: Tally, metrics: Metrics) -> None:
 
 def _say_reasons(tally: Tally) -> None:
     for reason, count in tally.reasons.most_common(MOST_REASONS):
-        log.info("letters reason=%s count=%d", reason or "none", count)
+        log.info("dead letters by reason reason=%s count=%d", reason or "none", count)
 
 
 def _exit_code(bounded: Bounded, enough: threading.Event, tally: Tally) -> int:
