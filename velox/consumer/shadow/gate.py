@@ -159,7 +159,9 @@ class Gate:
         self._trial.end()
         engine = self._engine(state.in_use)
         if engine is None:
-            log.warning("the model in use is lost digest=%s, using another", state.in_use)
+            model, _ = self._rulings.place(state.in_use)
+            lost = "the model in use is lost path=%s digest=%s using_digest=%s"
+            log.warning(lost, model, state.in_use, self._current)
             self._rulings.write(State(self._current, state.rulings))
             return
         self._slot.swap(engine)
