@@ -79,7 +79,10 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SettingError(f"another producer holds {str(self._path)!r}") from None
+            raise SettingError(
+                f"another producer holds {str(self._path)!r}: end it, or give this one a folder "
+                "of its own as WATCH_STATE"
+            ) from None
         except OSError as error:
             log.warning("no lock on %r reason=%r", str(self._path), str(error))
         self._load(self._file)
