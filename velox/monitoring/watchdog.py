@@ -10,10 +10,10 @@ import faulthandler
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable
 
 from velox.base.script import EXIT_FAILURE
+from velox.base.waiting import Periodic
 from velox.monitoring.health import Health
 
 # As the liveness probe of the manifests.
@@ -51,17 +51,17 @@ class Watchdog:
         self._every = every
         self._end = end
         self._unwell = 0
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._looking = Periodic(
+            self.look, every=every, name="watchdog", log=log, what="look at the process's health"
+        )
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._looking.start()
 
     def close(self) -> None:
         """Look no more."""
-        self._closed.set()
-        self._thread.join(self._every)
+        self._looking.close(self._every)
 
     def look(self) -> None:
         """Look once; end the process that was found unwell `TIMES` times in a row."""
@@ -79,7 +79,3 @@ class Watchdog:
         if self._unwell == TIMES:
             log.error("ending the process so that it is started again reason=%r", reason)
             self._end()
-
-    def _run(self) -> None:
-        while not self._closed.wait(self._every):
-            self.look()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 
 from tests.rig.manifests import pods
 from tests.rig.waiting import eventually
@@ -89,6 +90,23 @@ def test_it_looks_by_itself_until_it_is_closed() -> None:
     seen = len(looks)
     watchdog.close()
     assert len(looks) == seen
+
+
+def test_it_goes_on_when_a_look_goes_wrong() -> None:
+    looks: list[int] = []
+
+    def age() -> float:
+        looks.append(1)
+        if len(looks) < 3:
+            raise RuntimeError("no answer")
+        return 1e9
+
+    ended: list[int] = []
+    health = Health()
+    health.look_at(VitalSigns(poll_age=age))
+    with closing(Watchdog(health, every=0.01, end=lambda: ended.append(1))) as watchdog:
+        watchdog.start()
+        eventually(lambda: ended == [1], LIMIT_S, "the end", every=0.01)
 
 
 def test_a_process_that_hangs_ends_with_1_and_shows_where_it_hung() -> None:
