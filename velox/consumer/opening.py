@@ -19,8 +19,9 @@ from velox.consumer.storage import Storage, open_storage
 from velox.kafka import retention
 from velox.kafka.client import DEAD_LETTER_BYTES, IMAGE_TOPIC
 from velox.kafka.topics import Topics
+from velox.models.description import Description
 from velox.models.engine.interface import Engine
-from velox.models.files import ModelFiles
+from velox.models.files import ModelFiles, signatures
 from velox.monitoring.health import Health
 from velox.settings.consumer import ConsumerSettings
 from velox.stores.image_files import ImageFiles
@@ -75,7 +76,7 @@ def open_parts(
         chosen = of_last_decision(engines, settings)
         if chosen is engines:
             model_files.reading()
-        return chosen.first(chosen.load())
+        return chosen.first(_loaded(chosen))
 
     engine = waiting.for_model(settings.model_path, settings.classes_path, first_engine)
     waiting.for_store(storage.store)
@@ -96,6 +97,18 @@ def open_parts(
     retention.hold_if_there(topics, settings.kafka_topic + PARKED, settings.keep_days)
     retention.hold_to(topics, settings.kafka_topic, settings.keep_days, ours=False)
     return Parts(engine, model_files, storage, topics, sources)
+
+
+def _loaded(engines: Engines) -> Description:
+    """What lies at MODEL_PATH, or why not: where nothing does, with what to do."""
+    try:
+        return engines.load()
+    except CheckpointError as error:
+        if None not in signatures((engines.model_path,)):
+            raise
+        raise CheckpointError(
+            f"{error}; train one with `python train.py`, or set MODEL_PATH"
+        ) from error
 
 
 def say_what_does_nothing(settings: ConsumerSettings) -> None:

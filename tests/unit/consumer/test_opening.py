@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from velox.consumer.opening import engines_of, of_last_decision, rulings_of
+from velox.base.errors import CheckpointError
+from velox.consumer.opening import _loaded, engines_of, of_last_decision, rulings_of
 from velox.consumer.shadow.rulings import State
 from velox.consumer.sources.watch import SourcesWatch
 from velox.models.description import digest
@@ -82,3 +83,15 @@ def test_without_a_gate_nothing_is_asked(tmp_path: Path) -> None:
     place = Place(tmp_path, gate="0")
     place.path.write_bytes(NEW)
     assert place.started_with() == NEW
+
+
+def test_without_a_model_it_is_said_how_to_get_one(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    engines = engines_of(place.settings, SourcesWatch(None))
+    with pytest.raises(CheckpointError) as damaged:
+        _loaded(engines)
+    assert "train.py" not in str(damaged.value)
+    place.path.unlink()
+    said = "No such file or directory; train one with `python train.py`, or set MODEL_PATH"
+    with pytest.raises(CheckpointError, match=f"model.pth cannot be read: {said}$"):
+        _loaded(engines)
