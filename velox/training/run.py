@@ -83,7 +83,7 @@ def train(settings: TrainSettings, stop: threading.Event, *, if_missing: bool) -
             with not_for_optimisers():
                 run(settings, device, stop)
         except OSError as error:
-            raise TrainingFailed(f"{error.strerror}; no model was written") from error
+            raise TrainingFailed(f"{error}; no model was written") from error
     return 0
 
 
