@@ -57,13 +57,6 @@ def server(request: pytest.FixtureRequest) -> Mongod:
 
 
 @pytest.fixture
-def database(server: Mongod) -> Iterator[Any]:
-    """A database of the test's own, as a bystander sees it."""
-    with server.client() as client:
-        yield client[f"db-{uuid.uuid4().hex[:8]}"]
-
-
-@pytest.fixture
 def store(server: Mongod, database: Any) -> Iterator[MongoStore]:
     made = MongoStore(uri=server.uri, database=database.name)
     yield made

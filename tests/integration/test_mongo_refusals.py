@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 
 from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
@@ -19,14 +17,6 @@ from velox.base.records import Detection
 from velox.stores.mongo import MongoStore
 
 UNKNOWN = 4_000_000
-
-
-@pytest.fixture
-def database(mongod: Mongod) -> Iterator[Any]:
-    """A database of the test's own, as an operator sees it."""
-    client: MongoClient[dict[str, Any]] = mongod.client()
-    yield client[f"db-{uuid.uuid4().hex[:8]}"]
-    client.close()
 
 
 @pytest.fixture

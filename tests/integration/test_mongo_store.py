@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 
 from tests.rig.mongod import Mongod
 from tests.unit.fakes import detection
@@ -19,14 +17,6 @@ from velox.stores.mongo import MongoStore
 from velox.stores.mongo_client import WRITE_TIMEOUT_MS
 
 MOST_BYTES = 16 * 2**20
-
-
-@pytest.fixture
-def database(mongod: Mongod) -> Iterator[Any]:
-    """A database of the test's own, as a bystander sees it."""
-    client: MongoClient[dict[str, Any]] = mongod.client()
-    yield client[f"db-{uuid.uuid4().hex[:8]}"]
-    client.close()
 
 
 @pytest.fixture
