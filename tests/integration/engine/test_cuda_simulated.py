@@ -131,6 +131,17 @@ def test_it_agrees_with_the_plain_model(
         assert is_right(checkpoint, batch, classify(batch), TOLERANCES[backend.precision])
 
 
+def test_too_few_samples_are_said_once_for_all_of_half_precision(
+    open_engine: Open, without_samples: Checkpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    backend, _ = open_engine(SimulatedCuda(), "auto", without_samples)
+    assert backend.precision == "fp32"
+    (said,) = [line for line in caplog.messages if "is not used" in line]
+    assert said.startswith("precision=fp16,bf16 is not used: the checkpoint has no samples")
+    assert said.endswith("; using precision=fp32")
+
+
 def test_it_gives_several_labels_the_likeliest_first(
     open_engine: Open, checkpoint: Checkpoint
 ) -> None:

@@ -6,6 +6,7 @@ be as right as before, and an image whose confidence moves across the threshold 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ LARGEST_LOSS = 0.002
 # and of the matches that may come or go.
 LARGEST_DIFFERENCE = 0.005
 _ROUNDING = 1e-9
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,25 @@ class Refused(Exception):
 
 class NotNow(Refused):
     """Why a precision is not used this time; another time it may be."""
+
+
+def say_refused(asked: str, refused: Sequence[str], reason: Refused, following: str) -> None:
+    """Log which precisions are not used and what follows: a warning where one was asked for.
+
+    Args:
+        asked: the precision that is asked for, or auto.
+        refused: precisions that are not used.
+        reason: why.
+        following: the precision that is tried next, or fp32, which is never refused.
+    """
+    log.log(
+        logging.INFO if asked == "auto" else logging.WARNING,
+        "precision=%s is not used: %s; %s precision=%s",
+        ",".join(refused),
+        reason,
+        "using" if following == "fp32" else "trying",
+        following,
+    )
 
 
 def require_enough(samples: int) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from velox.models.checkpoint import Checkpoint, at_work
-from velox.models.engine.check import NotNow, Refused, require_enough
+from velox.models.engine.check import NotNow, Refused, require_enough, say_refused
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.deprecated import Missing, frozen, int8_module
 from velox.models.engine.onednn import onednn
@@ -89,18 +89,27 @@ class Choice:
         single = self._fastest(self._float32_forms())
         makers = {INT8: self._int8, BFLOAT16: self._bfloat16}
         wanted = list(makers) if precision == AUTO else [precision]
-        for name in wanted:
-            if name == FLOAT32:
-                continue
+        tried = self._checkable(precision, wanted)
+        for name, following in zip(tried, [*tried, FLOAT32][1:], strict=True):
             try:
                 narrow = self._checked(makers[name], single, patient=precision != AUTO)
             except Refused as reason:
-                level = logging.INFO if precision == AUTO else logging.WARNING
-                log.log(level, "precision=%s is not used: %s", name, reason)
+                say_refused(precision, [name], reason, following)
                 self.settled = self.settled and not isinstance(reason, NotNow)
             else:
                 return self._fastest([single, narrow]) if precision == AUTO else narrow
         return single
+
+    def _checkable(self, precision: str, wanted: Sequence[str]) -> list[str]:
+        """The precisions in fewer bits to try; none, which is said once, with too few samples."""
+        tried = [each for each in wanted if each != FLOAT32]
+        try:
+            if tried:
+                require_enough(len(self._checkpoint.samples))
+        except Refused as reason:
+            say_refused(precision, tried, reason, FLOAT32)
+            return []
+        return tried
 
     def again(self, known: Mapping[str, Any]) -> Form | None:
         """A form that was chosen before, without trying; None where it cannot be made any more.
@@ -179,7 +188,6 @@ class Choice:
     def _checked(self, make: Callable[[], Form], single: Form, *, patient: bool) -> Form:
         """Make a form in fewer bits and see that it decides as float32 does."""
         samples = self._checkpoint.samples
-        require_enough(len(samples))
         seconds = len(samples) * self._seconds([single], rounds=1)[0] / _TRIAL_BATCH
         if not patient and seconds > _AUTO_CHECK_SECONDS:
             raise NotNow(f"checking it would take {seconds:.0f} s")

@@ -16,6 +16,7 @@ from velox.models.engine.check import (
     Refused,
     require_enough,
     require_same_decisions,
+    say_refused,
 )
 from velox.models.engine.graphs import Graphs
 from velox.models.engine.interface import Images, Predictions
@@ -71,8 +72,7 @@ def best(
         found, expected = (_on_samples(form, pixels) for form in (narrow, full))
         require_same_decisions(found, expected, samples.targets, bounds)
     except Refused as reason:
-        level = logging.INFO if precision == AUTO else logging.WARNING
-        log.log(level, "precision=%s is not used: %s", INT8, reason)
+        say_refused(precision, [INT8], reason, FLOAT32)
         return full, not isinstance(reason, NotNow)
     chosen = _faster(full, narrow, images) if precision == AUTO else narrow
     return chosen, chosen is narrow

@@ -8,7 +8,13 @@ import torch
 from torch import nn
 
 from velox.models.checkpoint import Checkpoint, at_work
-from velox.models.engine.check import Bounds, Refused, require_enough, require_same_decisions
+from velox.models.engine.check import (
+    Bounds,
+    Refused,
+    require_enough,
+    require_same_decisions,
+    say_refused,
+)
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.fold import folded_if_possible
 from velox.models.engine.forms import TOLERANCE, trial_pixels
@@ -58,20 +64,28 @@ class Trial:
         """The classifier in the first type of a precision that is not refused, else in float32."""
         full = self._classifier(torch.float32)
         expected: Answer | None = None
-        level = logging.INFO if precision == "auto" else logging.WARNING
-        for dtype in DTYPES[precision]:
-            if dtype is torch.float32:
-                break
+        tried = self._checkable(precision)
+        for dtype, following in zip(tried, [*tried, torch.float32][1:], strict=True):
             try:
-                require_enough(len(self._checkpoint.samples))
                 narrow = self._classifier(dtype)
                 expected = expected or self._on_samples(full)
                 self._check(self._on_samples(narrow), expected)
             except Refused as reason:
-                log.log(level, "precision=%s is not used: %s", NAMES[dtype], reason)
+                say_refused(precision, [NAMES[dtype]], reason, NAMES[following])
             else:
                 return self._best_of(narrow), dtype
         return self._best_of(full), torch.float32
+
+    def _checkable(self, precision: str) -> list[torch.dtype]:
+        """The types of half precision to try; none, which is said once, with too few samples."""
+        tried = [each for each in DTYPES[precision] if each is not torch.float32]
+        try:
+            if tried:
+                require_enough(len(self._checkpoint.samples))
+        except Refused as reason:
+            say_refused(precision, [NAMES[each] for each in tried], reason, NAMES[torch.float32])
+            return []
+        return tried
 
     def _best_of(self, plain: nn.Module) -> nn.Module:
         """The classifier, compiled if that is wanted, can be done and answers the same."""
