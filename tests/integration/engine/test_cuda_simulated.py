@@ -204,7 +204,10 @@ def test_what_does_not_fit_runs_in_smaller_pieces(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     _, classify = open_engine(SimulatedCuda(largest=5))
-    assert "no device memory for batches of 8 images, they are cut into smaller ones" in caplog.text
+    assert (
+        "no device memory for batches of 8 images, they are cut into smaller ones: "
+        "lower BATCH_SIZE or raise GPU_MEMORY_FRACTION" in caplog.text
+    )
     batch = images(BATCH)
     assert is_right(checkpoint, batch, classify(batch), TOLERANCES["fp32"])
 

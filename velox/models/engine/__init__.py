@@ -18,6 +18,7 @@ onednn.py        A network with each convolution
 onnx_choice.py   Which graph of a model runs
 onnx_engine.py   The engine that runs a checkpoint's graphs with ONNX Runtime on the CPU
 onnx_form.py     A graph as an engine uses it
+out_of_memory.py What an engine says when memory is short, and what helps
 parts.py         Into how many parts a batch is cut, so that all cores work on it
 session.py       ONNX Runtime
 streams.py       Streams of CUDA devices

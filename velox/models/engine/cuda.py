@@ -116,7 +116,8 @@ class CudaBackend:
         for rung in missing:
             if rung not in self._missing:
                 log.warning(
-                    "no device memory for batches of %d images, they are cut into smaller ones",
+                    "no device memory for batches of %d images, they are cut into smaller ones: "
+                    "lower BATCH_SIZE or raise GPU_MEMORY_FRACTION",
                     rung,
                 )
         self._graphs, self._missing = dict(sorted(found.items())), sorted(missing)

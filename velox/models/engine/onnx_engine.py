@@ -13,7 +13,6 @@ from functools import partial
 
 import numpy as np
 
-from velox.base.errors import EngineOutOfMemory
 from velox.base.machine import release_free_memory, usable_cores
 from velox.models.engine.check import THRESHOLD, Bounds
 from velox.models.engine.graphs import Graphs
@@ -21,6 +20,7 @@ from velox.models.engine.interface import Images, Predictions
 from velox.models.engine.kept import Kept
 from velox.models.engine.onnx_choice import AUTO, best
 from velox.models.engine.onnx_form import OnnxForm
+from velox.models.engine.out_of_memory import out_of_memory
 from velox.models.engine.parts import FLOAT32, INT8
 
 log = logging.getLogger(__name__)
@@ -151,4 +151,4 @@ def _named_out_of_memory(count: int) -> Iterator[None]:
         short = "Failed to allocate memory" in str(error) or "bad_alloc" in str(error)
         if not (short or isinstance(error, MemoryError)):
             raise
-        raise EngineOutOfMemory(f"no memory for a batch of {count} images") from error
+        raise out_of_memory(count, cuda=False) from error

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from velox.base.errors import EngineOutOfMemory
 from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import THRESHOLD, Bounds
 from velox.models.engine.classifier import Answer
@@ -21,6 +20,7 @@ from velox.models.engine.cpu import CpuBackend
 from velox.models.engine.cuda import CudaBackend
 from velox.models.engine.interface import Images, Predictions
 from velox.models.engine.kept import Kept
+from velox.models.engine.out_of_memory import out_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -145,9 +145,10 @@ def _named_out_of_memory(count: int) -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         torch.cuda.empty_cache()
-        raise EngineOutOfMemory(f"no memory for a batch of {count} images") from error
+        cuda = isinstance(error, torch.OutOfMemoryError)
+        raise out_of_memory(count, cuda=cuda) from error
     except RuntimeError as error:
         # The CPU's allocator has no exception of its own (c10/core/impl/alloc_cpu.cpp).
         if "DefaultCPUAllocator: " not in str(error):
             raise
-        raise EngineOutOfMemory(f"no memory for a batch of {count} images") from error
+        raise out_of_memory(count, cuda=False) from error

@@ -106,18 +106,22 @@ def out_of_memory(error: Exception) -> Callable[[Tensor], Any]:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "larger"),
     [
-        torch.OutOfMemoryError("CUDA out of memory"),
-        MemoryError(),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 4 bytes"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "GPU_MEMORY_FRACTION"),
+        (MemoryError(), "the container's memory limit"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 4 bytes"),
+            "the container's memory limit",
+        ),
     ],
 )
-def test_out_of_memory_has_a_name(
-    running: TorchEngine, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_out_of_memory_has_a_name_and_a_remedy(
+    running: TorchEngine, monkeypatch: pytest.MonkeyPatch, error: Exception, larger: str
 ) -> None:
     monkeypatch.setattr(running, "_backend", out_of_memory(error))
-    with pytest.raises(EngineOutOfMemory, match="batch of 5 images"):
+    said = f"no memory for a batch of 5 images: lower BATCH_SIZE or raise {larger}"
+    with pytest.raises(EngineOutOfMemory, match=said):
         running.predict(images(5))
 
 
