@@ -96,6 +96,7 @@ def test_what_somebody_has_set_stays_and_is_said(
     hold_to(topics, made(topics, kafka, config), 1, ours=True)
     (line,) = caplog.messages
     assert re.search(reason, line), line
+    assert f"kafka-configs.sh --bootstrap-server {kafka.bootstrap} --alter" in line
     assert "--add-config retention.ms=86400000,segment.ms=3600000" in line
 
 

@@ -90,12 +90,13 @@ def hold_to(topics: Topics, topic: str, days: float, *, ours: bool) -> None:
         kept, reason = None, str(error)
     if kept is None or kept.days > _kept_as_wanted(days).days:
         log.warning(
-            "topic=%s keeps records %s, KEEP_DAYS=%g: %s; to change it: kafka-configs.sh --alter "
-            "--entity-type topics --entity-name %s --add-config %s",
+            "topic=%s keeps records %s, KEEP_DAYS=%g: %s; to change it: kafka-configs.sh "
+            "--bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s",
             topic,
             kept or "for a time that is not known",
             days,
             reason,
+            topics.bootstrap,
             topic,
             ",".join(f"{name}={number}" for name, number in wanted(days).items()),
         )

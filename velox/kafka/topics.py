@@ -37,6 +37,7 @@ class Topics:
         extra: further librdkafka properties.
 
     Attributes:
+        bootstrap: as it was given.
         cluster_id: what tells this cluster from others, as last seen; empty before that.
 
     Raises:
@@ -44,6 +45,7 @@ class Topics:
     """
 
     def __init__(self, *, bootstrap: str, extra: Mapping[str, str]) -> None:
+        self.bootstrap = bootstrap
         self.cluster_id = ""
         self._log = ClientLog(bootstrap)
         self._config: Config = {**common_config(bootstrap, "admin"), **extra}
