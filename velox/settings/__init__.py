@@ -1,7 +1,7 @@
 """The settings: what they are, what they may be, and where they come from.
 
 consumer.py          What the consumer reads
-declare.py           Declaring settings: every environment variable that Velox reads, defined once
+declare.py           Declaring settings, each once; reading them from the environment and `.env`
 kafka_properties.py  Properties of KAFKA_CONFIG that Velox's guarantees rest on: what they may say
 parsers.py           Parsers of settings: what a variable's text must look like
 programs.py          What each program reads that has no module of its own here
