@@ -38,8 +38,8 @@ that is not listed is treated like *not now*. A process whose folder cannot be u
 HEAD = """# What each error of a store or a topic means
 
 This page says what Velox does when a database, a topic or a disk does not take what it is given.
-The numbers are their own. The tables are those of `velox/stores/mongo_codes.py`,
-`velox/stores/sqlite_errors.py`, `velox/stores/file_errors.py` and
+The numbers are those that the database, the client or the system gives. The tables come from
+`velox/stores/mongo_codes.py`, `velox/stores/sqlite_errors.py`, `velox/stores/file_errors.py` and
 `velox/kafka/delivery_errors.py`, and a test keeps this page equal to them.
 
 - **Not now**: Velox tries again for as long as it takes. Nothing is refused and nothing is
