@@ -138,6 +138,7 @@ class SimulatedCuda:
         self._streams: list[Stream] = []
         self._thread = threading.local()
         self._default = self.stream()
+        self._captures: list[Graph] = []
         # What another one's engines gave back is no stream of this one.
         self._free: defaultdict[torch.device, list[Stream]] = defaultdict(list)
 
@@ -194,7 +195,12 @@ class SimulatedCuda:
         return len(self._streams)
 
     def synchronize(self) -> None:
-        """Do all the work."""
+        """Do all the work.
+
+        "It is also invalid to [...] synchronize a broader handle which encompasses an active stream
+        capture, such as a device" ("Prohibited and Unhandled Operations" in NVIDIA's guide).
+        """
+        assert not self._captures, "the device is waited for while a stream is captured"
         for stream in self._streams:
             stream.synchronize()
 
@@ -233,8 +239,12 @@ class SimulatedCuda:
     ) -> Iterator[None]:
         assert capture_error_mode in ("global", "thread_local", "relaxed")
         self.synchronize()
-        with self._on(stream), self._meanwhile("recording", graph):
-            yield
+        self._captures.append(graph)
+        try:
+            with self._on(stream), self._meanwhile("recording", graph):
+                yield
+        finally:
+            self._captures.remove(graph)
 
 
 class _Places(TorchFunctionMode):

@@ -1,7 +1,8 @@
 """The CUDA engine's own code on a simulated device: what it computes, and what it waits for."""
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from velox.models.engine import check
 from velox.models.engine.check import Bounds
 from velox.models.engine.cuda import CudaBackend
 from velox.models.engine.lanes import Lane
+from velox.models.engine.torch_engine import TorchEngine
 
 BATCH = 8
 # Of the checkpoint, to try half precision with: no whole number of batches.
 SAMPLES = 43
+LIMIT_S = 60.0
 COUNTS = (1, 5, BATCH, 2 * BATCH + 1)
 # Of a probability, against eager float32.
 TOLERANCES = {"fp16": 0.02, "bf16": 0.1, "fp32": 0.0001}
@@ -274,6 +277,52 @@ def test_an_engine_that_had_no_memory_leaves_its_streams_to_the_next(open_engine
             open_engine(simulated)
         used.add(simulated.streams)
     assert len(used) == 1
+
+
+def test_an_engine_that_fails_at_its_first_batch_leaves_its_streams_to_the_next(
+    without_samples: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated, used = SimulatedCuda(), set()
+    simulated.install(monkeypatch)
+
+    def failing(*_: object) -> None:
+        raise RuntimeError("an error of the device")
+
+    monkeypatch.setattr(CudaBackend, "__call__", failing)
+    for _ in range(2):
+        with simulated(), pytest.raises(RuntimeError, match="an error of the device"):
+            TorchEngine(without_samples, device=torch.device("cuda", 0), precision="fp32")
+        used.add(simulated.streams)
+    assert len(used) == 1
+
+
+def test_the_device_is_not_waited_for_while_another_engine_records(
+    open_engine: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated = SimulatedCuda()
+    old, _ = open_engine(simulated)
+    new, _ = open_engine(simulated)
+    records, goes_on = threading.Event(), threading.Event()
+
+    def classify(_: int) -> None:
+        records.set()
+        assert goes_on.wait(LIMIT_S)
+
+    def record() -> None:
+        with simulated():
+            new._recorded(1)
+
+    monkeypatch.setattr("velox.models.engine.cuda._WARM_UPS", 0)
+    monkeypatch.setattr(new, "_classify", classify)
+    with ThreadPoolExecutor(2) as pool:
+        recording = pool.submit(record)
+        assert records.wait(LIMIT_S)
+        closing = pool.submit(old.close)
+        # So long it has to show that it does not wait.
+        wait([closing], timeout=0.3)
+        goes_on.set()
+        recording.result(LIMIT_S)
+        closing.result(LIMIT_S)
 
 
 @pytest.mark.parametrize("samples", [True, False])

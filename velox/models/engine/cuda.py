@@ -22,7 +22,7 @@ from velox.models.checkpoint import Checkpoint
 from velox.models.engine.check import Bounds
 from velox.models.engine.classifier import Answer
 from velox.models.engine.lanes import Lane, answer_shapes, ladder, pieces
-from velox.models.engine.streams import Streams
+from velox.models.engine.streams import Streams, capturing, synchronize
 from velox.models.engine.trial import DTYPES, NAMES, Trial
 
 # Runs before a recording: libraries load their code in the first ones.
@@ -104,7 +104,7 @@ class CudaBackend:
         The largest is recorded first, and the others fit into the memory that it took.
         """
         # What was made so far was made on another stream.
-        torch.cuda.synchronize(self._device)
+        synchronize(self._device)
         missing, found = [], dict(self._graphs)
         for rung in reversed(rungs):
             try:
@@ -139,8 +139,10 @@ class CudaBackend:
                 self._classify(rung)
         graph = torch.cuda.CUDAGraph()
         # Another engine may be at work in another thread while this one is made.
-        with torch.cuda.graph(
-            graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+        mode = "thread_local"
+        with (
+            capturing,
+            torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode=mode),
         ):
             self._classify(rung)
         return graph
@@ -194,7 +196,7 @@ class CudaBackend:
 
     def close(self) -> None:
         """Free the device's memory."""
-        torch.cuda.synchronize(self._device)
+        synchronize(self._device)
         self._graphs.clear()
         del self._classifier, self._buffers, self._lanes
         torch.cuda.empty_cache()

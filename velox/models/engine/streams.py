@@ -14,7 +14,19 @@ from contextlib import AbstractContextManager
 import torch
 
 _lock = threading.Lock()
+# Held while a stream is captured, by whichever engine.
+capturing = threading.Lock()
 FREE: defaultdict[torch.device, list[torch.cuda.Stream]] = defaultdict(list)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for all work of a device, at a moment at which none of its streams is captured.
+
+    During a capture that is an error, and one for the capture ("Prohibited and Unhandled
+    Operations" of stream capture in NVIDIA's CUDA C++ Programming Guide).
+    """
+    with capturing:
+        torch.cuda.synchronize(device)
 
 
 class Streams(AbstractContextManager["Streams"]):
@@ -51,5 +63,5 @@ class Streams(AbstractContextManager["Streams"]):
 
     def __exit__(self, *_: object) -> None:
         if self._taken:
-            torch.cuda.synchronize(self._device)
+            synchronize(self._device)
             self.give_back()

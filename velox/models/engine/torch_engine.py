@@ -110,9 +110,13 @@ class TorchEngine:
                     checkpoint, precision, bounds=bounds, top=self.top, kept=kept
                 )
         self.precision = self._backend.precision
-        blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
-        for count in (1, batch_size):
-            self.predict(blank[:count])
+        try:
+            blank = np.zeros((batch_size, self.input_size, self.input_size, 3), np.uint8)
+            for count in (1, batch_size):
+                self.predict(blank[:count])
+        except BaseException:
+            self.close()
+            raise
         log.info(
             "engine ready device=%s precision=%s warm_up_s=%.1f",
             self.device,
