@@ -87,7 +87,9 @@ class Results:
     def bar(
         self, case: str, name: str, value: float, goal: float, *, at_least: bool = True
     ) -> None:
-        """Compare a value with its goal, and print that."""
+        """Compare a value with its goal, and print that; no two cases have a bar of one name."""
+        others = (each for each in self.cases if each != case)
+        assert all(name not in self.cases[each].bars for each in others), name
         found = self.cases.setdefault(case, Case()).bars[name] = Bar(value, goal, at_least)
         print(f"  bar        {name:<44} {found}", flush=True)
 
@@ -101,8 +103,15 @@ class Results:
         return {name: bar for case in self.cases.values() for name, bar in case.bars.items()}
 
     def median(self, case: str, name: str) -> float:
-        """A median that was added before."""
-        return self.cases[case].figures[name].median
+        """A median that was added before.
+
+        Raises:
+            LookupError: when it was not.
+        """
+        found = self.cases.get(case, Case()).figures.get(name)
+        if found is None:
+            raise LookupError(f"no figure of {case}: {name}; that part must run first")
+        return found.median
 
     def write(self, path: Path) -> None:
         """Write everything as JSON."""

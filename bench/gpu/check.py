@@ -12,6 +12,7 @@ with an error where a part failed; a bar that is missed is said, and is no error
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,7 @@ PARTS: dict[str, tuple[Callable[[Results, Place], None], float]] = {
     "correct": (correct.run, 100),
 }
 LIMIT_S = 480.0
+END_LIMIT_S = 20.0
 
 
 def main() -> int:
@@ -59,13 +61,18 @@ def main() -> int:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run"
     )
-    parser.add_argument("--output", type=Path, default=Path("gpu.json"), help="file of the figures")
+    parser.add_argument("--output", type=Path, help="file of the figures; gpu.json")
     parser.add_argument("--small", action="store_true", help="on a simulated device")
     parser.add_argument("--here", type=Path, help="folder: all parts in this one process")
     chosen = parser.parse_args()
+    chosen.output = chosen.output or Path("gpu-small.json" if chosen.small else "gpu.json")
+    # Whoever is told that time is up ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("out of time"))
     if chosen.here is not None:
         run(chosen.only, chosen.output, chosen.here, small=chosen.small)
         return 0
+    # What a part found earlier is not taken for what it finds now.
+    Results.read(chosen.output, without=chosen.only).write(chosen.output)
     with tempfile.TemporaryDirectory(prefix="velox-gpu-") as folder:
         failed = in_processes(chosen.only, chosen.output, folder, small=chosen.small)
     bars = Results.read(chosen.output, without=()).bars()
@@ -84,14 +91,25 @@ def in_processes(parts: list[str], output: Path, folder: str, *, small: bool) ->
         command += ["--output", str(output.absolute()), *(["--small"] if small else [])]
         limit = min(PARTS[part][1], deadline - started)
         print(f"{part}:", flush=True)
-        try:
-            code: int | str = subprocess.run(command, timeout=max(1, limit), cwd=ROOT).returncode
-        except subprocess.TimeoutExpired:
-            code = "out of time"
+        code = ended(command, max(1.0, limit))
         print(f"  {time.monotonic() - started:.0f} s, exit code {code}", flush=True)
         if code != 0:
             failed.append(part)
     return failed
+
+
+def ended(command: list[str], limit: float) -> int | str:
+    """The exit code of a part; what has not ended in so many seconds is told to, then killed."""
+    with subprocess.Popen(command, cwd=ROOT) as part:
+        try:
+            return part.wait(limit)
+        except subprocess.TimeoutExpired:
+            part.terminate()
+            try:
+                part.wait(END_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                part.kill()
+            return "out of time"
 
 
 def run(parts: list[str], output: Path, folder: Path, *, small: bool) -> None:

@@ -29,8 +29,7 @@ def run(results: Results, at: Place) -> None:
     """Check."""
     for architecture in at.scale.trained:
         model = model_of(at, architecture)
-        if not model.path.exists():
-            continue
+        assert model.path.exists(), f"{architecture} was not trained: run the part training too"
         checkpoint = load(model.path, model.classes)
         pixels = np.stack(
             [

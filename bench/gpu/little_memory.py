@@ -37,4 +37,4 @@ def run(results: Results, at: Place) -> None:
     expected = reference(checkpoint, pixels).numpy()[np.arange(batch), index]
     wrong = int((np.abs(expected - confidence) > TOLERANCE).sum())
     results.add("little memory", {"reserved": figure([reserved / 2**20], "MiB")})
-    results.bar("little memory", "wrong images", wrong, 0, at_least=False)
+    results.bar("little memory", "little memory, wrong images", wrong, 0, at_least=False)

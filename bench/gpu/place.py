@@ -30,7 +30,7 @@ class Scale:
         at_once: batches of one measurement of the engine.
         seconds: of each comparison.
         batch: size of the batches of the pipeline, of decoding and of a swap.
-        images: encoded images that are decoded and streamed, and their height and width.
+        image_side: height and width of the encoded images that are decoded and streamed.
         streamed: records of the pipeline.
         partitions: of its topic; the embedded broker keeps 5 MiB of each.
         consumers: processes of the pipeline, and engines that share the device.

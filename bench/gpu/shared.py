@@ -41,19 +41,14 @@ def processes(at: Place, count: int) -> Iterator[list[Engine]]:
     # A little is left for what the driver itself takes of each process.
     arguments = (model.path, model.classes, 0.9 / count, batch, seconds)
     command = [sys.executable, "-m", "bench.gpu.one_of_many", *map(str, arguments)]
-    running = [
-        subprocess.Popen(
-            [*command, *(() if at.real else (one_of_many.SMALL,))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-        for _ in range(count)
-    ]
+    command += [] if at.real else [one_of_many.SMALL]
+    running: list[Engine] = []
     try:
+        for _ in range(count):
+            pipe = subprocess.PIPE
+            running.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT))
         for each in running:
-            assert answer(each) == "warm\n", "a process ended before it was warm"
+            assert answer(each) == "warm\n"
         yield running
     finally:
         for each in running:
@@ -73,4 +68,6 @@ def at_once(engines: list[Engine]) -> float:
 def answer(engine: Engine) -> str:
     """The next line that it prints; the part's own limit ends a wait for one that never comes."""
     assert engine.stdout is not None
-    return engine.stdout.readline()
+    line = engine.stdout.readline()
+    assert line, f"a process ended with {engine.wait()}"
+    return line

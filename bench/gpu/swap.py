@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -53,14 +54,14 @@ def run(results: Results, at: Place) -> None:
     second = sampled(second)
     pixels = images(at.scale.batch, seed=3)
     with at.entered():
-        slot = ModelSlot(engine_of(first, at), Metrics())
+        slot = ModelSlot(made(first, at), Metrics())
         # For two at once there is more, and that stays.
-        slot.swap(engine_of(second, at))
+        slot.swap(made(second, at))
         before = memory(at)
         with under_load(slot, pixels, (first, second), at) as load:
             time.sleep(SETTLE_S if at.real else 0)
             for number in range(at.scale.swaps):
-                slot.swap(engine_of((first, second)[number % 2], at))
+                slot.swap(made((first, second)[number % 2], at))
         after = memory(at)
         slot.close()
     assert not load.failed, load.failed[0]
@@ -72,7 +73,7 @@ def run(results: Results, at: Place) -> None:
             "memory after / before": figure([after / before], ""),
         },
     )
-    results.bar("swap", "wrong images", load.wrong, 0, at_least=False)
+    results.bar("swap", "swap, wrong images", load.wrong, 0, at_least=False)
     results.bar("swap", "memory after / before", after / before, MOST_MEMORY, at_least=False)
 
 
@@ -84,10 +85,18 @@ def turned(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
     }
 
 
-def engine_of(checkpoint: Checkpoint, at: Place) -> TorchEngine:
-    """As the consumer makes one."""
+def made(checkpoint: Checkpoint, at: Place) -> TorchEngine:
+    """An engine, made in another thread than those that use it, as the consumer's are."""
     precision = "auto" if at.real else "fp32"
-    return TorchEngine(checkpoint, device=at.device, precision=precision, batch_size=at.scale.batch)
+
+    def make() -> TorchEngine:
+        with at.entered():
+            return TorchEngine(
+                checkpoint, device=at.device, precision=precision, batch_size=at.scale.batch
+            )
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
 
 
 def memory(at: Place) -> int:

@@ -38,7 +38,8 @@ def test_all_its_parts_run_and_are_written_down(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     found = json.loads(output.read_text())
     assert set(found["cases"]) == PARTS
-    bars = {bar["case"]: bar["met"] for bar in found["bars"].values()}
-    assert set(bars) == PARTS - {"tests", "decode"}
+    bars = found["bars"].values()
+    assert {bar["case"] for bar in bars} == PARTS - {"tests", "decode"}
     right = ("training", "correct", "swap", "little memory")
-    assert all(bars[part] for part in right), done.stdout
+    assert all(bar["met"] for bar in bars if bar["case"] in right), done.stdout
+    assert sum(bar["case"] in right for bar in bars) == 1 + 1 + 2 + 1
