@@ -120,6 +120,7 @@ def test_folding_leaves_the_answers_and_the_network_as_they_are(architecture: st
     assert after <= before // 2 + 2
 
 
+@torch.inference_mode()
 def test_a_convolution_that_is_used_twice_is_not_folded() -> None:
     class Shared(nn.Module):
         def __init__(self) -> None:
