@@ -73,6 +73,7 @@ READERS = SCRIPTS | {
     "velox/consumer/storage.py",
     "velox/consumer/task.py",
     "velox/training/assembly.py",
+    "velox/training/prepared.py",
     "velox/training/run.py",
 }
 

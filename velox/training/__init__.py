@@ -25,6 +25,7 @@ novelty.py           What training finds out of how unlike its images others are
 once_more.py         The last layer once more, where fine-tuning betters nothing
 page.py              Pages about a training: what was found in the images, and how the model does
 pieces.py            Pieces of pages about a training: sections, tables, and small pictures
+prepared.py          What the steps of a training share, and what they come to
 recalibration.py     What confidences are worth on the whole: how often such decisions are right
 recipe.py            How to train: what the settings leave open follows from the images
 reference.py         What a consumer compares its images with: how those of training look
@@ -32,6 +33,7 @@ reports.py           The reports that are written beside a model
 resume.py            The state of a training between two epochs
 run.py               One training, from its settings to a checkpoint
 samples.py           The images that travel with a checkpoint, for its readers to try it by
+saving.py            The last step of a training: the checkpoint and its reports
 separation.py        How well a score tells two kinds of images apart
 start.py             Where a training starts: from weights that know images, or from nothing
 start_weights.py     Weights to start from, and the input that they were trained with

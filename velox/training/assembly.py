@@ -6,8 +6,7 @@ import hashlib
 import logging
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -17,8 +16,6 @@ from torch import nn
 from velox.base.errors import SettingError
 from velox.base.terminal import Progress
 from velox.images.preprocessing import Preprocessing
-from velox.models import checkpoint
-from velox.models.checkpoint import Checkpoint
 from velox.settings.training import TrainSettings
 from velox.training.chosen_input import CHOICES, chosen
 from velox.training.data.dataset import Dataset, Splits
@@ -28,12 +25,8 @@ from velox.training.data.others import read_others, require_usable
 from velox.training.data.shapes import Shapes
 from velox.training.data.sides import suiting, usual_side
 from velox.training.data.split import split
-from velox.training.doubt import Doubt
-from velox.training.evaluation import Inputs, accuracy
-from velox.training.judgement import Judgement
 from velox.training.look import Look, look
-from velox.training.made_ready import make_ready
-from velox.training.model_files import refused
+from velox.training.prepared import Prepared
 from velox.training.recipe import (
     MANY,
     Recipe,
@@ -42,10 +35,7 @@ from velox.training.recipe import (
     usual_learning_rate,
     usual_smoothing,
 )
-from velox.training.reference import reference_of
-from velox.training.reports import write_reports
 from velox.training.resume import StateFile
-from velox.training.samples import samples_of
 from velox.training.start import Start, find_start
 from velox.training.trainer import make_deterministic, require_trainable
 
@@ -54,56 +44,6 @@ WEIGHTS_FOLDER = "weights"
 VALIDATION_PER_CLASS, TEST_PER_CLASS = 50, 100
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """What a training begins with, and what its steps share.
-
-    Attributes:
-        settings: with the images and the size of input that they leave open.
-        start: the weights to start from.
-        preprocessing: how an image becomes the network's input.
-        splits: the images.
-        seen: what there is to say of a folder of them.
-        others: images that have none of the labels, None where none are given.
-        inputs: how images are given to the network.
-        recipe: how to train.
-        progress: told how far each step is.
-        stop: ends each step early.
-    """
-
-    settings: TrainSettings
-    start: Start
-    preprocessing: Preprocessing
-    splits: Splits
-    seen: Look | None
-    others: Dataset | None
-    inputs: Inputs
-    recipe: Recipe
-    progress: Progress
-    stop: threading.Event
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a training has come to.
-
-    Attributes:
-        network: as it will be used.
-        found: what it is worth by the test images.
-        across: the same by cross-validation, where test images are few.
-        doubts: images whose labels are likely to be wrong; None where none were looked for.
-        facts: what belongs at the head of the reports, in order.
-        against: why the model is refused, None where it is not.
-    """
-
-    network: nn.Module
-    found: Judgement
-    across: Judgement | None
-    doubts: Sequence[Doubt] | None
-    facts: Mapping[str, str]
-    against: str | None
 
 
 def prepare(settings: TrainSettings, device: torch.device, stop: threading.Event) -> Prepared:
@@ -286,57 +226,3 @@ def state_file_of(prepared: Prepared) -> StateFile:
         found.update(part.images.fingerprint(part.rows))
     path = settings.model_path.with_name(f".{settings.model_path.name}.resume")
     return StateFile(path, found.hexdigest())
-
-
-def save(prepared: Prepared, outcome: Outcome) -> None:
-    """Write the checkpoint and its reports; what speaks against it puts all under other names."""
-    settings, splits, inputs = prepared.settings, prepared.splits, prepared.inputs
-    network, found, against = outcome.network, outcome.found, outcome.against
-    model_path, classes_path = (
-        each if against is None else refused(each)
-        for each in (settings.model_path, settings.classes_path)
-    )
-    samples = samples_of(splits, settings.seed)
-    written = Checkpoint(
-        architecture=settings.model_arch,
-        labels=found.labels,
-        input_size=settings.input_size,
-        preprocessing=prepared.preprocessing,
-        mean=inputs.mean,
-        std=inputs.std,
-        state_dict=network.state_dict(),
-        metrics={
-            "accuracy": found.accuracy,
-            "calibration_error": found.calibration_error[1],
-            "sample_accuracy": accuracy(network, samples, inputs=inputs),
-        },
-        temperature=found.temperature,
-        thresholds=found.promise.measured() if found.promise else None,
-        reference=reference_of(splits, found.decisions, seed=settings.seed, stop=prepared.stop),
-        unknown=found.novelty.limits if found.novelty else None,
-        novelty=found.novelty.tensors if found.novelty else None,
-        samples=samples,
-    )
-    # A consumer that finds the model finds this too.
-    before = partial(make_ready, model_path=model_path) if against is None else lambda _: None
-    saved = checkpoint.save(written, model_path, classes_path, before=before)
-    head = {"model": f"{model_path} ({saved.digest})", **outcome.facts}
-    if against is not None:
-        head["refused"] = against
-    report = write_reports(
-        model_path,
-        found,
-        outcome.across,
-        facts=head,
-        look=prepared.seen,
-        doubts=outcome.doubts,
-        test=splits.test,
-    )
-    log.info(
-        "%s model=%s digest=%s labels=%s report=%s",
-        "saved" if against is None else "kept the refused",
-        model_path,
-        saved.digest,
-        ",".join(saved.labels),
-        report,
-    )

@@ -15,14 +15,7 @@ from velox.models.architectures import require_architecture
 from velox.models.compiler import not_for_optimisers
 from velox.models.device import select_device
 from velox.settings.training import TrainSettings
-from velox.training.assembly import (
-    Outcome,
-    Prepared,
-    network_of,
-    prepare,
-    save,
-    state_file_of,
-)
+from velox.training.assembly import network_of, prepare, state_file_of
 from velox.training.batch_statistics import renew_statistics
 from velox.training.calibration import Unseen
 from velox.training.crossed import Crossed, cross_validated
@@ -43,8 +36,10 @@ from velox.training.model_files import (
 )
 from velox.training.novelty import find, log_found
 from velox.training.once_more import taught_by, teach_once_more
+from velox.training.prepared import Outcome, Prepared
 from velox.training.reports import write_look
 from velox.training.resume import StateFile
+from velox.training.saving import save
 from velox.training.trainer import Trainer
 from velox.training.verdict import objection
 
