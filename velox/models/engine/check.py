@@ -91,6 +91,26 @@ def require_enough(samples: int) -> None:
         raise Refused(f"the checkpoint has {held} to check it with, but {LEAST_SAMPLES} are needed")
 
 
+def worth_trying(asked: str, narrow: Sequence[str], samples: int) -> list[tuple[str, str]]:
+    """Precisions to try; none, which is said once for all, with too few samples.
+
+    Args:
+        asked: the precision that is asked for, or auto.
+        narrow: those in fewer bits that it means, in their order.
+        samples: how many there are to check them with.
+
+    Returns:
+        Each with the precision that follows where it is refused.
+    """
+    try:
+        if narrow:
+            require_enough(samples)
+    except Refused as reason:
+        say_refused(asked, narrow, reason, "fp32")
+        return []
+    return list(zip(narrow, [*narrow, "fp32"][1:], strict=True))
+
+
 def require_same_decisions(
     found: Answer,
     expected: Answer,

@@ -23,7 +23,7 @@ from velox.models.engine.check import Bounds
 from velox.models.engine.classifier import Answer
 from velox.models.engine.lanes import Lane, answer_shapes, ladder, pieces
 from velox.models.engine.streams import Streams, capturing, synchronize
-from velox.models.engine.trial import DTYPES, NAMES, Trial
+from velox.models.engine.trial import NAMES, NARROW, Trial
 
 # Runs before a recording: libraries load their code in the first ones.
 _WARM_UPS = 3
@@ -70,9 +70,9 @@ class CudaBackend:
         bounds: Bounds,
         top: int = 1,
     ) -> None:
-        if precision not in DTYPES:
+        if precision not in NARROW:
             raise SettingError(
-                f"PRECISION={precision!r} is not allowed on CUDA: one of {', '.join(DTYPES)}"
+                f"PRECISION={precision!r} is not allowed on CUDA: one of {', '.join(NARROW)}"
             )
         torch.cuda.set_per_process_memory_fraction(memory_fraction, device)
         # What convolutions in float32 take is rounded otherwise, to the 10 bits of half precision.

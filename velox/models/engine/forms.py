@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from velox.models.checkpoint import Checkpoint, at_work
-from velox.models.engine.check import NotNow, Refused, require_enough, say_refused
+from velox.models.engine.check import NotNow, Refused, say_refused, worth_trying
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.deprecated import Missing, frozen, int8_module
 from velox.models.engine.onednn import onednn
@@ -89,8 +89,9 @@ class Choice:
         single = self._fastest(self._float32_forms())
         makers = {INT8: self._int8, BFLOAT16: self._bfloat16}
         wanted = list(makers) if precision == AUTO else [precision]
-        tried = self._checkable(precision, wanted)
-        for name, following in zip(tried, [*tried, FLOAT32][1:], strict=True):
+        narrow_ones = [each for each in wanted if each != FLOAT32]
+        samples = len(self._checkpoint.samples)
+        for name, following in worth_trying(precision, narrow_ones, samples):
             try:
                 narrow = self._checked(makers[name], single, patient=precision != AUTO)
             except Refused as reason:
@@ -99,17 +100,6 @@ class Choice:
             else:
                 return self._fastest([single, narrow]) if precision == AUTO else narrow
         return single
-
-    def _checkable(self, precision: str, wanted: Sequence[str]) -> list[str]:
-        """The precisions in fewer bits to try; none, which is said once, with too few samples."""
-        tried = [each for each in wanted if each != FLOAT32]
-        try:
-            if tried:
-                require_enough(len(self._checkpoint.samples))
-        except Refused as reason:
-            say_refused(precision, tried, reason, FLOAT32)
-            return []
-        return tried
 
     def again(self, known: Mapping[str, Any]) -> Form | None:
         """A form that was chosen before, without trying; None where it cannot be made any more.

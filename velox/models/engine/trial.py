@@ -11,22 +11,19 @@ from velox.models.checkpoint import Checkpoint, at_work
 from velox.models.engine.check import (
     Bounds,
     Refused,
-    require_enough,
     require_same_decisions,
     say_refused,
+    worth_trying,
 )
 from velox.models.engine.classifier import Answer, Classifier
 from velox.models.engine.fold import folded_if_possible
 from velox.models.engine.forms import TOLERANCE, trial_pixels
 from velox.models.engine.workers import joined
 
-# What each precision tries, in this order, until one is not refused.
-DTYPES = {
-    "auto": (torch.float16, torch.bfloat16, torch.float32),
-    "bf16": (torch.bfloat16,),
-    "fp32": (torch.float32,),
-}
-NAMES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}
+# What each precision tries before fp32, in this order, until one is not refused.
+NARROW = {"auto": ("fp16", "bf16"), "bf16": ("bf16",), "fp32": ()}
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 log = logging.getLogger(__name__)
 
@@ -64,28 +61,18 @@ class Trial:
         """The classifier in the first type of a precision that is not refused, else in float32."""
         full = self._classifier(torch.float32)
         expected: Answer | None = None
-        tried = self._checkable(precision)
-        for dtype, following in zip(tried, [*tried, torch.float32][1:], strict=True):
+        samples = len(self._checkpoint.samples)
+        for name, following in worth_trying(precision, NARROW[precision], samples):
+            dtype = DTYPES[name]
             try:
                 narrow = self._classifier(dtype)
                 expected = expected or self._on_samples(full)
                 self._check(self._on_samples(narrow), expected)
             except Refused as reason:
-                say_refused(precision, [NAMES[dtype]], reason, NAMES[following])
+                say_refused(precision, [name], reason, following)
             else:
                 return self._best_of(narrow), dtype
         return self._best_of(full), torch.float32
-
-    def _checkable(self, precision: str) -> list[torch.dtype]:
-        """The types of half precision to try; none, which is said once, with too few samples."""
-        tried = [each for each in DTYPES[precision] if each is not torch.float32]
-        try:
-            if tried:
-                require_enough(len(self._checkpoint.samples))
-        except Refused as reason:
-            say_refused(precision, [NAMES[each] for each in tried], reason, NAMES[torch.float32])
-            return []
-        return tried
 
     def _best_of(self, plain: nn.Module) -> nn.Module:
         """The classifier, compiled if that is wanted, can be done and answers the same."""
