@@ -49,7 +49,8 @@ def test_a_batch_that_cannot_be_unpacked_costs_itself_alone(make_scenario: MakeS
             "compression.type": "zstd",
             "message.max.bytes": 60_000_000,
             "batch.size": 60_000_000,
-            "linger.ms": 500,
+            # A flush sends at once what lingers: all three go in one batch, however slow this is.
+            "linger.ms": 60_000,
         }
     )
     for _ in range(3):

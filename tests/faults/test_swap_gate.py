@@ -211,7 +211,7 @@ def test_a_shadow_that_hangs_or_has_no_memory_holds_up_nothing(
     scenario.send(picture(number) for number in range(50))
     scenario.oracle.wait_until_caught_up(LIMIT_S)
     models.put(BETTER | fault)
-    wait_for_state(consumer, "trying")
+    consumer.wait_for_line("new model is tried", LIMIT_S)
     scenario.send(picture(number) for number in range(50, 1000))
     scenario.oracle.wait_until_caught_up(LIMIT_S)
     scenario.oracle.check()
