@@ -14,8 +14,17 @@ def write_whole(path: Path, data: bytes) -> None:
     The content goes to a temporary name in the same folder, reaches the disk, and is renamed.
 
     Raises:
-        OSError: when the folder cannot be written; nothing is left behind.
+        OSError: when it cannot be written, with its name; nothing is left behind.
     """
+    try:
+        _write(path, data)
+    except OSError as error:
+        # A full disk names no file, and a folder that refuses names the temporary one.
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _write(path: Path, data: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
