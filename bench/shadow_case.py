@@ -34,7 +34,6 @@ from velox.consumer.stages.predictor import BisectingPredictor
 from velox.images.pixels import decode
 from velox.models.engine.interface import Engine
 from velox.monitoring.metrics import Metrics
-from velox.monitoring.shadow_metrics import COMPARISON
 
 CASE = "shadow"
 SIZE, BATCH = 96, 8
@@ -75,16 +74,11 @@ def measure(results: Results, threads: int, model: Path, classes: Path) -> None:
     batch = _batch(in_use, decoder, decider)
     rates: dict[bool, list[float]] = {False: [], True: []}
     for turn in range(2 * TURNS):
-        shadow = None
-        if turn % 2:
-            shadow = Shadow(
-                beside, decide=decider, decoder=decoder, metrics=metrics.shadow, role=COMPARISON
-            )
-        lane.comparison = shadow
-        rates[shadow is not None].append(_rate(batch, lane))
-        if shadow is not None:
-            lane.comparison = None
-            shadow.end(keep=True)
+        with_shadow = turn % 2 == 1
+        if with_shadow:
+            lane.try_out(Shadow(beside, decide=decider, decoder=decoder, metrics=metrics.shadow))
+        rates[with_shadow].append(_rate(batch, lane))
+        lane.end_trial(keep=True)
     lane.close()
     for engine in (in_use, beside):
         engine.close()
