@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig.waiting import eventually
 from velox.base.errors import SettingError
 from velox.base.waiting import Stopped
 from velox.training.model_files import alone, require_writable, set_aside, usable
+
+WAITING = "waiting for another process that is training model="
 
 
 def test_a_second_training_waits_for_the_first(
@@ -22,18 +25,23 @@ def test_a_second_training_waits_for_the_first(
     def first() -> None:
         with alone(tmp_path / "model.pth", threading.Event()):
             inside.set()
-            leave.wait(10)
+            leave.wait(20)
             order.append("first")
 
     thread = threading.Thread(target=first)
     thread.start()
     assert inside.wait(10)
-    threading.Timer(0.3, leave.set).start()
+
+    def leave_once_waited_for() -> None:
+        eventually(lambda: WAITING in caplog.text, 10, "the second to wait")
+        leave.set()
+
+    threading.Thread(target=leave_once_waited_for).start()
     with alone(tmp_path / "model.pth", threading.Event()):
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
-    assert "waiting for another process that is training model=" in caplog.text
+    assert WAITING in caplog.text
 
 
 def test_waiting_for_another_training_stops(tmp_path: Path) -> None:
