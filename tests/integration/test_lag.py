@@ -37,8 +37,14 @@ def append(kafka: Kafka, topic: str, partition: int, records: int) -> None:
 
 
 def append_in_transaction(kafka: Kafka, topic: str, partition: int, records: int) -> None:
-    """The transaction stays open, for a minute."""
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic})
+    """The transaction stays open, for as long as a broker allows: it is started again meanwhile."""
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka.bootstrap,
+            "transactional.id": topic,
+            "transaction.timeout.ms": 900_000,
+        }
+    )
     producer.init_transactions(LIMIT_S)
     producer.begin_transaction()
     for _ in range(records):
