@@ -36,7 +36,13 @@ def test_it_waits_for_model_database_broker_and_topic(
     consumer = script(
         "consumer.py",
         env=settings.consumer(
-            kafka.bootstrap, topic, tmp_path / "images", MONGO_URI=mongod.uri, **later.settings()
+            kafka.bootstrap,
+            topic,
+            tmp_path / "images",
+            MONGO_URI=mongod.uri,
+            # Longer than any server may take to start.
+            STARTUP_TIMEOUT_S=600,
+            **later.settings(),
         ),
         log=tmp_path / "consumer.log",
     )
