@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from tests.rig.mongod import CLIENT_TIMEOUT_MS, binary
 from tests.rig.ports import HOST, free_port
@@ -52,12 +52,19 @@ class GuardedMongod(Server):
         return self.client(f"mongodb://root:{PASSWORD}@{HOST}:{self.port}/")
 
     def answers(self) -> bool:
+        """Whether the administrator can log in, whom mongod may have made without an answer."""
         with self.client(f"mongodb://{HOST}:{self.port}/") as first:
             try:
                 first.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])
+            except OperationFailure:
+                pass
             except PyMongoError:
                 return False
-        return True
+        with self.administrator() as client:
+            try:
+                return bool(client.admin.command("ping")["ok"])
+            except PyMongoError:
+                return False
 
 
 @pytest.fixture(scope="module")
