@@ -6,6 +6,7 @@ import re
 import signal
 from pathlib import Path
 
+from tests.rig.processes import ROOT
 from tests.rig.small_training import (
     LIMIT_S,
     LOCK,
@@ -27,6 +28,18 @@ REFUSED = {
     "classes.refused.json",
     *(name.replace("model.", "model.refused.") for name in REPORTS),
 }
+
+# From within, since from without its end might come first.
+KILLED = """
+import logging, os, runpy, signal
+handle = logging.Logger.handle
+def killing(self, record):
+    handle(self, record)
+    if record.getMessage().startswith("epoch=2/6 "):
+        os.kill(os.getpid(), signal.SIGKILL)
+logging.Logger.handle = killing
+runpy.run_path({train!r}, run_name="__main__")
+"""
 
 
 def test_a_refused_model_is_kept_and_used_on_a_second_thought(tmp_path: Path) -> None:
@@ -80,10 +93,10 @@ def test_a_killed_training_goes_on_to_the_same_model(tmp_path: Path) -> None:
         pictures(tmp_path / name)
     settings = {"EPOCHS": "6", "LEARNING_RATE": "0.001"}
     trained(tmp_path / "whole", **settings)
-    child = start(tmp_path / "killed", **settings)
-    child.wait_for_line("epoch=2/6", LIMIT_S)
-    child.signal(signal.SIGKILL)
-    child.kill()
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED.format(train=str(ROOT / "train.py")))
+    child = start(tmp_path / "killed", program=program, **settings)
+    assert child.wait(LIMIT_S) == -signal.SIGKILL, str(child)
     resumed = trained(tmp_path / "killed", log="resumed.log", **settings)
     assert "resuming after epoch=" in resumed.log
     assert files(tmp_path / "killed") >= WRITTEN

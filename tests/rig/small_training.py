@@ -34,8 +34,14 @@ def pictures(folder: Path, count: int = 60) -> None:
         path.write_bytes(encoded(number))
 
 
-def start(folder: Path, *arguments: str, log: str = "log", **settings: str) -> Child:
-    return script("train.py", env=SMALL | settings, log=folder / log, arguments=arguments)
+def start(
+    folder: Path,
+    *arguments: str,
+    log: str = "log",
+    program: str | Path = "train.py",
+    **settings: str,
+) -> Child:
+    return script(program, env=SMALL | settings, log=folder / log, arguments=arguments)
 
 
 def trained(folder: Path, *arguments: str, log: str = "log", **settings: str) -> Child:
