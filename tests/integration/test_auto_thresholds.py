@@ -120,7 +120,10 @@ def test_what_is_matched_on_a_stream_is_as_precise_as_promised(
         def outcome(name: str) -> float:
             return metric(address, f'velox_records_total{{outcome="{name}"}}')
 
-        eventually(lambda: outcome("match") + outcome("no_match") == STREAM, LIMIT_S, "all images")
+        # The last thing that is counted of an image.
+        counted = "velox_end_to_end_seconds_count"
+        eventually(lambda: metric(address, counted) == STREAM, LIMIT_S, "all images")
+        assert outcome("match") + outcome("no_match") == STREAM
         matches = outcome("match")
         right = sum(
             metric(address, f'velox_predictions_total{{label="{each}",truth="{each}"}}')

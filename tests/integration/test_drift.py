@@ -75,9 +75,9 @@ class Running:
             self.wait()
 
     def wait(self) -> None:
-        """Until all that was sent is finished."""
+        """Until all that was sent is finished, and the last thing of it is counted."""
         eventually(
-            lambda: metric(self.address, "velox_records_total") == self.sent,
+            lambda: metric(self.address, "velox_end_to_end_seconds_count") == self.sent,
             LIMIT_S,
             lambda: f"all images: {self.consumer}",
         )
