@@ -20,7 +20,8 @@ from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.candidates import Candidates
 from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
-from velox.consumer.stages.inference import Show, to_nobody
+from velox.consumer.stages.decoding import Decoding
+from velox.consumer.stages.inference import Inference, Show, to_nobody
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.results import Results
@@ -90,19 +91,18 @@ def join_stages(
     return Pipeline(
         poller=poller,
         ledger=ledger,
-        decoder=decoder,
         models=models,
+        sources=lambda: parts.sources.current,
+        decode=Decoding(decoder, breaker, ledger.is_current, task.sort, task.freshness),
+        infer=Inference(
+            models, decoder, breaker, Decider(settings.target_labels), show_to, task.freshness
+        ),
         recorder=recorder,
         metrics=metrics,
         batch_size=settings.batch_size,
         batch_timeout=settings.batch_timeout_ms / 1000,
         abort=abort,
         breaker=breaker,
-        decide=Decider(settings.target_labels),
-        sources=lambda: parts.sources.current,
-        sort=task.sort,
-        show=show_to,
-        freshness=task.freshness,
     )
 
 

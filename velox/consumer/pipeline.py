@@ -21,20 +21,15 @@ from queue import Queue, SimpleQueue
 from typing import TypeVar
 
 from velox.base.ending import ended_after
-from velox.base.freshness import ALWAYS_FRESH, Freshness
-from velox.base.records import DeadLetter, Record
+from velox.base.records import Record
 from velox.base.waiting import Stopped, until_told
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.poller import Poller
 from velox.consumer.sources.rules import NO_RULES, Sources
 from velox.consumer.stages.batch import END, FREE, Batch, End, Free, all_waiting, collect
-from velox.consumer.stages.breaker import NEVER, Breaker
-from velox.consumer.stages.decider import Decider
-from velox.consumer.stages.decoder import Decoder
-from velox.consumer.stages.inference import Inference, Show, to_nobody
+from velox.consumer.stages.breaker import Breaker
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.consumer.stages.recorder import Recorder
-from velox.images import known_good
 from velox.monitoring.metrics import Metrics
 
 BATCHES_BETWEEN_STAGES = 2
@@ -50,13 +45,7 @@ HELD_IDLE_S = 1.0
 LOOK_EVERY_S = 0.1
 
 T = TypeVar("T")
-Sort = Callable[[Sequence[Record]], tuple[Sequence[Record], Sequence[DeadLetter]]]
 log = logging.getLogger(__name__)
-
-
-def as_they_are(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[DeadLetter]]:
-    """All records, and no dead letter."""
-    return records, ()
 
 
 class Pipeline:
@@ -65,21 +54,17 @@ class Pipeline:
     Args:
         poller: delivers records in order; the ledger bounds them.
         ledger: told when records are durable.
-        decoder: bytes to images.
         models: the model that a new batch is to use.
+        sources: tells the rules of sources that a new batch is to use.
+        decode: the decode stage.
+        infer: the infer stage; several threads ask it at the same time.
         recorder: makes outcomes durable.
         metrics: updated as it goes.
         batch_size: images at which a batch closes.
         batch_timeout: seconds after its first image at which it closes at the latest; it closes
             earlier when the model has nothing to do and no further image is there.
         abort: set by the pipeline to end the recorder's retries.
-        breaker: asked before what a stage refuses becomes dead letters; by default nothing is.
-        decide: tells what a prediction comes to; by default any label may match.
-        sources: tells the rules of sources that a new batch is to use.
-        sort: tells which of a batch's records are to be classified, as what, and which are dead
-            letters already; by default all are classified as they are.
-        show: is shown each batch once it is decided; see `Inference`.
-        freshness: tells which are too old to be classified; by default none is.
+        breaker: tells whether a batch is held, which no drain waits for.
 
     Attributes:
         poller: as it was given.
@@ -90,42 +75,35 @@ class Pipeline:
         *,
         poller: Poller,
         ledger: Ledger,
-        decoder: Decoder,
         models: ModelSlot,
+        decode: Callable[[Batch], None],
+        infer: Callable[[Batch], None],
         recorder: Recorder,
         metrics: Metrics,
         batch_size: int,
         batch_timeout: float,
         abort: threading.Event,
-        breaker: Breaker | None = None,
-        decide: Decider | None = None,
+        breaker: Breaker,
         sources: Callable[[], Sources] = lambda: NO_RULES,
-        sort: Sort = as_they_are,
-        show: Show = to_nobody,
-        freshness: Freshness = ALWAYS_FRESH,
     ) -> None:
-        self._breaker = breaker or Breaker(share=NEVER, metrics=metrics, abort=abort)
         self.poller = poller
         self._intake: SimpleQueue[Record | End | Free] = SimpleQueue()
         self._ledger = ledger
-        self._decoder = decoder
         self._models = models
         self._sources = sources
-        self._sort = sort
-        self._freshness = freshness
+        self._decode = decode
+        self._infer = infer
         self._recorder = recorder
         self._metrics = metrics
         self._batch_size = batch_size
         self._batch_timeout = batch_timeout
         self._abort = abort
+        self._breaker = breaker
         self._failure: BaseException | None = None
         self._stop = threading.Event()
         self._to_infer: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_store: SimpleQueue[Batch | End] = SimpleQueue()
-        self._infer = Inference(
-            models, decoder, self._breaker, decide or Decider(), show=show, freshness=freshness
-        )
         self._in_order = threading.Lock()
         self._ended: dict[str, float] = {}
 
@@ -182,6 +160,7 @@ class Pipeline:
             )
             if records is None:
                 break
+            self._observe_wait(records)
             batch = Batch(records, self._models.take(), self._sources())
             if self._through("decode", self._decode, batch):
                 self._to_infer.put(batch)
@@ -234,30 +213,16 @@ class Pipeline:
         self._observe(stage, started, time.monotonic())
         return True
 
+    def _observe_wait(self, records: Sequence[Record]) -> None:
+        self._metrics.batch_size.observe(len(records))
+        waited = time.monotonic() - records[0].received
+        self._metrics.stage_seconds.labels("queue").observe(waited)
+
     def _observe(self, stage: str, started: float, ended: float) -> None:
         """Measure a stage's work: what two batches share in time counts once."""
         since = max(started, self._ended.get(stage, started))
         self._ended[stage] = ended
         self._metrics.stage_seconds.labels(stage).observe(max(0.0, ended - since))
-
-    def _decode(self, batch: Batch) -> None:
-        self._metrics.batch_size.observe(len(batch.records))
-        waited = time.monotonic() - batch.records[0].received
-        self._metrics.stage_seconds.labels("queue").observe(waited)
-        engine = batch.predictor.engine
-        size, preprocessing = engine.input_size, engine.preprocessing
-        chosen, refused = self._sort(self._current(batch.records))
-        wanted, batch.stale = self._freshness.parted(chosen)
-        batch.images, batch.classifiable, dead = self._breaker.until_taken(
-            "decode",
-            lambda: self._decoder.decode(self._current(wanted), size, preprocessing, batch.sources),
-            told=lambda done: (len(done[1]) + len(done[2]), [each.error for each in done[2]]),
-            probe=lambda: self._decoder.refusal(known_good.encoded(), size, preprocessing),
-        )
-        batch.dead = [*refused, *dead]
-
-    def _current(self, records: Sequence[Record]) -> list[Record]:
-        return [record for record in records if self._ledger.is_current(record)]
 
     def _fail(self, error: BaseException) -> None:
         """Remember the first failure, discard all that is in flight, and stop."""

@@ -17,13 +17,13 @@ from velox.consumer.assembly import asked_by, join_stages
 from velox.consumer.bounded import Bounded
 from velox.consumer.monitoring import Monitoring
 from velox.consumer.opening import Parts, open_parts
-from velox.consumer.pipeline import Sort, as_they_are
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.stretch import Stretch
 from velox.consumer.replay.letters import NoLetters
 from velox.consumer.replay.places import Places, places_of
 from velox.consumer.replay.recorder import ReplayRecorder
 from velox.consumer.replay.withdrawing import Changed, SameLatency, Withdrawing
+from velox.consumer.stages.decoding import Sort, as_they_are
 from velox.consumer.storage import stores_of
 from velox.consumer.task import Task
 from velox.kafka.topic_log import TopicLog

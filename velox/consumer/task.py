@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from velox.base.freshness import ALWAYS_FRESH, Freshness
 from velox.base.records import DeadLetter
-from velox.consumer.pipeline import Sort, as_they_are
 from velox.consumer.polling.ledger import Ledger
 from velox.consumer.polling.notes import Notes
 from velox.consumer.polling.stretch import WHOLE, Stretch
 from velox.consumer.stages.dead_letters import SUFFIX, DeadLetters
+from velox.consumer.stages.decoding import Sort, as_they_are
 from velox.consumer.stages.recorder import Recorder
 from velox.consumer.stages.topic_sender import Receiver
 from velox.settings.consumer import ConsumerSettings

@@ -21,7 +21,10 @@ from velox.consumer.sources.rules import NO_RULES, Rule, Sources
 from velox.consumer.stages import breaker
 from velox.consumer.stages.batch import Batch
 from velox.consumer.stages.breaker import Breaker
+from velox.consumer.stages.decider import Decider
 from velox.consumer.stages.decoder import Decoder
+from velox.consumer.stages.decoding import Decoding
+from velox.consumer.stages.inference import Inference
 from velox.consumer.stages.model_slot import ModelSlot
 from velox.images.cropping import Crop
 from velox.images.preprocessing import PAD, Preprocessing
@@ -137,20 +140,24 @@ class Parts:
         abort = threading.Event()
         self.breaker = Breaker(share=share, metrics=self.metrics, abort=abort)
         self.shown: list[tuple[list[int], list[int]]] = []
+        freshness = Freshness(max_age, wall_clock=self.clock)
         self.pipeline = Pipeline(
             poller=self.poller,  # type: ignore[arg-type]
             ledger=self.ledger,
-            decoder=self.decoder,
             models=self.models,
+            sources=lambda: self.rules(),
+            decode=Decoding(
+                self.decoder, self.breaker, self.ledger.is_current, freshness=freshness
+            ),
+            infer=Inference(
+                self.models, self.decoder, self.breaker, Decider(), self._show, freshness
+            ),
             recorder=self.recorder,  # type: ignore[arg-type]
             metrics=self.metrics,
             batch_size=BATCH_SIZE,
             batch_timeout=timeout,
             abort=abort,
             breaker=self.breaker,
-            sources=lambda: self.rules(),
-            show=self._show,
-            freshness=Freshness(max_age, wall_clock=self.clock),
         )
 
     def _show(self, batch: Batch, failures: Collection[int]) -> None:

@@ -9,7 +9,8 @@ candidates.py    What is worth a look is kept: images of unsure decisions, and a
 counts.py        What a batch came to, counted once it is durable
 dead_letters.py  Dead letters: records that cannot be classified, stored or told of
 decider.py       What a prediction comes to: a match, none, or unknown
-decoder.py       The decode stage: a batch of records to an array of images, on several cores
+decoder.py       Records to an array of images, on several cores
+decoding.py      The decode stage: which of a batch's records are classified, and their pixels
 inference.py     The infer stage: a batch's images through the model, and what becomes of each
 model_slot.py    The model in use, and its replacement by a newer one between two batches
 predictor.py     One batch through the engine: a failure is narrowed down to its image

@@ -1,4 +1,4 @@
-"""The decode stage: a batch of records to an array of images, on several cores."""
+"""Records to an array of images, on several cores."""
 
 from __future__ import annotations
 
