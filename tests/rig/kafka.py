@@ -49,7 +49,11 @@ PROPERTIES = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
-    "broker.heartbeat.interval.ms": "500",
+    # An idle node's threads wake up to look for work, and there is one node a worker.
+    "num.network.threads": "1",
+    "num.io.threads": "2",
+    "background.threads": "2",
+    "broker.heartbeat.interval.ms": "1000",
     # An idle node writes a record that says nothing as often, twice a second by default.
     "metadata.max.idle.interval.ms": "60000",
     "group.min.session.timeout.ms": "1000",
