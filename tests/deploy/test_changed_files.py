@@ -8,11 +8,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.rig import need
 from tests.rig.prometheus import HOW, Prometheus
 from tests.rig.waiting import eventually
+from tests.rig.yaml_text import yaml_of
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30
@@ -64,7 +63,7 @@ def test_prometheus_takes_a_changed_rule_and_never_a_broken_one(tmp_path: Path) 
 
 def test_files_that_are_mounted_one_by_one_are_taken_by_a_restart() -> None:
     """Docker resolves the path of a mount at each start; until then the old file stays mounted."""
-    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]
+    service = yaml_of((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]
     single = [each.split(":")[0] for each in service["volumes"] if each.startswith("./")]
     assert single == ["./prometheus.yml", "./prometheus.rules.yml"]
     page = (ROOT / "docs/operations.md").read_text()
@@ -77,8 +76,8 @@ def test_files_that_are_mounted_one_by_one_are_taken_by_a_restart() -> None:
 
 def test_grafana_looks_for_changed_dashboards_in_a_folder() -> None:
     provider = ROOT / "grafana/provisioning/dashboards/velox.yml"
-    (found,) = yaml.safe_load(provider.read_text())["providers"]
+    (found,) = yaml_of(provider.read_text())["providers"]
     assert found["updateIntervalSeconds"] == 10
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    services = yaml_of((ROOT / "docker-compose.yml").read_text())["services"]
     mounted: list[Any] = services["grafana"]["volumes"]
     assert f"./grafana/dashboards:{found['options']['path']}:ro" in mounted

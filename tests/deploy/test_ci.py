@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.docs import changelog
+from tests.rig.yaml_text import yaml_of
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 TEXT = WORKFLOW.read_text()
-JOBS: dict[str, Any] = yaml.safe_load(TEXT)["jobs"]
+JOBS: dict[str, Any] = yaml_of(TEXT)["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
 
 
@@ -92,7 +92,7 @@ def test_a_job_has_a_limit_and_its_own_permissions(name: str) -> None:
 
 
 def test_the_workflow_itself_may_do_nothing() -> None:
-    assert yaml.safe_load(TEXT)["permissions"] == {}
+    assert yaml_of(TEXT)["permissions"] == {}
 
 
 def test_no_step_is_allowed_to_fail() -> None:
@@ -115,7 +115,7 @@ def test_what_needs_room_makes_it_first(job: str) -> None:
 
 
 def test_pytorch_is_without_cuda_and_no_index_is_named() -> None:
-    assert yaml.safe_load(TEXT)["env"]["TORCH_BACKEND"] == "cpu"
+    assert yaml_of(TEXT)["env"]["TORCH_BACKEND"] == "cpu"
     assert not re.findall(r"https?://", TEXT)
 
 
@@ -158,7 +158,7 @@ def test_every_make_target_of_the_workflow_exists() -> None:
 
 
 def test_accepted_findings_have_a_reason_and_a_day() -> None:
-    accepted = yaml.safe_load((ROOT / ".trivyignore.yaml").read_text())
+    accepted = yaml_of((ROOT / ".trivyignore.yaml").read_text())
     for kind in accepted.values():
         for each in kind:
             assert each["id"]

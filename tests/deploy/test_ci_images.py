@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.rig.yaml_text import yaml_of
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
-JOBS: dict[str, Any] = yaml.safe_load(TEXT)["jobs"]
+JOBS: dict[str, Any] = yaml_of(TEXT)["jobs"]
 DIGEST = "sha256:" + "a" * 64
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from dotenv import dotenv_values
 
+from tests.rig.yaml_text import yaml_of
 from velox.kafka.client import MAX_MESSAGE_BYTES
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.declare import Settings
@@ -24,7 +24,7 @@ from velox.settings.training import TrainSettings
 ROOT = Path(__file__).parents[2]
 BASE, GPU = ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"
 CAMERA = ROOT / "docker-compose.camera.yml"
-STACK: dict[str, Any] = yaml.safe_load(BASE.read_text())
+STACK: dict[str, Any] = yaml_of(BASE.read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 IMAGE = (ROOT / "Dockerfile").read_text()
 SCRIPTS: dict[str, type[Settings]] = {
@@ -99,9 +99,9 @@ def test_compose_accepts_every_combination(files: list[Path]) -> None:
 
 
 def test_other_files_only_change_services_that_exist() -> None:
-    changed = yaml.safe_load(GPU.read_text())["services"]
+    changed = yaml_of(GPU.read_text())["services"]
     assert set(changed) == {"trainer", "consumer"}
-    assert set(yaml.safe_load(CAMERA.read_text())["services"]) == {"producer"}
+    assert set(yaml_of(CAMERA.read_text())["services"]) == {"producer"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -293,7 +293,7 @@ def test_the_image_is_built_once_and_pulled_from_nowhere() -> None:
 
 def test_without_a_gpu_the_image_is_the_small_one() -> None:
     ours = SERVICES["trainer"]["build"]["args"]
-    over = yaml.safe_load(GPU.read_text())["services"]["trainer"]["build"]["args"]
+    over = yaml_of(GPU.read_text())["services"]["trainer"]["build"]["args"]
     assert ours["TORCH_BACKEND"] == "${TORCH_BACKEND-cpu}"
     assert over == {"TORCH_BACKEND": "${TORCH_BACKEND-}"}
     assert ours.keys() == set(re.findall(r"^ARG ((?:PIP|TORCH)_\w+)$", IMAGE, re.M))
@@ -353,7 +353,7 @@ def test_the_number_of_consumers_is_a_setting() -> None:
 
 
 def test_prometheus_scrapes_the_port_that_the_image_serves() -> None:
-    jobs = yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
+    jobs = yaml_of((ROOT / "prometheus.yml").read_text())["scrape_configs"]
     (discovery,) = next(job for job in jobs if job["job_name"] == "velox")["dns_sd_configs"]
     assert discovery["names"] == ["consumer"]
     assert str(discovery["port"]) == image_variables()["METRICS_PORT"]

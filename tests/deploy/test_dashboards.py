@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.rig.yaml_text import yaml_of
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.producer_metrics import ProducerMetrics
 from velox.monitoring.review_metrics import ReviewMetrics
@@ -190,23 +190,19 @@ def test_refids_of_a_panel_are_unique() -> None:
 
 
 def test_provisioned_data_source_is_the_one_dashboards_start_with() -> None:
-    (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())[
+    (source,) = yaml_of((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())[
         "datasources"
     ]
     for board in BOARDS.values():
         assert variables(board)["datasource"]["current"]["value"] == source["uid"]
-    scrape = yaml.safe_load((GRAFANA.parent / "prometheus.yml").read_text())["global"]
+    scrape = yaml_of((GRAFANA.parent / "prometheus.yml").read_text())["global"]
     assert source["jsonData"]["timeInterval"] == scrape["scrape_interval"]
 
 
 def test_provider_reads_the_folder_that_compose_mounts() -> None:
-    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/velox.yml").read_text())[
-        "providers"
-    ]
+    (provider,) = yaml_of((GRAFANA / "provisioning/dashboards/velox.yml").read_text())["providers"]
     folder = provider["options"]["path"]
-    grafana = yaml.safe_load((GRAFANA.parent / "docker-compose.yml").read_text())["services"][
-        "grafana"
-    ]
+    grafana = yaml_of((GRAFANA.parent / "docker-compose.yml").read_text())["services"]["grafana"]
     assert f"./grafana/dashboards:{folder}:ro" in grafana["volumes"]
     home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert str(home.parent) == folder
@@ -220,8 +216,8 @@ def test_grafana_keeps_its_bundled_plugins() -> None:
     it, and the data source is gone (grafana/grafana, issue 132528).
     """
     root = GRAFANA.parent
-    compose = yaml.safe_load((root / "docker-compose.yml").read_text())["services"]["grafana"]
-    deployment = yaml.safe_load((root / "k8s-manifests/grafana-deployment.yaml").read_text())
+    compose = yaml_of((root / "docker-compose.yml").read_text())["services"]["grafana"]
+    deployment = yaml_of((root / "k8s-manifests/grafana-deployment.yaml").read_text())
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     pod = {each["name"]: each.get("value") for each in container["env"]}
     for environment in (compose["environment"], pod):

@@ -26,6 +26,7 @@ from tests.rig.processes import Child, script
 from tests.rig.prometheus import Prometheus
 from tests.rig.reviewer import TOKEN, Reviewer
 from tests.rig.waiting import eventually
+from tests.rig.yaml_text import yaml_of
 from tests.unit.fakes import reference
 from velox.demo import broker as embedded_broker
 from velox.models import checkpoint
@@ -34,7 +35,7 @@ from velox.models.architectures import build
 ROOT = Path(__file__).parents[2]
 RULES: list[dict[str, Any]] = [
     rule
-    for group in yaml.safe_load((ROOT / "prometheus.rules.yml").read_text())["groups"]
+    for group in yaml_of((ROOT / "prometheus.rules.yml").read_text())["groups"]
     for rule in group["rules"]
 ]
 START_LIMIT_S = 120
@@ -171,7 +172,7 @@ def judge_one(reviewer: Reviewer) -> None:
 
 def configuration(folder: Path, addresses: dict[str, str]) -> Path:
     """The project's configuration with one target for each of these jobs, looked at each second."""
-    content = yaml.safe_load((ROOT / "prometheus.yml").read_text())
+    content = yaml_of((ROOT / "prometheus.yml").read_text())
     content["global"] = {
         "scrape_interval": "1s",
         "scrape_timeout": "1s",

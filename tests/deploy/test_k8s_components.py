@@ -14,6 +14,7 @@ from kubernetes_validate.utils import all_versions
 
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT
+from tests.rig.yaml_text import all_yaml_of
 from velox.settings.consumer import ConsumerSettings
 from velox.settings.programs import ProducerSettings
 
@@ -39,7 +40,7 @@ def built(folder: Path) -> Objects:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = yaml.safe_load_all(done.stdout)
+    found = all_yaml_of(done.stdout)
     return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
 

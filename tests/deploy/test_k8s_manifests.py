@@ -11,11 +11,11 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 from kubernetes_validate.utils import all_versions
 
 from tests.rig import manifests
 from tests.rig.manifests import FOLDER, OPTIONAL, ROOT, of_kind, pods
+from tests.rig.yaml_text import all_yaml_of, yaml_of
 
 NEWEST = all_versions()[-3:]
 GROUPS_OF_OPERATORS = ("keda.sh/", "monitoring.coreos.com/")
@@ -27,7 +27,7 @@ GENERATOR = FOLDER / "generate.py"
 
 def of(path: Path) -> dict[str, Any]:
     """The one object of a file."""
-    (found,) = yaml.safe_load_all(path.read_text())
+    (found,) = all_yaml_of(path.read_text())
     return dict(found)
 
 
@@ -101,8 +101,8 @@ def test_config_maps_hold_the_files_of_compose() -> None:
 
 
 def test_prometheus_differs_from_compose_in_how_it_finds_consumers_alone() -> None:
-    in_compose = yaml.safe_load((ROOT / "prometheus.yml").read_text())
-    found = yaml.safe_load(of_kind("ConfigMap")["prometheus"]["data"]["prometheus.yml"])
+    in_compose = yaml_of((ROOT / "prometheus.yml").read_text())
+    found = yaml_of(of_kind("ConfigMap")["prometheus"]["data"]["prometheus.yml"])
     for config, discovery in ((in_compose, "dns_sd_configs"), (found, "kubernetes_sd_configs")):
         (job,) = (each for each in config["scrape_configs"] if each["job_name"] == "velox")
         (how,) = job.pop(discovery)
@@ -128,7 +128,7 @@ def test_prometheus_differs_from_compose_in_how_it_finds_consumers_alone() -> No
 
 
 def test_the_operator_gets_the_same_rules_and_jobs() -> None:
-    rules = yaml.safe_load((ROOT / "prometheus.rules.yml").read_text())
+    rules = yaml_of((ROOT / "prometheus.rules.yml").read_text())
     assert of_kind("PrometheusRule", folder=OPTIONAL)["velox"]["spec"] == rules
     monitors = of_kind("ServiceMonitor", folder=OPTIONAL)
     assert set(monitors) == {"consumer", "lag", "producer"}
@@ -138,7 +138,7 @@ def test_the_operator_gets_the_same_rules_and_jobs() -> None:
         assert selector.items() <= services[name]["metadata"]["labels"].items()
         (endpoint,) = monitor["spec"]["endpoints"]
         assert endpoint["port"] in [each["name"] for each in services[name]["spec"]["ports"]]
-    jobs = yaml.safe_load((ROOT / "prometheus.yml").read_text())["scrape_configs"]
+    jobs = yaml_of((ROOT / "prometheus.yml").read_text())["scrape_configs"]
     for name in ("lag", "producer"):
         (renamed,) = monitors[name]["spec"]["endpoints"][0]["relabelings"]
         assert renamed == {"targetLabel": "job", "replacement": f"velox-{name}"}
@@ -148,7 +148,7 @@ def test_the_operator_gets_the_same_rules_and_jobs() -> None:
 def test_generator_leaves_other_jobs_alone() -> None:
     in_kubernetes = runpy.run_path(str(GENERATOR))["in_kubernetes"]
     text = "scrape_configs: [{job_name: other, static_configs: [{targets: [a:1]}]}]"
-    assert yaml.safe_load(in_kubernetes(text)) == yaml.safe_load(text)
+    assert yaml_of(in_kubernetes(text)) == yaml_of(text)
 
 
 def test_prometheus_may_list_the_pods_and_nothing_else() -> None:

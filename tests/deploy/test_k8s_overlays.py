@@ -14,6 +14,7 @@ from kubernetes_validate.utils import all_versions
 from tests.rig import manifests
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import FOLDER, ROOT
+from tests.rig.yaml_text import all_yaml_of, yaml_of
 
 OVERLAYS = ROOT / "k8s-overlays"
 NAMES = ("cpu", "gpu", "kafka-three", "multi-node")
@@ -39,7 +40,7 @@ def shown(*arguments: str | Path) -> str:
 
 
 def built(overlay: str) -> Objects:
-    return named(list(yaml.safe_load_all(shown("kustomize", OVERLAYS / overlay))))
+    return named(list(all_yaml_of(shown("kustomize", OVERLAYS / overlay))))
 
 
 def changed(overlay: str) -> set[tuple[str, str]]:
@@ -64,7 +65,7 @@ def test_objects_of_an_overlay_follow_the_schema(overlay: str) -> None:
 
 def test_the_base_is_all_that_a_plain_apply_takes() -> None:
     """`apply -f` on a folder takes .json, .yaml and .yml; kustomize knows a file without ending."""
-    listed = yaml.safe_load((FOLDER / "Kustomization").read_text())["resources"]
+    listed = yaml_of((FOLDER / "Kustomization").read_text())["resources"]
     assert listed == [path.name for path in manifests.files()]
     taken = shown("label", "--local", "-f", FOLDER, "a=b", "-o", "name").split()
     assert len(taken) == len(listed)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.rig import broker_disk, manifests, need
 from tests.rig.manifests import PATCHES, ROOT, Pod, of_kind, pods
+from tests.rig.yaml_text import yaml_of
 from velox.monitoring.health import Health
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.server import answers
@@ -24,9 +24,9 @@ from velox.settings.training import TrainSettings
 
 PODS = pods()
 SETTINGS: dict[str, str] = of_kind("ConfigMap")["consumer-env"]["data"]
-SLICING = yaml.safe_load(of_kind("ConfigMap")["time-slicing-config"]["data"]["config.yaml"])
+SLICING = yaml_of(of_kind("ConfigMap")["time-slicing-config"]["data"]["config.yaml"])
 AUTOSCALER = of_kind("HorizontalPodAutoscaler")["consumer-hpa"]["spec"]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+COMPOSE: dict[str, Any] = yaml_of((ROOT / "docker-compose.yml").read_text())["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SCRIPTS: dict[str, type[Settings]] = {
     "model-trainer": TrainSettings,
@@ -345,7 +345,7 @@ def test_gpu_request_is_one_line_that_a_machine_without_a_gpu_leaves_out() -> No
     for path in manifests.files():
         text = path.read_text()
         lines = [line for line in text.splitlines(keepends=True) if f"{GPU}: " in line]
-        without = yaml.safe_load("".join(x for x in text.splitlines(True) if x not in lines))
+        without = yaml_of("".join(x for x in text.splitlines(True) if x not in lines))
         assert GPU not in json.dumps(without) or path.name == "gpu-sharing-config.yaml"
         assert len(lines) <= 1
 

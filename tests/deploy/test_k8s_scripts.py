@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import tree_sitter_powershell
-import yaml
 from tree_sitter import Language, Node, Parser
 
 from tests.rig import broker_disk
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT, files
+from tests.rig.yaml_text import all_yaml_of, yaml_of
 
 BASH, POWERSHELL = ROOT / "k8s.sh", ROOT / "k8s.ps1"
 STAND_INS = Path(__file__).parent / "stand-ins"
@@ -130,7 +130,7 @@ def k8s(tmp_path: Path, tools: Path) -> Run:
         )
         found = {each.stem: json.loads(each.read_text()) for each in objects.iterdir()}
         said = calls.read_text().splitlines(), applied.read_text().splitlines()
-        made = [each for each in yaml.safe_load_all(secrets.read_text()) if each]
+        made = [each for each in all_yaml_of(secrets.read_text()) if each]
         return Ran(done.returncode, done.stdout, done.stderr, *said, found, made)
 
     return run
@@ -138,7 +138,7 @@ def k8s(tmp_path: Path, tools: Path) -> Run:
 
 def kinds_and_names() -> set[str]:
     """Every object of the manifests as the stand-in names it."""
-    found = (yaml.safe_load(path.read_text()) for path in files())
+    found = (yaml_of(path.read_text()) for path in files())
     return {f"{each['kind']}/{each['metadata']['name']}" for each in found}
 
 
@@ -207,7 +207,7 @@ def test_start_applies_every_manifest_once_as_it_is(k8s: Run) -> None:
     assert len(ran.applied) == len(set(ran.applied))
     assert set(ran.applied) == kinds_and_names()
     for path in files():
-        each = yaml.safe_load(path.read_text())
+        each = yaml_of(path.read_text())
         applied = ran.objects[f"{each['kind']}-{each['metadata']['name']}"]
         assert in_any_order(applied) == in_any_order(each)
 

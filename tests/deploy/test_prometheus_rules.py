@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.rig.prometheus import promtool
 from tests.rig.rules import ALERTS, RULES, exposed_names
+from tests.rig.yaml_text import yaml_of
 from velox.base.reference import SIGNALS
 from velox.monitoring.drift import LARGE
 from velox.monitoring.outlook import LABEL_MIX
@@ -32,7 +32,7 @@ def test_promtool_unit_tests_pass() -> None:
 def test_alert_is_seen_to_fire_and_seen_to_stay_quiet(name: str) -> None:
     cases = [
         bool(case.get("exp_alerts"))
-        for test in yaml.safe_load(RULES_TESTS.read_text())["tests"]
+        for test in yaml_of(RULES_TESTS.read_text())["tests"]
         for case in test.get("alert_rule_test", [])
         if case["alertname"] == name
     ]

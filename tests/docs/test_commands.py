@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.docs.commands import BLOCKS, TEXT, Block, assignments, commands
 from tests.docs.pages import ROOT
 from tests.docs.settings_table import READERS
 from tests.rig.processes import bare_environment
+from tests.rig.yaml_text import yaml_of
 
 COMMANDS = commands()
-SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+SERVICES = yaml_of((ROOT / "docker-compose.yml").read_text())["services"]
 OURS = {"make", "python", "docker", "docker-compose", "kubectl", "./k8s.sh", "kcat", "pip"}
 # What belongs to the system, to Git, to the cluster or to the card.
 OTHERS = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import PurePosixPath
 
-import yaml
-
 from tests.docs.pages import ROOT, typed
+from tests.rig.yaml_text import yaml_of
 from tests.stack import alive, own_images
 from velox.models.convert.options import parsed
 
@@ -34,7 +33,7 @@ def test_weights_are_converted_where_the_trainer_finds_them() -> None:
     assert shlex.split(command) == ["docker-compose", "run", "--rm", "--entrypoint", "python"]
     module, options = shlex.split(rest)[:2], parsed("", shlex.split(rest)[2:])
     assert module == ["-m", "velox.models.convert"]
-    trainer = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["trainer"]
+    trainer = yaml_of((ROOT / "docker-compose.yml").read_text())["services"]["trainer"]
     model_volume, data, _ = trainer["volumes"]
     assert data.endswith(":/data:ro,z")
     assert {each.parent for each in (options.weights, options.labels)} == {PurePosixPath("/data")}

@@ -15,6 +15,7 @@ from tests.docs.pages import text
 from tests.rig import broker_disk
 from tests.rig.kubectl import kubectl
 from tests.rig.manifests import ROOT, files, objects, of_kind, pods
+from tests.rig.yaml_text import all_yaml_of
 from velox.settings.programs import ProducerSettings
 
 TEXT = text()
@@ -155,7 +156,7 @@ def test_own_images_are_brought_by_an_overlay_of_ones_own(tmp_path: Path) -> Non
     said = calls.read_text().splitlines()
     assert "cp . data-7d9c5:/data in photos" in said
     assert said[-1] == f"apply -k mine in {tmp_path.name}"
-    found = {each["kind"]: each for each in yaml.safe_load_all(built.read_text())}
+    found = {each["kind"]: each for each in all_yaml_of(built.read_text())}
     (container,) = found["Job"]["spec"]["template"]["spec"]["containers"]
     assert "/data" in [each["mountPath"] for each in container["volumeMounts"]]
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.faults.conftest import MakeScenario
 from tests.faults.scenario import Scenario, metric
@@ -20,6 +19,7 @@ from tests.faults.sent import Load, mixture
 from tests.rig.kafka import Kafka
 from tests.rig.processes import ROOT, Child
 from tests.rig.waiting import eventually
+from tests.rig.yaml_text import yaml_of
 
 PROTOCOLS = ("classic", "consumer")
 PARTITIONS = 4
@@ -36,7 +36,7 @@ SHIPPED = "reconnect.backoff.max.ms=500"
 
 def shipped_properties() -> dict[str, str]:
     """What docker-compose.yml tells the broker of groups, as the image would translate it."""
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    services = yaml_of((ROOT / "docker-compose.yml").read_text())["services"]
     given: dict[str, str] = services["kafka"]["environment"]
     return {
         name.removeprefix("KAFKA_").replace("_", ".").lower(): value

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from tests.rig.manifests import of_kind, pods
 from tests.rig.mongod import Mongod
+from tests.rig.yaml_text import yaml_of
 from tests.unit.fakes import detection
 from velox.stores.mongo import MongoStore
 
@@ -121,7 +121,7 @@ def test_kubernetes_runs_the_same_in_its_containers() -> None:
 
 def test_the_pod_that_restores_is_admitted_and_mounts_what_the_training_mounts() -> None:
     (text,) = re.findall(r"<<POD\n(.*?)^POD$", K8S_MODEL, re.M | re.S)
-    pod = yaml.safe_load(text)
+    pod = yaml_of(text)
     kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
     trainer = pods()["model-trainer"]
     (mount,) = pod["spec"]["containers"][0]["volumeMounts"]

@@ -22,6 +22,7 @@ from tests.rig.processes import ROOT, Child, script
 from tests.rig.prometheus import Prometheus
 from tests.rig.untrained import untrained
 from tests.rig.waiting import eventually
+from tests.rig.yaml_text import yaml_of
 from velox.demo import broker as embedded_broker
 
 START_LIMIT_S = 120.0
@@ -83,7 +84,7 @@ class Line:
             "velox-producer": producer.wait_for_line(r"metrics address=http://(\S+)", LIMIT_S)[1],
             "velox": f"127.0.0.1:{self._port}",
         }
-        content = yaml.safe_load((ROOT / "prometheus.yml").read_text())
+        content = yaml_of((ROOT / "prometheus.yml").read_text())
         content["rule_files"] = [str(ROOT / "prometheus.rules.yml")]
         content["scrape_configs"] = [
             {"job_name": job, "static_configs": [{"targets": [address]}]}

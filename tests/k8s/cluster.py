@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from tests.rig.manifests import FOLDER, of_kind
+from tests.rig.yaml_text import yaml_of
 
 NAMESPACE = "velox-test"
 # Longer than any --timeout that is given to kubectl.
@@ -43,7 +44,7 @@ class Cluster:
         """Apply the manifests from a copy in a folder, with other settings in it."""
         self._manifests = ("-f", Path(shutil.copytree(FOLDER, folder)))
         path = folder / "env-configmap.yaml"
-        found = yaml.safe_load(path.read_text())
+        found = yaml_of(path.read_text())
         found["data"].update(settings)
         path.write_text(yaml.safe_dump(found))
 

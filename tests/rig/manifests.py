@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+from tests.rig.yaml_text import all_yaml_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "k8s-manifests"
@@ -14,9 +14,6 @@ OPTIONAL = FOLDER / "optional"
 PATCHES = FOLDER / "patches"
 
 Object = dict[str, Any]
-
-# The one in C, where PyYAML has it, takes a tenth of the time.
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Pod(NamedTuple):
@@ -46,7 +43,7 @@ def files(folder: Path = FOLDER) -> list[Path]:
 def objects(folder: Path = FOLDER) -> Iterator[Object]:
     """Every object of a folder."""
     for path in files(folder):
-        yield from (each for each in yaml.load_all(path.read_text(), LOADER) if each)
+        yield from (each for each in all_yaml_of(path.read_text()) if each)
 
 
 def of_kind(*kinds: str, folder: Path = FOLDER) -> dict[str, Object]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.rig.yaml_text import yaml_of
 from velox.monitoring.group_metrics import GroupMetrics
 from velox.monitoring.metrics import Metrics
 from velox.monitoring.producer_metrics import ProducerMetrics
 
 FILE = Path(__file__).parents[2] / "prometheus.rules.yml"
-(GROUP,) = yaml.safe_load(FILE.read_text())["groups"]
+(GROUP,) = yaml_of(FILE.read_text())["groups"]
 RULES: list[dict[str, Any]] = GROUP["rules"]
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 

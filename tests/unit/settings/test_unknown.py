@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from dotenv import dotenv_values
 
+from tests.rig.yaml_text import all_yaml_of, yaml_of
 from velox.settings.unknown import SETTINGS, _distance, unknown_variables
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +59,7 @@ def test_no_setting_is_near_another_that_only_some_programs_read() -> None:
 
 
 def test_the_environment_of_compose_is_no_mistake() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    services = yaml_of((ROOT / "docker-compose.yml").read_text())["services"]
     names = {name for each in services.values() for name in each.get("environment", {})}
     text = (ROOT / ".env").read_text()
     # Variables that are shown there as comments are there to be set.
@@ -73,7 +73,7 @@ def test_the_environment_of_kubernetes_is_no_mistake() -> None:
     """What a pod gets for each service: kubernetes.io, Service, "Environment variables"."""
     environ = {"KUBERNETES_SERVICE_PORT_HTTPS": "443", "POD_NAME": "consumer-0", "HOSTNAME": "x"}
     for file in (ROOT / "k8s-manifests").glob("*.yaml"):
-        for each in filter(None, yaml.safe_load_all(file.read_text())):
+        for each in filter(None, all_yaml_of(file.read_text())):
             if each["kind"] == "Service":
                 name = each["metadata"]["name"].upper().replace("-", "_")
                 for port in each["spec"]["ports"]:
