@@ -22,7 +22,7 @@ from velox.base.candidates import (
     Kept,
     chance_of,
 )
-from velox.base.errors import StoreUnavailable
+from velox.base.errors import StoreUnavailable, StoreUnclear
 from velox.base.logs import ThinnedLog
 from velox.base.records import Outcome, Prediction, Record, time_of, utc_text
 from velox.consumer.sources.rules import Sources
@@ -205,11 +205,11 @@ class Candidates:
             self._trouble.warning("not kept for review id=%s reason=%r", candidate.id, why)
 
     def _trim(self) -> None:
-        """Remove what is too many; a store that is away is waited for at the next write."""
+        """Remove what is too many; what fails is tried again, and no image waits for it."""
         self._next_trim = self._clock() + TRIM_EVERY_S
         try:
             removed = self._store.trim(self._most)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, StoreUnclear) as error:
             self._trouble.warning(
                 "could not remove what is more than REVIEW_KEEP=%d store=%s reason=%r",
                 self._most,

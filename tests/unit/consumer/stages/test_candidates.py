@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.fakes import CAPTURED_MS, Clock, record, value
 from velox.base.candidates import Candidate, Kept, chance_of
-from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable
+from velox.base.errors import DocumentRejected, StoreRefuses, StoreUnavailable, StoreUnclear
 from velox.base.records import Outcome, Prediction, Record
 from velox.base.waiting import Stopped
 from velox.consumer.sources.rules import Rule, Sources
@@ -342,6 +342,20 @@ def test_that_too_many_cannot_be_removed_now_holds_up_nobody(
     parts.keep(batch(0.99))
     assert parts.store.kept == {}
     assert "could not remove what is more than REVIEW_KEEP=1000 store=fake:review" in caplog.text
+
+
+def test_that_a_removal_fails_in_a_way_that_is_in_no_table_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts(most=1)
+
+    def trim(_most: int) -> Sequence[int]:
+        raise StoreUnclear("a new one (MongoDB error 98765)")
+
+    monkeypatch.setattr(parts.store, "trim", trim)
+    parts.keep(batch(0.5, 0.5))
+    assert parts.reasons == {0: "below", 1: "below"}
+    assert "reason='a new one (MongoDB error 98765)'" in caplog.text
 
 
 def test_records_are_as_they_came() -> None:
