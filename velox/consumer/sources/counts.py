@@ -74,7 +74,7 @@ class SourceCounts:
             self._metrics.source_images.labels(name, outcome).inc(number)
         newest.pop(OTHER, None)
         for name, at in newest.items():
-            self._heard(name, at)
+            self._heard(name, at, now)
 
     def _shown(self, name: str | None) -> str:
         """The name under which a source is counted."""
@@ -109,10 +109,16 @@ class SourceCounts:
             self._expected.add(name)
             self._metrics.source_expect.labels(name).set(seconds or 0)
 
-    def _heard(self, name: str, at: float) -> None:
-        known = name in self._newest
-        self._newest[name] = max(self._newest.get(name, 0.0), at)
+    def _heard(self, name: str, at: float, now: float) -> None:
+        with self._lock:
+            known = name in self._newest
+            self._newest[name] = max(min(self._newest.get(name, 0.0), now), at)
         if not known:
-            self._metrics.source_age.labels(name).set_function(
-                lambda: max(0.0, self._wall_clock() - self._newest[name])
-            )
+            self._metrics.source_age.labels(name).set_function(lambda: self._age(name))
+
+    def _age(self, name: str) -> float:
+        now = self._wall_clock()
+        with self._lock:
+            # Our own clock may have been ahead for a moment.
+            newest = self._newest[name] = min(self._newest[name], now)
+        return now - newest

@@ -87,6 +87,18 @@ def test_the_age_is_that_of_the_newest_image_on_both_clocks(counted: Counted) ->
     assert counted.age("door") == pytest.approx(30), "its clock is ahead"
 
 
+def test_a_clock_that_was_ahead_for_a_moment_hides_no_silence(counted: Counted) -> None:
+    day = 86_400
+    counted.clock.advance(day)
+    counted.came("door", "yard", at_ms=0)
+    counted.clock.advance(-day)
+    assert counted.age("door") == pytest.approx(0)
+    counted.clock.advance(10)
+    assert counted.age("door") == pytest.approx(10)
+    counted.came("yard", at_ms=int((NOW + 8) * 1000))
+    assert counted.age("yard") == pytest.approx(2), "not looked at before its next image"
+
+
 def test_what_is_expected_is_shown_from_the_start_and_as_it_changes(counted: Counted) -> None:
     rules = {"door": Rule(expect_s=5), "yard-*": Rule(expect_s=7), "*": Rule(threshold=0.1)}
     counted.counts.expect(Sources(rules))
