@@ -137,8 +137,11 @@ class ImageFiles:
         if self._listing is not None:
             self._listing.cancel()
         self._listing = self._list()
-        if not self._trim_within(LAST_LISTING_LIMIT_S):
-            log.info("could not count the stored images in time folder=%s", self._folder)
+        try:
+            if not self._trim_within(LAST_LISTING_LIMIT_S):
+                log.info("could not count the stored images in time folder=%s", self._folder)
+        except OSError as error:
+            self._say_unlisted(error)
         if self._listing is not None:
             self._listing.cancel()
         self.gone.close()
@@ -204,8 +207,7 @@ class ImageFiles:
         pause = max(LIST_EVERY_S, listing.seconds / LISTING_SHARE)
         self._next_listing = self._clock() + pause
         if listing.error is not None:
-            text, reason = "could not list the stored images folder=%s reason=%s", listing.error
-            self._trouble.warning(text, self._folder, reason.strerror)
+            self._say_unlisted(listing.error)
             return
         known = listing.oldest
         # Not all that was written meanwhile was seen: better some too many stay than too few.
@@ -217,6 +219,10 @@ class ImageFiles:
         self._newest = self._written
         self._written, self._removed = OrderedDict(), set()
         self._known = True
+
+    def _say_unlisted(self, error: OSError) -> None:
+        text = "could not list the stored images folder=%s reason=%s"
+        self._trouble.warning(text, self._folder, error.strerror)
 
     def _trim_within(self, limit: float) -> bool:
         """Wait for listings and remove what is too many; whether it was done in time.

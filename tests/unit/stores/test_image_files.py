@@ -1,5 +1,6 @@
 import io
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -407,6 +408,19 @@ def test_a_folder_that_cannot_be_listed_any_more_stops_no_image(
     written(files, [2])
     assert offsets(tmp_path) == {1, 2}
     said = f"could not list the stored images folder={tmp_path} reason=Permission denied"
+    assert said in caplog.text
+
+
+def test_a_folder_that_is_gone_at_the_end_fails_no_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "images"
+    files = ImageFiles(folder, keep=1)
+    written(files, [1, 2])
+    shutil.rmtree(folder)
+    files.close()
+    assert files.gone._page is None, "whoever comes next may settle it"
+    said = f"could not list the stored images folder={folder} reason=No such file or directory"
     assert said in caplog.text
 
 
