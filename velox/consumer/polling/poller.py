@@ -7,9 +7,10 @@ says is durable, and answers rebalances.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from confluent_kafka import KafkaException, Message
@@ -86,6 +87,8 @@ class Poller:
         self.drain_timeout = drain_timeout
         self._clock = clock
         self._turned = clock()
+        self._stop = threading.Event()
+        self._drain_ends = math.inf
         self._commits: Commits
         self._client_log = ClientLog(str(config.get("bootstrap.servers", "")), clock=clock)
         self._errors = ClientErrors(metrics, self._client_log, clock)
@@ -206,6 +209,7 @@ class Poller:
         Raises:
             PollerFailed: on an error of the client that no retry can mend.
         """
+        self._stop = stop
         self._subscribe()
         self._skipping.start()
         try:
@@ -265,7 +269,7 @@ class Poller:
         self._assignment.take(numbers)
 
     def _on_revoke(self, numbers: set[int]) -> None:
-        if not self._ledger.wait_until_done(numbers, self.drain_timeout):
+        if not self._finished(numbers, lambda: None):
             log.warning("revoked with unfinished records partitions=%s", sorted(numbers))
         self._commits.commit(numbers)
         self._assignment.give_up(numbers, "revoked")
@@ -273,14 +277,35 @@ class Poller:
     def _drain(self) -> None:
         """Let what is in flight finish within a bound, still in the group, and commit it."""
         self._assignment.pause()
-        deadline = self._clock() + self.drain_timeout
-        while self._ledger.images and not self._ledger.abandoned and self._clock() < deadline:
-            self._turned = self._clock()
-            self._ledger.wait_until_done(self._assignment.numbers, POLL_TIMEOUT_S)
-            if (message := self._consumer.poll(0)) is not None and message.error() is None:
-                log.debug("not taken while stopping offset=%d", message.offset())
+        self._finished(self._assignment.numbers, self._stay)
         if self._ledger.images:
             log.warning("stopped with unfinished records in_flight=%d", self._ledger.images)
         # Leaving the group revokes the partitions, which is not to wait a second time.
         self._ledger.abandon()
         self._commits.commit_now(self._assignment.numbers)
+
+    def _finished(self, numbers: Collection[int], meanwhile: Callable[[], object]) -> bool:
+        """Wait within a bound until nothing of these partitions is in flight; whether that is so.
+
+        Once it is told to stop, all waits together have that bound.
+
+        Args:
+            numbers: the partitions.
+            meanwhile: called again and again.
+        """
+        ends = self._clock() + self.drain_timeout
+        while (now := self._clock()) < ends and not self._ledger.abandoned:
+            self._turned = now
+            if self._stop.is_set():
+                self._drain_ends = min(self._drain_ends, now + self.drain_timeout)
+                ends = min(ends, self._drain_ends)
+            wait = max(0.0, min(POLL_TIMEOUT_S, ends - now))
+            if self._ledger.wait_until_done(numbers, wait):
+                return True
+            meanwhile()
+        return self._ledger.wait_until_done(numbers, 0)
+
+    def _stay(self) -> None:
+        """Stay in the group while nothing more is taken."""
+        if (message := self._consumer.poll(0)) is not None and message.error() is None:
+            log.debug("not taken while stopping offset=%d", message.offset())

@@ -381,7 +381,8 @@ def test_revoked_partitions_are_committed_before_they_are_let_go(parts: Parts) -
 def test_a_revocation_waits_for_its_partitions_within_the_bound(parts: Parts) -> None:
     parts.ledger.meanwhile = parts.finish
     parts.run(parts.rebalance("assign", 0, 1), found(5, 0), parts.rebalance("revoke", 0))
-    assert parts.ledger.waits[0] == ({0}, DRAIN_S)
+    assert parts.ledger.waits[0][0] == {0}
+    assert parts.clock.now == NOW
     assert parts.consumer.told("commit")[0] == {0: 6}
 
 
@@ -393,6 +394,18 @@ def test_a_revocation_that_cannot_wait_commits_nothing_of_it(
     )
     assert "revoked with unfinished records partitions=[0]" in caplog.text
     assert parts.consumer.told("commit") == []
+    assert parts.clock.now - NOW == pytest.approx(DRAIN_S, abs=0.2)
+
+
+def test_a_loop_that_waits_for_a_revocation_is_not_stuck(parts: Parts) -> None:
+    ages: list[float] = []
+
+    def look() -> None:
+        ages.append(parts.poller.poll_age())
+
+    revoke = parts.rebalance("revoke", 0)
+    parts.run(parts.rebalance("assign", 0), found(5), both(revoke, look), parts.finish, nothing)
+    assert ages == [pytest.approx(0, abs=0.2)]
 
 
 def test_of_lost_partitions_nothing_is_committed(parts: Parts) -> None:
@@ -683,9 +696,42 @@ def test_the_end_has_a_bound_and_leaving_does_not_wait_again(
     assert parts.consumer.calls[-1] == ("close",)
 
 
+def test_a_revocation_near_the_end_of_the_drain_does_not_prolong_it(parts: Parts) -> None:
+    def revoke() -> None:
+        if parts.clock.now - NOW > DRAIN_S - 1:
+            parts.ledger.meanwhile = nothing
+            parts.consumer.steps.append(parts.rebalance("revoke", 0))
+
+    parts.ledger.meanwhile = revoke
+    parts.run(parts.rebalance("assign", 0, 1), found(5), found(6, 1))
+    assert parts.consumer.told("commit") == []
+    assert parts.clock.now - NOW == pytest.approx(DRAIN_S, abs=0.2)
+
+
+def test_told_to_stop_during_a_revocation_it_drains_from_then_on(parts: Parts) -> None:
+    def stop() -> None:
+        if parts.clock.now - NOW > 2:
+            parts.stop.set()
+
+    parts.ledger.meanwhile = stop
+    parts.run(
+        parts.rebalance("assign", 0, 1), found(5), both(parts.rebalance("revoke", 0), found(6, 1))
+    )
+    assert parts.clock.now - NOW == pytest.approx(2 + DRAIN_S, abs=0.3)
+
+
+def test_what_others_have_by_now_is_not_waited_for_at_the_end(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.run(parts.rebalance("assign", 0, 1), found(5), parts.rebalance("revoke", 0))
+    assert parts.clock.now - NOW == pytest.approx(DRAIN_S, abs=0.2), "the revocation's own wait"
+    assert "stopped with unfinished records in_flight=1" in caplog.text
+
+
 def test_what_was_given_up_is_not_waited_for(parts: Parts) -> None:
     parts.run(parts.rebalance("assign", 0), found(5), both(parts.ledger.abandon, nothing))
-    assert (parts.ledger.waits, parts.clock.now) == ([], NOW)
+    assert {limit for _, limit in parts.ledger.waits} == {0}
+    assert parts.clock.now == NOW
 
 
 def test_what_arrives_while_it_drains_is_left_unread(parts: Parts) -> None:
