@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ from velox.stores.sqlite_errors import failure, verdict
 BUSY_TIMEOUT_S = 5.0
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 def connected(path: Path) -> sqlite3.Connection:
@@ -29,6 +32,9 @@ def connected(path: Path) -> sqlite3.Connection:
 class SQLiteFile(ABC, Generic[T]):
     """A file, and what is written to it.
 
+    Where somebody moves or removes it meanwhile, SQLite goes on writing to what has no name any
+    more, without an error; so a new one is begun then.
+
     Args:
         path: the file; its folder is made.
     """
@@ -37,6 +43,8 @@ class SQLiteFile(ABC, Generic[T]):
         self.name = f"sqlite:{path}"
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._is_open = False
+        self._file: tuple[int, int] | None = None
 
     @abstractmethod
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -53,20 +61,29 @@ class SQLiteFile(ABC, Generic[T]):
             StoreUnavailable: when it cannot be opened now.
             StoreRefuses: when it must be changed first.
         """
+        self._connect()
+        self._is_open = True
+
+    def _connect(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = connected(self._path)
-            self._prepare(self._connection)
+            made = self._connection = connected(self._path)
+            self._prepare(made)
+            self._file = _file_at(self._path)
+            return made
         except OSError as error:
             raise StoreUnavailable(f"{self.name}: {error}") from error
         except sqlite3.Error as error:
-            self.close()
+            self._disconnect()
             raise failure(self.name, self._path, error) from error
 
     def write(self, items: Sequence[T]) -> list[tuple[T, DocumentRejected]]:
         """One transaction, synced to disk; one for each if that fails because of a document."""
         try:
             self._put(items)
+            if self._file != _file_at(self._path):
+                # It went while that was written, which is written to the new one.
+                self._put(items)
         except (sqlite3.Error, ValueError, OverflowError) as error:
             if verdict(error) is not Verdict.NOT_THIS_ONE:
                 raise failure(self.name, self._path, error) from error
@@ -77,12 +94,29 @@ class SQLiteFile(ABC, Generic[T]):
 
     def close(self) -> None:
         """Close the file."""
+        self._is_open = False
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     @property
     def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
+        if not self._is_open:
             raise StoreUnavailable(f"{self.name} is not open")
-        return self._connection
+        if self._connection is not None and self._file == _file_at(self._path):
+            return self._connection
+        log.warning("the file was moved or removed, a new one is begun store=%s", self.name)
+        self._disconnect()
+        return self._connect()
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, None if none does."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

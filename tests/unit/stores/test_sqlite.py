@@ -204,6 +204,47 @@ def test_a_file_that_another_holds_is_unavailable_for_now(
     store.close()
 
 
+@pytest.mark.parametrize("moved", [True, False])
+def test_where_its_file_is_moved_or_removed_it_begins_a_new_one(
+    store: SQLiteStore, file: Path, moved: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.write([detection(1)])
+    for each in list(file.parent.iterdir()):
+        if moved:
+            each.rename(each.with_name(f"old-{each.name}"))
+        else:
+            each.unlink()
+    assert store.write([detection(2)]) == []
+    assert [each["_id"] for each in rows(file)] == [detection(2).id]
+    said = f"the file was moved or removed, a new one is begun store={store.name}"
+    assert [each.getMessage() for each in caplog.records] == [said]
+
+
+def test_what_is_written_while_its_file_goes_is_in_the_new_one(
+    store: SQLiteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = store._put
+
+    def put_and_lose(items: Any) -> None:
+        monkeypatch.setattr(store, "_put", put)
+        put(items)
+        file.unlink()
+
+    monkeypatch.setattr(store, "_put", put_and_lose)
+    store.write([detection(1)])
+    assert [each["_id"] for each in rows(file)] == [detection(1).id]
+
+
+def test_a_new_file_that_cannot_be_made_yet_is_waited_for(store: SQLiteStore, file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(StoreUnavailable, match="unable to open"):
+        store.write([detection(1)])
+    file.rmdir()
+    assert store.write([detection(1)]) == []
+    assert len(rows(file)) == 1
+
+
 def test_a_store_that_is_not_open_is_unavailable(file: Path) -> None:
     with pytest.raises(StoreUnavailable, match="not open"):
         SQLiteStore(file).write([detection(1)])
