@@ -29,6 +29,15 @@ def connected(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
 
 
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, None if none does."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class SQLiteFile(ABC, Generic[T]):
     """A file, and what is written to it.
 
@@ -69,7 +78,7 @@ class SQLiteFile(ABC, Generic[T]):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             made = self._connection = connected(self._path)
             self._prepare(made)
-            self._file = _file_at(self._path)
+            self._file = file_at(self._path)
             return made
         except OSError as error:
             raise StoreUnavailable(f"{self.name}: {error}") from error
@@ -81,7 +90,7 @@ class SQLiteFile(ABC, Generic[T]):
         """One transaction, synced to disk; one for each if that fails because of a document."""
         try:
             self._put(items)
-            if self._file != _file_at(self._path):
+            if self._file != file_at(self._path):
                 # It went while that was written, which is written to the new one.
                 self._put(items)
         except (sqlite3.Error, ValueError, OverflowError) as error:
@@ -106,17 +115,8 @@ class SQLiteFile(ABC, Generic[T]):
     def _opened(self) -> sqlite3.Connection:
         if not self._is_open:
             raise StoreUnavailable(f"{self.name} is not open")
-        if self._connection is not None and self._file == _file_at(self._path):
+        if self._connection is not None and self._file == file_at(self._path):
             return self._connection
         log.warning("the file was moved or removed, a new one is begun store=%s", self.name)
         self._disconnect()
         return self._connect()
-
-
-def _file_at(path: Path) -> tuple[int, int] | None:
-    """Which file lies there, None if none does."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -10,7 +10,7 @@ from pathlib import Path
 from velox.base.records import utc_text
 from velox.stores.removal import FOUND, Holding, Named, Removed
 from velox.stores.sqlite_errors import failure
-from velox.stores.sqlite_file import connected
+from velox.stores.sqlite_file import connected, file_at
 
 
 class SQLiteRemoval:
@@ -24,6 +24,7 @@ class SQLiteRemoval:
         self.name = f"sqlite:{folder / FOUND.file}"
         self._folder = folder
         self._opened: dict[str, sqlite3.Connection] = {}
+        self._files: dict[str, tuple[int, int] | None] = {}
 
     def remove_before(self, holding: Holding, moment_ms: int, limit: int) -> Removed:
         """See Removal. An index leads to the oldest; nobody comes between looking and removing."""
@@ -100,9 +101,12 @@ class SQLiteRemoval:
             raise failure(self.name, path, error) from error
 
     def _connection(self, path: Path) -> sqlite3.Connection:
+        if path.name in self._opened and self._files[path.name] != file_at(path):
+            # Another one lies there by now.
+            self._opened.pop(path.name).close()
         if path.name not in self._opened:
             made = connected(path)
-            self._opened[path.name] = made
+            self._opened[path.name], self._files[path.name] = made, file_at(path)
             # What is removed is overwritten, and not left in the file until its place is needed.
             made.executescript("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;")
         return self._opened[path.name]
