@@ -52,7 +52,7 @@ class SQLiteFile(ABC, Generic[T]):
         self.name = f"sqlite:{path}"
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._is_open = False
+        self._written_to = False
         self._file: tuple[int, int] | None = None
 
     @abstractmethod
@@ -71,7 +71,7 @@ class SQLiteFile(ABC, Generic[T]):
             StoreRefuses: when it must be changed first.
         """
         self._connect()
-        self._is_open = True
+        self._written_to = True
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -103,7 +103,7 @@ class SQLiteFile(ABC, Generic[T]):
 
     def close(self) -> None:
         """Close the file."""
-        self._is_open = False
+        self._written_to = False
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -113,10 +113,10 @@ class SQLiteFile(ABC, Generic[T]):
 
     @property
     def _opened(self) -> sqlite3.Connection:
-        if not self._is_open:
+        if self._written_to and (self._connection is None or self._file != file_at(self._path)):
+            log.warning("the file was moved or removed, a new one is begun store=%s", self.name)
+            self._disconnect()
+            return self._connect()
+        if self._connection is None:
             raise StoreUnavailable(f"{self.name} is not open")
-        if self._connection is not None and self._file == file_at(self._path):
-            return self._connection
-        log.warning("the file was moved or removed, a new one is begun store=%s", self.name)
-        self._disconnect()
-        return self._connect()
+        return self._connection
