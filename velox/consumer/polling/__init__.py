@@ -5,6 +5,7 @@ assignment.py         The partitions held: taken, paused, begun anew and given u
 client_errors.py      What the consumer's client says went wrong: which of it passes
 commit_lookup.py      Asking for the group's commits until somebody tells them
 commits.py            Offset commits: what the ledger says is durable, at most once a second
+draining.py           What is in flight gets time to finish before its partitions are given up
 gone_partitions.py    Partitions that are assigned and that the topic no longer has
 intake.py             From the client's messages to records that the ledger has admitted
 lag_gauges.py         Consumer lag by partition, in records and in seconds

@@ -7,10 +7,9 @@ says is durable, and answers rebalances.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaException, Message
@@ -21,6 +20,7 @@ from velox.consumer.polling.assignment import Assignment
 from velox.consumer.polling.client_errors import ClientErrors
 from velox.consumer.polling.commit_lookup import group_commits
 from velox.consumer.polling.commits import Commits
+from velox.consumer.polling.draining import Draining
 from velox.consumer.polling.intake import Deliver, Intake
 from velox.consumer.polling.lag_gauges import LagGauges
 from velox.consumer.polling.ledger import Ledger
@@ -87,8 +87,7 @@ class Poller:
         self.drain_timeout = drain_timeout
         self._clock = clock
         self._turned = clock()
-        self._stop = threading.Event()
-        self._drain_ends = math.inf
+        self._draining = Draining(ledger, drain_timeout, clock)
         self._commits: Commits
         self._client_log = ClientLog(str(config.get("bootstrap.servers", "")), clock=clock)
         self._errors = ClientErrors(metrics, self._client_log, clock)
@@ -209,7 +208,7 @@ class Poller:
         Raises:
             PollerFailed: on an error of the client that no retry can mend.
         """
-        self._stop = stop
+        self._draining.heed(stop)
         self._subscribe()
         self._skipping.start()
         try:
@@ -233,8 +232,11 @@ class Poller:
             on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._assignment.lose
         )
 
-    def _turn(self, deliver: Deliver) -> None:
+    def _turns(self) -> None:
         self._turned = self._clock()
+
+    def _turn(self, deliver: Deliver) -> None:
+        self._turns()
         self._assignment.press_back(PATIENCE_S)
         self._assignment.learn()
         self._assignment.begin_foreign_anew()
@@ -269,7 +271,7 @@ class Poller:
         self._assignment.take(numbers)
 
     def _on_revoke(self, numbers: set[int]) -> None:
-        if not self._finished(numbers, lambda: None):
+        if not self._draining.wait(numbers, self._turns):
             log.warning("revoked with unfinished records partitions=%s", sorted(numbers))
         self._commits.commit(numbers)
         self._assignment.give_up(numbers, "revoked")
@@ -277,35 +279,15 @@ class Poller:
     def _drain(self) -> None:
         """Let what is in flight finish within a bound, still in the group, and commit it."""
         self._assignment.pause()
-        self._finished(self._assignment.numbers, self._stay)
+        self._draining.wait(self._assignment.numbers, self._stay)
         if self._ledger.images:
             log.warning("stopped with unfinished records in_flight=%d", self._ledger.images)
         # Leaving the group revokes the partitions, which is not to wait a second time.
         self._ledger.abandon()
         self._commits.commit_now(self._assignment.numbers)
 
-    def _finished(self, numbers: Collection[int], meanwhile: Callable[[], object]) -> bool:
-        """Wait within a bound until nothing of these partitions is in flight; whether that is so.
-
-        Once it is told to stop, all waits together have that bound.
-
-        Args:
-            numbers: the partitions.
-            meanwhile: called again and again.
-        """
-        ends = self._clock() + self.drain_timeout
-        while (now := self._clock()) < ends and not self._ledger.abandoned:
-            self._turned = now
-            if self._stop.is_set():
-                self._drain_ends = min(self._drain_ends, now + self.drain_timeout)
-                ends = min(ends, self._drain_ends)
-            wait = max(0.0, min(POLL_TIMEOUT_S, ends - now))
-            if self._ledger.wait_until_done(numbers, wait):
-                return True
-            meanwhile()
-        return self._ledger.wait_until_done(numbers, 0)
-
     def _stay(self) -> None:
         """Stay in the group while nothing more is taken."""
+        self._turns()
         if (message := self._consumer.poll(0)) is not None and message.error() is None:
             log.debug("not taken while stopping offset=%d", message.offset())
