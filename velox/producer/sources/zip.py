@@ -156,7 +156,7 @@ def _members(file: BinaryIO, stop: threading.Event) -> Iterator[_Member]:
     for _ in range(count):
         if stop.is_set():
             return
-        file.seek(at)
+        _go_to(file, at, "the directory is incomplete")
         fields = _ENTRY.unpack(file.read(_ENTRY.size))
         if fields[0] != b"PK\1\2" or at >= end:
             raise Damaged("the directory is incomplete")
@@ -222,9 +222,21 @@ def _text(name: bytes, flags: int) -> str:
         return name.decode("utf-8", "surrogateescape") if flags & _UTF8 else name.decode("cp437")
 
 
+def _go_to(file: BinaryIO, at: int, wrong: str) -> None:
+    """Read on from a place that the archive names, which may be one that no file has.
+
+    Raises:
+        Damaged: when it is, in these words.
+    """
+    try:
+        file.seek(at)
+    except (OSError, ValueError, OverflowError):
+        raise Damaged(wrong) from None
+
+
 def _content(file: BinaryIO, member: _Member, most: int) -> bytes:
     """The first bytes of a file, at most so many."""
-    file.seek(member.at)
+    _go_to(file, member.at, "not where the directory says")
     signature, *_, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
     if signature != b"PK\3\4":
         raise Damaged("not where the directory says")

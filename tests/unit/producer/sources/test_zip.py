@@ -211,6 +211,31 @@ def test_any_cut_or_flipped_byte_ends_in_words(tmp_path: Path) -> None:
                 assert not isinstance(each, Capture) or each.value in (encoded(1), encoded(2))
 
 
+@pytest.mark.parametrize("place", [2**63 - 1, 2**63, 2**64 - 1])
+def test_a_file_at_a_place_that_no_file_has_costs_no_other(place: int, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        for number in range(3):
+            made.writestr(f"{number}.jpg", encoded(number))
+        made.infolist()[1].header_offset = place
+    found = read(buffer.getvalue(), tmp_path)
+    assert names(found) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert found[1] == Unreadable("1.jpg", "damaged: not where the directory says")
+
+
+@pytest.mark.parametrize("field", [40, 48])
+def test_a_directory_at_a_place_that_no_file_has_is_damage(
+    field: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    changed = bytearray(archive({f"{number}.jpg": encoded(number) for number in range(3)}))
+    at = changed.index(b"PK\6\6") + field
+    changed[at : at + 8] = b"\xff" * 8
+    found = read(bytes(changed), tmp_path)
+    assert found
+    assert all(isinstance(each, Unreadable) and "damaged" in each.reason for each in found)
+
+
 def test_how_far_it_is_and_that_it_ends_when_told(tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
     path.write_bytes(archive({f"{number}.jpg": encoded(number) for number in range(4)}))
