@@ -101,7 +101,7 @@ class Tar:
             encoding="utf-8",
             errors="surrogateescape",
         ) as archive:
-            while (member := archive.next()) is not None:
+            while (member := _next_of(archive)) is not None:
                 # The archive would remember every member, of millions too.
                 cast(Any, archive).members.clear()
                 if not member.isdir():
@@ -124,6 +124,19 @@ class Tar:
             return too_large(name, member.size, self._max_bytes, file.read(BEGIN_BYTES))
         below = PurePosixPath(*member.name.lstrip("/").split("/")[1:])
         return item_of(name, file.read(), label_of(below))
+
+
+def _next_of(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+    """The next member, None at the end.
+
+    Raises:
+        tarfile.ReadError: when its header is damaged, for which tarfile may raise a ValueError too:
+            where a sparse file's numbers are none.
+    """
+    try:
+        return archive.next()
+    except ValueError as error:
+        raise tarfile.ReadError(str(error)) from None
 
 
 class _Unpacked:

@@ -224,6 +224,31 @@ def test_a_header_that_was_wiped_is_not_taken_for_the_end(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [
+        {"GNU.sparse.map": "0,x"},
+        {"GNU.sparse.size": "x"},
+        {"GNU.sparse.realsize": "x"},
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"},
+    ],
+)
+def test_a_sparse_file_whose_numbers_are_none_is_damage(
+    headers: dict[str, str], tmp_path: Path
+) -> None:
+    jpeg = encoded(1)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as made:
+        for name, more in (("p/1.jpg", {}), ("p/2.jpg", headers)):
+            info = tarfile.TarInfo(name)
+            info.size, info.pax_headers = len(jpeg), more
+            made.addfile(info, io.BytesIO(jpeg))
+    first, damage = read(buffer.getvalue(), tmp_path)
+    assert first == Capture(jpeg, "p/1.jpg", "image/jpeg")
+    assert isinstance(damage, Unreadable)
+    assert damage.reason.startswith("not a tar archive, or damaged or cut short: ")
+
+
+@pytest.mark.parametrize(
     ("begin", "reason"),
     [(b"PK\3\4", "a zip archive, whose file SOURCE must name"), (b"\x28\xb5\x2f\xfd", "zstd -dc")],
 )
