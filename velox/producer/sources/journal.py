@@ -101,8 +101,7 @@ class Journal:
 
     def _take(self, line: dict[str, Any]) -> None:
         if "begin" in line:
-            for partition, offset in line["begin"].items():
-                self._reach(int(partition), int(offset))
+            self._begin_at({int(number): int(end) for number, end in line["begin"].items()})
         elif "sent" in line:
             self._known[digest_of(line["sent"], Version(line["size"], line["mtime_ns"]))] = None
             self.arrived.pop(line["sent"], None)
@@ -111,6 +110,11 @@ class Journal:
         elif "arrived" in line:
             self.arrived.setdefault(line["arrived"], set()).add(line["digest"])
         self.clean = "end" in line
+
+    def _begin_at(self, ends: Mapping[int, int]) -> None:
+        """What was placed beyond the topic's ends was in one of that name that is gone."""
+        self.places = dict(ends)
+        self._placed = {each: None for each in self._placed if each[1] < ends.get(each[0], 0)}
 
     def _reach(self, partition: int, offset: int) -> None:
         self.places[partition] = max(offset, self.places.get(partition, 0))
@@ -134,7 +138,7 @@ class Journal:
     def begin(self, ends: Mapping[int, int]) -> None:
         """Note where the topic ends before anything is sent."""
         self._unwritten.append({"begin": {str(number): end for number, end in ends.items()}})
-        self.places = dict(ends)
+        self._begin_at(ends)
         self.clean = False
 
     def add(self, name: str, version: Version, place: tuple[int, int] | None) -> None:

@@ -106,3 +106,20 @@ def test_of_what_is_gone_the_oldest_is_forgotten(
     kept = {number for number in range(30) if again.knows(f"in/{number}.jpg", ONE)}
     assert kept == {0, *range(25, 30)}
     assert again.places == {0: 0}
+
+
+def test_of_a_topic_that_was_created_anew_nothing_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    first = opened(path)
+    first.begin({0: 5000})
+    first.add("in/a.jpg", ONE, (0, 5000))
+    first.add("in/b.jpg", ONE, (1, 7))
+    first.close(clean=True)
+    second = opened(path)
+    second.begin({0: 0, 1: 0})
+    second.close(clean=False)
+    third = opened(path)
+    assert third.places == {0: 0, 1: 0}
+    third.found((1, 7), "in/c.jpg", "feed")
+    assert third.arrived == {"in/c.jpg": {"feed"}}
+    assert third.knows("in/a.jpg", ONE)
