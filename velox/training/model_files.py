@@ -14,6 +14,7 @@ from velox.base.errors import CheckpointError, SettingError
 from velox.base.files import write_whole
 from velox.base.waiting import Stopped
 from velox.models.checkpoint import Checkpoint, load
+from velox.models.files import may_pass
 from velox.training.made_ready import make_ready
 
 LOOK_EVERY_S = 0.2
@@ -72,12 +73,19 @@ def require_writable(classes_path: Path) -> None:
 
 
 def usable(model_path: Path, classes_path: Path) -> Checkpoint | None:
-    """The checkpoint that is there, None where a consumer could use none."""
+    """The checkpoint that is there, None where a consumer could use none.
+
+    Raises:
+        CheckpointError: when it cannot be told, for a file could not be read now.
+    """
     if not model_path.exists():
         return None
     try:
         checkpoint = load(model_path, classes_path)
     except CheckpointError as error:
+        # What a disk or a lack of memory hides may be a good model, which is not to be replaced.
+        if may_pass(error) and not isinstance(error.__cause__, FileNotFoundError):
+            raise
         log.warning("%s", error)
         return None
     log.info(

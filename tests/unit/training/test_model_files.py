@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.rig.waiting import eventually
-from velox.base.errors import SettingError
+from velox.base.errors import CheckpointError, SettingError
 from velox.base.waiting import Stopped
 from velox.training.model_files import alone, require_writable, set_aside, usable
 
@@ -80,3 +82,35 @@ def test_a_file_that_is_no_model_is_not_usable_and_is_set_aside(
     set_aside(path)
     assert not path.exists()
     assert (tmp_path / "model.pth.unusable").read_bytes() == b"no model"
+
+
+@pytest.mark.parametrize("name", ["model.pth", "classes.json"])
+def test_a_model_that_cannot_be_read_now_is_not_called_unusable(name: str, tmp_path: Path) -> None:
+    content = io.BytesIO()
+    torch.save({"weight": torch.zeros(1)}, content)
+    (tmp_path / "model.pth").write_bytes(content.getvalue())
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(CheckpointError, match=f"{name} cannot be read: Is a directory"):
+        usable(tmp_path / "model.pth", tmp_path / "classes.json")
+
+
+def test_a_model_that_there_is_no_memory_for_is_not_called_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    content = io.BytesIO()
+    torch.save({"weight": torch.zeros(1)}, content)
+    (tmp_path / "model.pth").write_bytes(content.getvalue())
+    monkeypatch.setattr(torch, "load", none_left)
+    with pytest.raises(CheckpointError, match="cannot be read: no memory"):
+        usable(tmp_path / "model.pth", tmp_path / "classes.json")
+
+
+def test_a_model_without_its_labels_is_not_usable(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    torch.save({"weight": torch.zeros(1)}, content)
+    (tmp_path / "model.pth").write_bytes(content.getvalue())
+    assert usable(tmp_path / "model.pth", tmp_path / "classes.json") is None
