@@ -130,7 +130,11 @@ def use_refused(model_path: Path, classes_path: Path) -> None:
 
 
 def set_aside(path: Path) -> None:
-    """Keep a file that is not a usable checkpoint: it may be somebody's work."""
-    kept = path.with_name(path.name + ".unusable")
+    """Keep a file that is not a usable checkpoint, and those before: it may be somebody's work."""
+    wanted = kept = path.with_name(path.name + ".unusable")
+    number = 0
+    while os.path.lexists(kept):
+        number += 1
+        kept = wanted.with_name(f"{wanted.name}-{number}")
     path.rename(kept)
     log.warning("moved the unusable model to=%s", kept)

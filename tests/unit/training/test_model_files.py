@@ -84,6 +84,19 @@ def test_a_file_that_is_no_model_is_not_usable_and_is_set_aside(
     assert (tmp_path / "model.pth.unusable").read_bytes() == b"no model"
 
 
+def test_each_file_that_is_set_aside_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    for content in (b"one", b"other", b"third"):
+        path.write_bytes(content)
+        set_aside(path)
+    kept = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert kept == {
+        "model.pth.unusable": b"one",
+        "model.pth.unusable-1": b"other",
+        "model.pth.unusable-2": b"third",
+    }
+
+
 @pytest.mark.parametrize("name", ["model.pth", "classes.json"])
 def test_a_model_that_cannot_be_read_now_is_not_called_unusable(name: str, tmp_path: Path) -> None:
     content = io.BytesIO()
