@@ -69,23 +69,29 @@ class Journal:
         Raises:
             SettingError: when it cannot be written, or another process holds it.
         """
+        self._file = self._held()
+        self._load(self._file)
+
+    def _held(self) -> IO[bytes]:
+        """The file, open, which no other producer may open; raises as `open`."""
         try:
-            self._file = self._path.open("a+b", buffering=0)
+            file = self._path.open("a+b", buffering=0)
         except OSError as error:
             raise SettingError(
                 f"cannot remember in {str(self._path)!r} what was sent ({error.strerror}): set "
                 "WATCH_STATE to a folder that may be written"
             ) from None
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            file.close()
             raise SettingError(
                 f"another producer holds {str(self._path)!r}: end it, or give this one a folder "
                 "of its own as WATCH_STATE"
             ) from None
         except OSError as error:
             log.warning("no lock on %r reason=%r", str(self._path), str(error))
-        self._load(self._file)
+        return file
 
     def _load(self, file: IO[bytes]) -> None:
         file.seek(0)
@@ -183,7 +189,7 @@ class Journal:
         return len(self._known) > MOST_GONE
 
     def forget(self, present: Set[bytes]) -> None:
-        """Forget the oldest of what is gone, if that is too much."""
+        """Forget the oldest of what is gone, if that is too much; raises as `open`."""
         gone = [each for each in self._known if each not in present]
         if len(gone) <= MOST_GONE:
             return
@@ -200,11 +206,14 @@ class Journal:
                     kept.append(text)
             except (ValueError, KeyError, TypeError):
                 continue
-        write_whole(self._path, b"".join(each + b"\n" for each in kept))
+        try:
+            write_whole(self._path, b"".join(each + b"\n" for each in kept))
+        except OSError as error:
+            # It stays as long as it was; what was forgotten is forgotten again after a restart.
+            log.warning("cannot shorten %r, goes on reason=%r", str(self._path), error.strerror)
         if self._file is not None:
             self._file.close()
-        self._file = self._path.open("a+b", buffering=0)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._file = self._held()
 
     def _has(self, line: dict[str, Any]) -> bool:
         return digest_of(line["sent"], Version(line["size"], line["mtime_ns"])) in self._known

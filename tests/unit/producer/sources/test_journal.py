@@ -1,3 +1,4 @@
+import fcntl
 import os
 from pathlib import Path
 
@@ -106,6 +107,51 @@ def test_of_what_is_gone_the_oldest_is_forgotten(
     kept = {number for number in range(30) if again.knows(f"in/{number}.jpg", ONE)}
     assert kept == {0, *range(25, 30)}
     assert again.places == {0: 0}
+
+
+def crowded(path: Path) -> Journal:
+    journal = opened(path)
+    for number in range(30):
+        journal.add(f"in/{number}.jpg", ONE, (0, number))
+    journal.flush()
+    return journal
+
+
+def test_a_full_disk_does_not_end_who_forgets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, _data: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(journal_source, "MOST_GONE", 10)
+    journal = crowded(tmp_path / "journal")
+    with monkeypatch.context() as patch:
+        patch.setattr(journal_source, "write_whole", full)
+        journal.forget(set())
+    assert "goes on reason='No space left on device'" in caplog.text
+    assert not journal.crowded
+    journal.add("in/30.jpg", ONE, (0, 30))
+    with pytest.raises(SettingError, match="another producer holds"):
+        Journal(tmp_path / "journal").open()
+    journal.close(clean=True)
+    assert opened(tmp_path / "journal").knows("in/30.jpg", ONE)
+
+
+def test_where_files_cannot_be_locked_what_is_gone_is_forgotten_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(journal_source, "MOST_GONE", 10)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    journal = crowded(tmp_path / "journal")
+    journal.forget(set())
+    journal.add("in/30.jpg", ONE, (0, 30))
+    journal.close(clean=True)
+    again = opened(tmp_path / "journal")
+    assert again.knows("in/30.jpg", ONE)
+    assert not again.knows("in/0.jpg", ONE)
 
 
 def test_of_a_topic_that_was_created_anew_nothing_is_passed_over(tmp_path: Path) -> None:
