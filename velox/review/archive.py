@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from velox.base.files import write_whole
-from velox.review.exports import tables, with_images
+from velox.review.exports import tables, with_images, without_images
 from velox.review.labels import CSV
 from velox.stores.review_interface import Verdicts
+
+# Beside the tables while an export is written: what it may have put there, and those before it.
+UNFINISHED = ".unfinished.csv"
 
 
 def write_zip(store: Verdicts, file: BinaryIO, *, without: frozenset[str]) -> None:
@@ -48,7 +51,11 @@ def write_folder(store: Verdicts, folder: Path, *, without: frozenset[str]) -> t
         OSError: when it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    before = _files_of(folder / CSV)
+    # One that was ended halfway has told no table what it wrote.
+    unfinished = folder / UNFINISHED
+    before = _files_of(folder / CSV) | _files_of(unfinished)
+    planned = {each.file for each in without_images(store, without=without)} - {""}
+    write_whole(unfinished, _as_list(before | planned))
     found, files = [], set()
     for each, image in with_images(store, without=without):
         found.append(each)
@@ -61,11 +68,19 @@ def write_folder(store: Verdicts, folder: Path, *, without: frozenset[str]) -> t
             write_whole(path, image)
     for name, content in tables(found).items():
         write_whole(folder / name, content)
-    for file in before - files:
+    for file in (before | planned) - files:
         (folder / file).unlink(missing_ok=True)
         with suppress(OSError):
             (folder / file).parent.rmdir()
+    unfinished.unlink()
     return len(files), len(found)
+
+
+def _as_list(files: set[str]) -> bytes:
+    """A table of files alone, as `_files_of` reads it."""
+    text = io.StringIO()
+    csv.writer(text).writerows([["file"], *([each] for each in sorted(files))])
+    return text.getvalue().encode("utf-8", "replace")
 
 
 def _files_of(path: Path) -> set[str]:

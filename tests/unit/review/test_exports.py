@@ -27,6 +27,8 @@ import pytest
 
 from tests.unit.fakes import candidate, kept
 from velox.base.candidates import Judged, Kept
+from velox.base.files import write_whole
+from velox.review import archive
 from velox.review.archive import write_folder, write_zip
 from velox.review.exports import Exported, as_csv, place_of, without_images
 from velox.stores.sqlite_verdicts import SQLiteVerdicts
@@ -113,6 +115,40 @@ def test_a_verdict_that_changed_moves_its_image_and_nothing_else(
     }
 
 
+@pytest.mark.parametrize("end", ["verdicts.csv", "dog/image_data-0-0-1700000000123.jpg"])
+@pytest.mark.parametrize("before", [True, False])
+def test_what_an_export_wrote_that_was_killed_is_no_image_of_two_labels(
+    end: str,
+    before: bool,
+    store: SQLiteVerdicts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed_after(path: Path, data: bytes) -> None:
+        write_whole(path, data)
+        if path == out / end:
+            raise Killed
+
+    out = tmp_path / "out"
+    store.write([kept(0, image=b"image 0")])
+    if before:
+        store.judge([candidate(0).id], "cat", "ann", AT)
+        write_folder(store, out, without=NONE)
+    store.judge([candidate(0).id], "dog", "ann", AT)
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "write_whole", killed_after)
+        with pytest.raises(Killed):
+            write_folder(store, out, without=NONE)
+    store.judge([candidate(0).id], "cow", "ann", AT)
+    write_folder(store, out, without=NONE)
+    found = files(out)
+    assert images(found) == {"cow/image_data-0-0-1700000000123.jpg": b"image 0"}
+    assert set(found) - set(images(found)) == {"verdicts.csv", "label-studio.json", "fiftyone.json"}
+
+
 def test_a_table_that_was_changed_removes_nothing_elsewhere(
     store: SQLiteVerdicts, tmp_path: Path
 ) -> None:
@@ -129,9 +165,9 @@ def test_an_archive_holds_the_same(store: SQLiteVerdicts, tmp_path: Path) -> Non
     write_folder(store, tmp_path / "out", without=NONE)
     file = io.BytesIO()
     write_zip(store, file, without=NONE)
-    with zipfile.ZipFile(file) as archive:
-        assert archive.testzip() is None
-        assert {name: archive.read(name) for name in archive.namelist()} == files(tmp_path / "out")
+    with zipfile.ZipFile(file) as zipped:
+        assert zipped.testzip() is None
+        assert {name: zipped.read(name) for name in zipped.namelist()} == files(tmp_path / "out")
 
 
 def test_the_table_says_who_said_what_and_when(store: SQLiteVerdicts) -> None:
