@@ -58,7 +58,7 @@ def images_of(paths: Sequence[Path], checkpoint: Checkpoint, most: int) -> list[
     files = list(_files(paths))
     step = max(1, -(-len(files) // most))
     made = []
-    for path in files[::step]:
+    for path, folders in files[::step]:
         try:
             pixels = decode(
                 path.read_bytes(),
@@ -70,19 +70,26 @@ def images_of(paths: Sequence[Path], checkpoint: Checkpoint, most: int) -> list[
             log.warning("not used name=%r reason=%r", str(path), str(error))
             continue
         target = next(
-            (checkpoint.labels.index(each) for each in path.parts if each in checkpoint.labels),
+            (checkpoint.labels.index(each) for each in folders if each in checkpoint.labels),
             None,
         )
         made.append(Image(str(path), pixels, target))
     return made
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, Sequence[str]]]:
+    """Each file, and the folders that may be named after its label, the likeliest first.
+
+    In a folder that was named these are its own, as training has them. Then come those that lead
+    there, from the nearest up: further up anything may be called like a label.
+    """
     for path in paths:
         if path.is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.is_file())
+            for file in sorted(each for each in path.rglob("*") if each.is_file()):
+                inside = file.relative_to(path).parent.parts
+                yield file, (*inside, *reversed(path.parts))
         else:
-            yield path
+            yield path, path.parent.parts[::-1]
 
 
 def noise(size: int) -> list[Image]:

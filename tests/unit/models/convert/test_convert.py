@@ -72,6 +72,17 @@ def test_a_checkpoint_is_made_of_wrapped_weights(
     assert "notes.txt" in said
 
 
+@pytest.mark.parametrize("given", ["cat/val", "cat/val/dog", "cat/val/dog/cat.png"])
+def test_the_label_is_that_of_the_folders_that_are_given_not_of_what_leads_there(
+    given: str, folder: Path
+) -> None:
+    (folder / "cat" / "val" / "dog").mkdir(parents=True)
+    cv2.imwrite(str(folder / "cat" / "val" / "dog" / "cat.png"), np.zeros((9, 9, 3), np.uint8))
+    assert convert(folder, "--images", str(folder / given)) == 0
+    made = model.load(folder / "model.pth", folder / "classes.json")
+    assert list(made.samples.targets) == [LABELS.index("dog")]
+
+
 def test_the_options_say_all_of_how_an_image_becomes_the_input(folder: Path) -> None:
     said = ["--background", "1,2, 3", "--value-range", "image", "--multi-page", "refuse"]
     assert convert(folder, "--fit", "pad", *said) == 0
