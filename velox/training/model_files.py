@@ -60,6 +60,12 @@ def _lock(descriptor: int, model_path: Path, stop: threading.Event) -> None:
             if not waiting:
                 log.info("waiting for another process that is training model=%s", model_path)
                 waiting = True
+        except OSError as error:
+            # Some network file systems have no locks.
+            log.warning(
+                "no lock, none else may train model=%s reason=%s", model_path, error.strerror
+            )
+            return
         if stop.wait(LOOK_EVERY_S):
             raise Stopped("stopped while another process trained")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import threading
 from pathlib import Path
@@ -68,6 +70,18 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
 def test_a_folder_for_the_labels_that_cannot_be_written_is_named() -> None:
     with pytest.raises(SettingError, match=r"CLASSES_PATH='/proc/none/classes\.json' cannot be us"):
         require_writable(Path("/proc/none/classes.json"))
+
+
+def test_where_files_cannot_be_locked_it_trains_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with alone(tmp_path / "model.pth", threading.Event()):
+        assert "no lock, none else may train" in caplog.text
+    assert "reason=No locks available" in caplog.text
 
 
 def test_a_file_that_is_no_model_is_not_usable_and_is_set_aside(
