@@ -14,14 +14,12 @@ from velox.consumer.assembly import join_stages
 from velox.consumer.bounded import Bounded
 from velox.consumer.monitoring import Monitoring
 from velox.consumer.opening import open_parts
-from velox.consumer.polling.commit_lookup import group_commits
 from velox.consumer.polling.stretch import Stretch
 from velox.consumer.redrive.choosing import Choice, Tally
 from velox.consumer.redrive.holding_ledger import HoldingLedger
 from velox.consumer.redrive.sorting import Sorting
 from velox.consumer.redrive.what_fails import WhatFails
 from velox.consumer.task import Task, letters_of
-from velox.kafka.client import Config, consumer_config
 from velox.kafka.topic_log import TopicLog
 from velox.monitoring.metrics import Metrics
 from velox.settings.consumer import ConsumerSettings
@@ -66,7 +64,7 @@ def redrive(
         enough=enough,
     )
     if chosen.dry_run:
-        return _only_count(settings, letters, topic, sorting, ledger, enough, stop)
+        return _only_count(letters, sorting, ledger, enough, stop)
     parts = open_parts(settings, stop, monitoring.health, opened, settings.kafka_topic + PARKED)
     again, parked = (letters_of(settings, opened, each) for each in (DEAD_LETTERS, PARKED))
     task = Task(
@@ -104,9 +102,7 @@ def _group(settings: ConsumerSettings) -> str:
 
 
 def _only_count(
-    settings: ConsumerSettings,
     letters: TopicLog,
-    topic: str,
     sorting: Sorting,
     ledger: HoldingLedger,
     enough: threading.Event,
@@ -114,9 +110,9 @@ def _only_count(
 ) -> int:
     """Say what would be redriven: nothing is classified, written or committed."""
     spans = letters.spans()
-    told = group_commits(_config(settings), topic, spans.keys()) if spans else {}
-    ledger.read({number: each.metadata or "" for number, each in told.items()})
-    starts = {number: max(first, told[number].offset) for number, (first, _) in spans.items()}
+    told = letters.committed(spans)
+    ledger.read({number: metadata for number, (_, metadata) in told.items()})
+    starts = {number: max(first, told[number][0]) for number, (first, _) in spans.items()}
     parts = {number: (start, spans[number][1]) for number, start in starts.items()}
     for record in letters.read(parts, stop):
         sorting([record])
@@ -132,16 +128,6 @@ def _only_count(
     )
     _say_reasons(tally)
     return EXIT_INCOMPLETE if stop.is_set() else 0
-
-
-def _config(settings: ConsumerSettings) -> Config:
-    return consumer_config(
-        bootstrap=settings.kafka_bootstrap_server,
-        group=_group(settings),
-        protocol=settings.kafka_group_protocol,
-        max_poll_interval=settings.max_poll_interval,
-        extra=settings.kafka_config,
-    )
 
 
 def _summarize(tally: Tally, metrics: Metrics) -> None:

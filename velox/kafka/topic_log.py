@@ -29,7 +29,7 @@ class TopicLog:
     Args:
         topic: which.
         bootstrap: broker addresses.
-        group: whose name is shown to the broker; it is not joined, and nothing is committed.
+        group: whose commits it tells; it is not joined, and nothing is committed.
         extra: further librdkafka properties.
 
     Each method raises BrokerUnavailable when the broker does not answer in time, or refuses.
@@ -90,10 +90,25 @@ class TopicLog:
             return {}
         with as_unavailable(self._log, self._about):
             found = self._consumer.offsets_for_times(asked, timeout=REQUEST_TIMEOUT_S)
-        for each in found:
-            if each.error is not None:
-                raise BrokerUnavailable(self._why(each.error))
+        self._require_answers(found)
         return {each.partition: each.offset if each.offset >= 0 else None for each in found}
+
+    def committed(self, partitions: Iterable[int]) -> dict[int, tuple[int, str]]:
+        """What the group has committed of each partition.
+
+        Args:
+            partitions: which.
+
+        Returns:
+            By partition the offset, negative where there is none, and its metadata.
+        """
+        asked = [TopicPartition(self._topic, number) for number in sorted(partitions)]
+        if not asked:
+            return {}
+        with as_unavailable(self._log, self._about):
+            found = self._consumer.committed(asked, timeout=REQUEST_TIMEOUT_S)
+        self._require_answers(found)
+        return {each.partition: (each.offset, each.metadata or "") for each in found}
 
     def read(self, parts: Mapping[int, Span], stop: threading.Event) -> Iterator[Record]:
         """The records of each partition from an offset to another, which is not included.
@@ -156,6 +171,11 @@ class TopicLog:
 
     def _record_of(self, message: Message) -> Record:
         return record_of(message, topic=self._topic, epoch=-1, received=time.monotonic())
+
+    def _require_answers(self, found: Iterable[TopicPartition]) -> None:
+        for each in found:
+            if each.error is not None:
+                raise BrokerUnavailable(self._why(each.error))
 
     def _why(self, error: KafkaError) -> str:
         return f"{self._about}: {told(error, self._log)}"
