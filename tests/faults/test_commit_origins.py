@@ -20,8 +20,6 @@ from tests.rig.waiting import eventually
 LIMIT_S = 60.0
 IMAGES = 80
 ANOTHER_TOPIC = "topic-id=AAAAAAAAAAAAAAAAAAAAAQ"
-# Longer than an assignment waits for the answer.
-SLOW_S = 4.0
 
 
 def commit(scenario: Scenario, offset: int, metadata: str) -> None:
@@ -87,11 +85,13 @@ def test_a_slow_coordinator_hides_no_commit_of_a_topic_that_is_gone(
     try:
         send(scenario)
         commit(scenario, 30, ANOTHER_TOPIC)
-        slow_broker.seconds = SLOW_S
+        slow_broker.holds = True
         consumer = scenario.consumer()
         consumer.wait_for_line(
             "last commits unknown, committing waits for them partitions=.0.", LIMIT_S
         )
+        # Longer than an assignment waits for the answer.
+        slow_broker.let_go()
         consumer.wait_for_line("last commits known, committing again partitions=.0.", LIMIT_S)
         eventually(
             lambda: len(scenario.stored.documents()) == IMAGES,

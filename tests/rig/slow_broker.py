@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 from contextlib import suppress
 
 from tests.rig.ports import HOST, free_port
@@ -22,18 +21,19 @@ class SlowBroker:
 
     Attributes:
         port: where it listens.
-        seconds: how long the next request of kind `key` waits, with all that come after it on its
-            connection; 0 for not at all.
+        holds: whether the next request of kind `key` is to wait, with all that come after it on its
+            connection, until it is let go.
         key: the kind.
         held: how many requests were held up.
     """
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.seconds = 0.0
+        self.holds = False
         self.key = OFFSET_FETCH
         self.held = 0
         self._target = 0
+        self._let_go = threading.Event()
         self._server = socket.create_server((HOST, self.port))
 
     def serve(self, target: int) -> None:
@@ -41,8 +41,13 @@ class SlowBroker:
         self._target = target
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def let_go(self) -> None:
+        """Pass on what is held up."""
+        self._let_go.set()
+
     def close(self) -> None:
         """Take no more connections."""
+        self.let_go()
         self._server.close()
 
     def _accept(self) -> None:
@@ -57,10 +62,10 @@ class SlowBroker:
         with client, broker, suppress(OSError):
             while head := _exactly(client, _HEAD.size):
                 body = _exactly(client, _HEAD.unpack(head)[0])
-                if self.seconds and _KEY.unpack(body[: _KEY.size])[0] == self.key:
-                    wait, self.seconds = self.seconds, 0.0
+                if self.holds and _KEY.unpack(body[: _KEY.size])[0] == self.key:
+                    self.holds = False
                     self.held += 1
-                    time.sleep(wait)
+                    self._let_go.wait()
                 broker.sendall(head + body)
             broker.shutdown(socket.SHUT_RDWR)
 
