@@ -122,6 +122,9 @@ class Breaker:
                 while fault is not None:
                     self._wait(stage, fault, self._clock() - began)
                     result, fault = self._tried(stage, counted, attempt, told, probe)
+                    if fault is None and counted.refused:
+                        # The fault may have ended after that attempt and before the probe of it.
+                        result, fault = self._tried(stage, counted, attempt, told, probe)
                 stage.suspected = self._passes(stage, probe)
         return result
 

@@ -204,6 +204,23 @@ def test_what_is_taken_at_a_later_attempt_is_no_dead_letter(stage: Stage) -> Non
     assert stage.batch(0, *[LARGE] * 100, then=[RUBBISH]) == 1
 
 
+def test_a_fault_that_ends_between_an_attempt_and_its_probe_costs_no_record(stage: Stage) -> None:
+    stage.many(12, 0, *[LARGE] * 8)
+    stage.refuses = LARGE
+    mended_at(stage, probes=3)
+    tried: list[Exception | None] = []
+
+    def attempt() -> Sequence[Exception]:
+        tried.append(stage.refuses)
+        return [] if stage.refuses is None else [stage.refuses] * 8
+
+    left = stage.breaker.until_taken(
+        stage.name, attempt, told=lambda errors: (8, errors), probe=stage.probe
+    )
+    assert left == []
+    assert tried == [LARGE, LARGE, LARGE, None]
+
+
 def test_a_fault_that_comes_and_goes_costs_no_more_records(stage: Stage) -> None:
     dead = 0
     for _ in range(20):
