@@ -2,16 +2,17 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
+# Far less than the threads of a process would take, and far more than its start.
+LIMIT_S = 100
 THREADS = {
     "none": "",
-    "a daemon that sleeps": "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    "a daemon that sleeps": "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
     "a pool with work queued": (
         "pool = concurrent.futures.ThreadPoolExecutor(1)\n"
-        "for _ in range(9): pool.submit(time.sleep, 20)\n"
+        "for _ in range(9): pool.submit(time.sleep, 600)\n"
         "pool.shutdown(wait=False)"
     ),
 }
@@ -28,27 +29,25 @@ sys.exit(ended(body))
 """
 
 
-def run(threads: str, end: str) -> tuple[int, str, str, float]:
-    started = time.monotonic()
+def run(threads: str, end: str) -> tuple[int, str, str]:
     code = PROGRAM.format(threads=THREADS[threads].replace("\n", "\n    "), end=end)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    return done.returncode, done.stdout, done.stderr, time.monotonic() - started
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT_S
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("code", [0, 3])
 def test_the_exit_code_is_kept_and_nothing_waits(threads: str, code: int) -> None:
-    returned, printed, logged, seconds = run(threads, f"return {code}")
-    assert (returned, printed, logged) == (code, "printed\n", "logged\n")
-    assert seconds < 15
+    assert run(threads, f"return {code}") == (code, "printed\n", "logged\n")
 
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_an_error_is_told_and_ends_it_as_well(threads: str) -> None:
-    returned, _, said, seconds = run(threads, "raise LookupError('a fault')")
+    returned, _, said = run(threads, "raise LookupError('a fault')")
     assert returned == 1
     assert said.rstrip().endswith("LookupError: a fault")
-    assert seconds < 15
 
 
 def test_the_command_lines_own_end_is_left_alone() -> None:

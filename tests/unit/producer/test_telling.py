@@ -26,6 +26,8 @@ def test_each_source_has_figures_of_its_own() -> None:
                 message = capture.message(made.answered)
                 assert message.answered is not None
                 message.answered(None if capture.source == "a1" else (0, 5))
+    for feed in made.feeds:
+        feed.thread.join(LIMIT_S)
     one, two = figures_of(made.feeds)
     assert (one.source, one.read, one.sent, one.sent_bytes) == ("a", 3, 3, 9)
     assert one.came_to == {

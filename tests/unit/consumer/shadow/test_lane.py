@@ -9,7 +9,7 @@ import pytest
 
 from tests.rig.waiting import eventually
 from tests.unit.consumer.shadow.stand_ins import LIMIT_S, Other, batch, shadow_of, shown
-from tests.unit.fakes import FakeEngine, value
+from tests.unit.fakes import Clock, FakeEngine, value
 from velox.base.errors import StoreRefuses
 from velox.consumer.shadow import lane as lane_module
 from velox.consumer.shadow.comparison import Shadow
@@ -37,7 +37,8 @@ class Parts:
 
     def __init__(self, decoder: Decoder, kept: Kept | None = None) -> None:
         self.metrics = Metrics()
-        self.lane = Lane(self.metrics.shadow, kept)  # type: ignore[arg-type]
+        # However long a turn takes, it does not rest for many times as long.
+        self.lane = Lane(self.metrics.shadow, kept, clock=Clock())  # type: ignore[arg-type]
         self.decoder = decoder
         self.other = Other(wrong=[91])
 

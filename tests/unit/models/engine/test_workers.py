@@ -1,11 +1,13 @@
 import threading
-import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.unit.fakes import Clock
+from velox.models.engine import workers as module
 from velox.models.engine.classifier import Answer
 from velox.models.engine.parts import parts_of
 from velox.models.engine.workers import Workers
@@ -52,13 +54,16 @@ def test_each_part_has_one_thread(workers: Workers) -> None:
 
 
 @pytest.mark.parametrize("fastest", [1, 3])
-def test_a_single_image_has_as_many_threads_as_are_faster(workers: Workers, fastest: int) -> None:
+def test_a_single_image_has_as_many_threads_as_are_faster(
+    workers: Workers, fastest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=clock))
     seen: list[int] = []
 
     def note(pixels: Tensor) -> Answer:
         seen.append(torch.get_num_threads())
-        if seen[-1] != fastest:
-            time.sleep(0.01)
+        clock.advance(1 if seen[-1] == fastest else 2)
         return first_pixel(pixels)
 
     image = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
@@ -76,7 +81,7 @@ def test_one_core_needs_no_trial() -> None:
 
 
 def test_parts_run_at_the_same_time(workers: Workers) -> None:
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=60)
 
     def meet(pixels: Tensor) -> Answer:
         meeting.wait()

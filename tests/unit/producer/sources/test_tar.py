@@ -307,10 +307,10 @@ def test_a_pipe_that_comes_in_drops_is_read_and_a_wait_for_it_ends_when_told() -
     try:
         for at in range(0, second, 100):
             os.write(into, data[at : min(at + 100, second)])
-        eventually(lambda: len(found) == 1 or None, 10, "the first image")
+        eventually(lambda: len(found) == 1 or None, 60, "the first image")
         assert source.done is None
         stop.set()
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
         assert names(found) == ["p/1.jpg"]
     finally:
