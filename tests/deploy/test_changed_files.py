@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from tests.rig import need
+from tests.rig.http import get
 from tests.rig.prometheus import HOW, Prometheus
 from tests.rig.waiting import eventually
 from tests.rig.yaml_text import yaml_of
@@ -34,8 +34,9 @@ def checked(config: Path) -> bool:
 
 def recorded(prometheus: Prometheus) -> list[str]:
     """The names of the rules in use."""
-    with urllib.request.urlopen(f"{prometheus.address}/api/v1/rules", timeout=5) as answer:  # noqa: S310
-        groups = json.load(answer)["data"]["groups"]
+    status, body = get(f"{prometheus.address}/api/v1/rules", LIMIT_S)
+    assert status == 200, body
+    groups = json.loads(body)["data"]["groups"]
     return [rule["name"] for group in groups for rule in group["rules"]]
 
 

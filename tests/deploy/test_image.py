@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 START = ROOT / "start.sh"
+LIMIT_S = 60
 
 FAKE_PYTHON = """#!/usr/bin/env bash
 echo "$* MALLOC_TOP_PAD_=$MALLOC_TOP_PAD_"
@@ -48,7 +49,7 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
 
 def lines(process: subprocess.Popen[str]) -> list[str]:
-    return process.communicate(timeout=20)[0].splitlines()
+    return process.communicate(timeout=LIMIT_S)[0].splitlines()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_the_decoder_has_the_bound_of_the_settings(
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **environment},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=True,
     )
     assert shown.stdout == f"{bound}\n"
@@ -198,6 +199,6 @@ def test_help_and_unknown_parts_show_the_usage(
     start: Callable[..., subprocess.Popen[str]], argument: str, code: int
 ) -> None:
     process = start(argument)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=LIMIT_S)
     assert "./start.sh consumer" in (err if code else out)
     assert process.returncode == code

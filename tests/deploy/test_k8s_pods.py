@@ -315,7 +315,7 @@ def test_waiting_for_the_model_ends_with_the_model_and_with_sigterm(tmp_path: Pa
     assert started.stdout is not None
     assert str(model) in started.stdout.readline()
     started.terminate()
-    assert started.wait(10) == 143
+    assert started.wait(60) == 143
     model.write_bytes(b"weights")
     assert subprocess.run(waiting["command"], env={"MODEL_PATH": str(model)}).returncode == 0
 

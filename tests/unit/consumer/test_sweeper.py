@@ -10,13 +10,14 @@ from tests.unit.fakes import CAPTURED_MS, Clock, Removals, record, value
 from velox.consumer import sweeper as module
 from velox.consumer.sweeper import DAY_S, Sweeper
 from velox.monitoring.metrics import Metrics
+from velox.stores import sweep
 from velox.stores.gone import Gone
 from velox.stores.image_names import file_name
 from velox.stores.removal import HOLDINGS
 from velox.stores.sweep import STEP
 
 NOW_S = CAPTURED_MS / 1000
-LIMIT_S = 10
+LIMIT_S = 30
 
 
 class Parts:
@@ -123,6 +124,7 @@ def test_a_store_that_fails_is_said_once_and_asked_again(
 def test_a_long_sweep_does_not_hold_up_what_is_removed_meanwhile(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sweep, "SHARE", 1)
     parts.removal.overdue["shapes_found"] = 3 * STEP
 
     def look() -> None:

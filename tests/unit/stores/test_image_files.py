@@ -48,6 +48,13 @@ def listed(files: ImageFiles) -> None:
     assert files._listing.wait(20)
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a while costs no listing."""
+    monkeypatch.setattr(image_files, "FIRST_LISTING_LIMIT_S", 60.0)
+    monkeypatch.setattr(image_files, "LAST_LISTING_LIMIT_S", 60.0)
+
+
 @pytest.mark.parametrize("form", [".jpg", ".png", ".webp", ".bmp"])
 def test_a_file_holds_the_bytes_that_came_in_under_a_name_of_the_id(
     form: str, tmp_path: Path

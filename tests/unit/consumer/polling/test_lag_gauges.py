@@ -84,9 +84,12 @@ def test_a_log_end_older_than_what_is_done_is_no_negative_lag(parts: Parts) -> N
 
 
 def test_seconds_are_the_age_of_the_last_finished_record(parts: Parts) -> None:
-    parts.finish(6, int((time.time() - 30) * 1000))
+    captured_ms = int((time.time() - 30) * 1000)
+    parts.finish(6, captured_ms)
     parts.measure()
-    assert parts.seconds() == pytest.approx(30, abs=5)
+    seconds = parts.seconds()
+    assert seconds is not None
+    assert 30 <= seconds <= time.time() - captured_ms / 1000
 
 
 def test_a_timestamp_of_the_future_is_no_negative_age(parts: Parts) -> None:

@@ -14,7 +14,7 @@ from velox.consumer.shadow.rulings import MOST, Rulings, State, Written
 from velox.models.description import digest
 from velox.models.engine.kept import Kept
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 def written(model: str, *, beside: str = "old", taken: bool = False) -> Written:
