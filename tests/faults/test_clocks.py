@@ -33,6 +33,7 @@ def watched(make_scenario: MakeScenario) -> Scenario:
 
 def test_latencies_are_never_negative_and_ids_are_stable(make_scenario: MakeScenario) -> None:
     scenario = watched(make_scenario)
+    scenario.nobody_dies()
     ahead = scenario.joined_consumer({"clock_offset": HOUR_S})
     behind = scenario.joined_consumer({"clock_offset": -HOUR_S})
     eventually(lambda: "partitions revoked" in ahead.log, 60, "both take part")

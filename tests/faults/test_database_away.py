@@ -12,11 +12,12 @@ from tests.faults.sent import Load
 from tests.rig.mongod import Mongod
 from tests.rig.waiting import eventually
 
-MAX_POLL_INTERVAL_S = 6
+# Longer than a busy machine keeps a process waiting.
+MAX_POLL_INTERVAL_S = 12
 QUEUE_SIZE = 100
-AWAY_S = 9.0
+AWAY_S = 14.0
 # A frozen server is noticed once the socket has been silent for ten seconds.
-FROZEN_S = 13.0
+FROZEN_S = 18.0
 CATCH_UP_LIMIT_S = 60.0
 MEMORY_GROWTH_LIMIT = 64 * 2**20
 
@@ -33,6 +34,7 @@ MEMORY_GROWTH_LIMIT = 64 * 2**20
 def test_the_consumer_waits_in_its_group(
     scenario: Scenario, mongod: Mongod, end: Callable[[Mongod], None], seconds: float
 ) -> None:
+    scenario.nobody_dies()
     consumer = scenario.joined_consumer(
         MAX_POLL_INTERVAL_S=MAX_POLL_INTERVAL_S, QUEUE_SIZE=QUEUE_SIZE, STALL_TIMEOUT_S=5
     )
@@ -49,8 +51,8 @@ def test_the_consumer_waits_in_its_group(
         status, reason = health(consumer)
         assert status == 200, reason
         time.sleep(0.5)
-    assert metric(consumer, "velox_pauses_total") >= 1
-    assert metric(consumer, "velox_store_retries_total") >= 1
+    for count in ("velox_pauses_total", "velox_store_retries_total"):
+        eventually(lambda count=count: metric(consumer, count) >= 1, 30, count)
     assert consumer.resident_bytes() - resident < MEMORY_GROWTH_LIMIT
     mongod.ensure_running()
 

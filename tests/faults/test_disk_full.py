@@ -39,6 +39,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_documents_go_on_and_files_come_back_with_the_space(
     scenario: Scenario, small_disk: Path
 ) -> None:
+    scenario.nobody_dies()
     filler = small_disk / "filler"
     filler.write_bytes(bytes(DISK_BYTES - 64 * 1024))
     scenario.send(mixture(range(200)))

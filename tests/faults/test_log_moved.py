@@ -72,6 +72,7 @@ def test_a_batch_that_cannot_be_unpacked_costs_itself_alone(make_scenario: MakeS
 def test_retention_overtook_a_consumer_that_runs(make_scenario: MakeScenario) -> None:
     """It could not keep up: its queue is full, so its polling is paused."""
     scenario = make_scenario(partitions=1)
+    scenario.nobody_dies()
     consumer = scenario.joined_consumer(QUEUE_SIZE=8)
     scenario.mongod.freeze()
     scenario.send(in_one_partition(range(80)))

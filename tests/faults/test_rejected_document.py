@@ -14,6 +14,7 @@ UNAUTHORIZED = 13
 
 
 def test_it_alone_is_dead_lettered_with_the_reason(scenario: Scenario) -> None:
+    scenario.nobody_dies()
     with scenario.mongod.client() as client:
         client[scenario.database].create_collection(
             "shapes_found", validator={"source": {"$ne": "forbidden"}}
@@ -35,6 +36,7 @@ def test_it_alone_is_dead_lettered_with_the_reason(scenario: Scenario) -> None:
 
 
 def test_a_document_in_the_way_of_an_index_alone_is_dead_lettered(scenario: Scenario) -> None:
+    scenario.nobody_dies()
     with scenario.mongod.client() as client:
         client[scenario.database]["shapes_found"].create_index(
             "ground_truth", unique=True, partialFilterExpression={"ground_truth": "once"}

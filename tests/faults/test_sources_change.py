@@ -54,6 +54,7 @@ def test_changes_of_the_rules_lose_and_double_nothing(scenario: Scenario, tmp_pa
         victim.wait_for_line("SOURCES_PATH: 'door' targets: the model has no label", LIMIT_S)
         victim.wait_for_line("SOURCES_PATH: precision=exact was not tried with the thr", LIMIT_S)
         victim.kill()
+        scenario.nobody_dies()
         last = consumer()
         eventually(lambda: metric(last, "velox_records_total") > RATE, LIMIT_S, f"records: {last}")
     finally:

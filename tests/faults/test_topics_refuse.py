@@ -77,6 +77,7 @@ def test_a_result_that_is_refused_is_a_dead_letter_and_the_others_go_on(
 ) -> None:
     """A key of 1.5 MB where 1 MiB is allowed, and no key where the topic is compacted."""
     scenario = make_scenario(partitions=1)
+    scenario.nobody_dies()
     scenario.send(picture(number) for number in range(PICTURES))
     send(scenario, key=b"k" * 1_500_000, value=encoded(0), headers={"source": b"large"})
     send(scenario, key=None, value=encoded(1), headers={"source": b"\x01" * 200_000})
@@ -109,6 +110,7 @@ def test_results_refused_for_the_size_of_their_batch_are_sent_singly(
     make_scenario: MakeScenario,
 ) -> None:
     scenario = make_scenario(partitions=1)
+    scenario.nobody_dies()
     scenario.send(picture(number) for number in range(PICTURES))
     consumer, topic = results_consumer(scenario, {"max.message.bytes": "600"})
     scenario.oracle.wait_until_caught_up(LIMIT_S)
@@ -125,6 +127,7 @@ def test_a_dead_letter_that_is_refused_says_as_much_as_it_may(
     make_scenario: MakeScenario, allows: str
 ) -> None:
     scenario = make_scenario()
+    scenario.nobody_dies()
     consumer = scenario.joined_consumer()
     scenario.limit_letters(LETTER_LIMITS[allows])
     send(
