@@ -12,12 +12,15 @@ from tests.faults.sent import Load, mixture
 
 CATCH_UP_LIMIT_S = 60.0
 POINTS = (("file", 30), ("document", 4), ("dead_letter", 2), ("commit", 1))
+# However slow a write is, what is stored together is a small part of all.
+FEW_IN_FLIGHT = 24
 
 
 @pytest.mark.parametrize("point", POINTS, ids=[name for name, _ in POINTS])
 def test_killed_between_two_writes(scenario: Scenario, point: tuple[str, int]) -> None:
     scenario.send(mixture(range(200)))
-    victim = scenario.consumer({"kill_after": point, "seconds_a_batch": 0.02})
+    hooks = {"kill_after": point, "seconds_a_batch": 0.02}
+    victim = scenario.consumer(hooks, QUEUE_SIZE=FEW_IN_FLIGHT)
     assert victim.wait(60) == -9
     assert scenario.oracle.committed() != scenario.oracle.ends()
     scenario.consumer()

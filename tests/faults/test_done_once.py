@@ -16,6 +16,7 @@ SLOW = {"seconds_a_batch": 0.02}
 
 
 def test_a_restart_under_load_does_nothing_twice(scenario: Scenario, mongod: Mongod) -> None:
+    scenario.nobody_dies()
     load = Load(scenario.sender, rate=100)
     with mongod.client() as client, Rewrites(client[scenario.database].shapes_found) as watched:
         first = scenario.joined_consumer(SLOW)
@@ -33,8 +34,11 @@ def test_a_restart_under_load_does_nothing_twice(scenario: Scenario, mongod: Mon
 def test_what_is_done_twice_is_seen(scenario: Scenario, mongod: Mongod) -> None:
     scenario.send(mixture(range(200)))
     with mongod.client() as client, Rewrites(client[scenario.database].shapes_found) as watched:
-        victim = scenario.consumer({"kill_after": ("document", 4), **SLOW})
+        # What is in flight bounds what is stored together: there are as many writes, however slow.
+        victim = scenario.consumer({"kill_after": ("document", 4), **SLOW}, QUEUE_SIZE=24)
         assert victim.wait(60) == -9
+        there = {each["_id"] for each in scenario.stored.documents()}
+        eventually(lambda: there <= watched.seen.keys(), 30, "each is seen as it was first")
         scenario.consumer()
         scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()

@@ -51,6 +51,8 @@ SETTINGS: dict[str, Any] = {
     "REVIEW_PER_HOUR": 100_000,
     "CONFIDENCE_THRESHOLD": "0.95",
     "BATCH_SIZE": 8,
+    # However slow a write is, what is stored together is a small part of all.
+    "QUEUE_SIZE": 16,
     "MODEL_RELOAD_S": "0.5",
     "SWAP_GATE": 100,
     "DEVICE": "cpu",

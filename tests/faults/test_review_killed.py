@@ -15,7 +15,13 @@ IMAGES = 60
 CATCH_UP_LIMIT_S = 60.0
 # Every second write to the images' collections is of documents, and one batch is written at once.
 POINTS = (("review_image", 3), ("review_document", 2), ("commit", 1))
-SETTINGS: dict[str, Any] = {"REVIEW": 1, "REVIEW_PER_HOUR": 100_000, "BATCH_SIZE": 8}
+SETTINGS: dict[str, Any] = {
+    "REVIEW": 1,
+    "REVIEW_PER_HOUR": 100_000,
+    "BATCH_SIZE": 8,
+    # However slow a write is, what is stored together is a small part of all.
+    "QUEUE_SIZE": 16,
+}
 # No image is a match, and each is worth a look.
 UNSURE = {"confidence": 0.5, "seconds_a_batch": 0.05}
 

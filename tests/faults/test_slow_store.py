@@ -10,7 +10,7 @@ from tests.faults.sent import mixture
 
 RECORDS = 400
 IN_FLIGHT = 200
-SLOW = {"seconds_a_write": 0.2}
+SLOW = {"seconds_a_write": 1.0}
 CATCH_UP_LIMIT_S = 60.0
 
 
