@@ -171,7 +171,9 @@ def test_killed_in_the_middle_it_goes_on_and_loses_nothing(
     refused: Scenario, point: list[object]
 ) -> None:
     hooks = {"kill_after": point, "seconds_a_batch": 0.02}
-    assert redrive(refused, hooks=hooks).wait(LIMIT_S) == -9
+    # Few in flight, so that no write is of all there is, however slow it is.
+    victim = refused.consumer(hooks, arguments=("--redrive",), QUEUE_SIZE=2)
+    assert victim.wait(LIMIT_S) == -9
     done = said(redrive(refused))
     assert documents(refused) == all_ids(refused, "later") | all_ids(refused, "picture")
     rubbish = {place(each) for each in refused.oracle.records() if b"rub" in key(each)}
@@ -300,8 +302,11 @@ def test_two_at_once_share_the_partitions_and_forget_no_letter(
     scenario.send(picture(number) for number in range(RECORDS))
     letters_of = ((each.value() or b"", true_headers(each)) for each in scenario.oracle.records())
     forge(scenario, letters_of, partitions=4)
-    slow = {"seconds_a_batch": 1}
-    first = scenario.consumer(slow, arguments=("--redrive",), BATCH_SIZE=4, QUEUE_SIZE=8)
+    # It has work for as long as the second may take to start, and time to finish what it has begun.
+    slow = {"seconds_a_batch": 3}
+    first = scenario.consumer(
+        slow, arguments=("--redrive",), BATCH_SIZE=4, QUEUE_SIZE=8, DRAIN_TIMEOUT_S=30
+    )
     first.wait_for_line(r"partitions assigned=\[0, 1, 2, 3\]", LIMIT_S)
     second = redrive(scenario)
     letters = [said(each)["letters"] for each in (first, second)]
