@@ -19,7 +19,8 @@ from tests.rig.waiting import eventually
 
 CATCH_UP_LIMIT_S = 90.0
 PAUSE_LIMIT_S = 60.0
-MAX_POLL_INTERVAL_S = 6
+# Longer than a busy machine keeps a process waiting.
+MAX_POLL_INTERVAL_S = 12
 RECORDS = 600
 # As many records may be refused before anybody is suspected.
 UNSUSPECTED = 100
@@ -96,6 +97,7 @@ def nearly_all_stored(scenario: Scenario, sent: int) -> None:
 def test_a_collection_that_refuses_everything_pauses_the_consumer(
     scenario: Scenario, batch_size: int
 ) -> None:
+    scenario.nobody_dies()
     validate(scenario, UNMEETABLE)
     scenario.send(good(range(RECORDS)))
     consumer = scenario.joined_consumer(
@@ -114,6 +116,7 @@ def test_a_collection_that_refuses_everything_pauses_the_consumer(
 
 
 def test_a_results_topic_that_refuses_everything_pauses_the_consumer(scenario: Scenario) -> None:
+    scenario.nobody_dies()
     topic = f"{scenario.topic}-results"
     scenario.create_topic(topic, 1, {"max.message.bytes": "1"})
     scenario.send(good(range(RECORDS)))
@@ -146,11 +149,13 @@ def test_a_dead_letter_topic_that_refuses_everything_pauses_the_consumer(
 
 
 def test_a_setting_that_refuses_everything_is_mended_by_a_restart(scenario: Scenario) -> None:
+    scenario.nobody_dies()
     scenario.send(good(range(RECORDS)))
     for _ in range(2):
-        consumer = scenario.joined_consumer(MAX_IMAGE_PIXELS=1000)
+        consumer = scenario.joined_consumer(MAX_IMAGE_PIXELS=1000, BATCH_SIZE=1)
         assert "MAX_IMAGE_PIXELS=1000" in paused(consumer, "decode")
         polls_no_more(consumer)
+        all_ahead_is_done(scenario, consumer)
         scenario.stop(consumer)
     assert scenario.stored.documents() == []
     letters = len(scenario.oracle.dead_letters())
@@ -167,12 +172,34 @@ def polls_no_more(consumer: Child) -> None:
     eventually(lambda: metric(consumer, "velox_pauses_total") >= 1, PAUSE_LIMIT_S, "a full queue")
 
 
+def all_ahead_is_done(scenario: Scenario, consumer: Child) -> None:
+    """Wait until all but a held batch of one record is dead-lettered and committed.
+
+    What has a dead letter and no commit would have a document too, once the fault is mended.
+    """
+    dead = 'velox_records_total{outcome="dead_letter"}'
+    eventually(
+        lambda: metric(consumer, dead) == metric(consumer, "velox_batch_size_sum") - 1,
+        PAUSE_LIMIT_S,
+        lambda: f"dead letters of all ahead: {consumer}",
+    )
+    letters = len(scenario.oracle.dead_letters())
+    eventually(
+        lambda: sum(scenario.oracle.committed().values()) == letters,
+        PAUSE_LIMIT_S,
+        lambda: f"{letters} commits: {consumer}",
+    )
+
+
 def test_a_model_that_fails_on_any_image_costs_none(scenario: Scenario, tmp_path: Path) -> None:
+    scenario.nobody_dies()
     fault = tmp_path / "fault"
     consumer = scenario.joined_consumer({"raise_while": str(fault)})
     fault.touch()
     scenario.send([picture(number) for number in range(RECORDS)])
     assert "the model fails on every image" in paused(consumer, "infer")
+    # Not while the other batch in the model is tried for the first time: it would be to blame.
+    eventually(lambda: consumer.log.count("breaker open: ") == 2, PAUSE_LIMIT_S, "both are held")
     fault.unlink()
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     assert scenario.oracle.check() == {DOCUMENT: RECORDS, DEAD_LETTER: 0, EITHER: 0}
