@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from pymongo.errors import PyMongoError
 
-from tests.faults.oracle import Oracle, document_id, origin
+from tests.faults.oracle import READ_LIMIT_S, Oracle, document_id, origin
 from tests.faults.tail import Place, Tail, place
 
 Accounted = Callable[[], Collection[Place]]
@@ -96,7 +96,7 @@ class Sampler:
         ids = {document_id(self._by_place[each]): each for each in unaccounted}
         missing = ids.keys() - self._oracle.stored.durable(ids) if ids else set()
         if missing:
-            letters.read_to_end(ANSWER_TIMEOUT_S)
+            letters.read_to_end(READ_LIMIT_S)
             self._read(records, letters)
             done = {*self._dead, *self._accounted()}
         for identity in missing:

@@ -19,8 +19,13 @@ from tests.rig.waiting import eventually
 
 ANSWER_TIMEOUT_S = 5.0
 ENDS_LIMIT_S = 60.0
-# The client has not heard of the partition, or the broker, frozen for a while, leads it again soon.
-NOT_YET = (KafkaError._UNKNOWN_PARTITION, KafkaError.NOT_LEADER_FOR_PARTITION)
+# The client has not heard of the partition, or the broker, frozen for a while, leads it again soon,
+# or is kept waiting by a busy machine.
+NOT_YET = (
+    KafkaError._TIMED_OUT,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
 
 Place = tuple[int, int]
 
