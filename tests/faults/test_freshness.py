@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -121,18 +121,26 @@ def behind(make_scenario: MakeScenario) -> Scenario:
     return scenario
 
 
-def load(scenario: Scenario, seconds: float) -> None:
-    """Three times what the model can do."""
+def load(scenario: Scenario, seconds: float, enough: Callable[[], bool]) -> None:
+    """Three times what the model can do, for so long at least, and until that was enough."""
     sending = Load(scenario.sender, 3 * CAN_DO)
-    time.sleep(seconds)
-    sending.stop()
+    try:
+        time.sleep(seconds)
+        eventually(enough, LIMIT_S, "what the load is for")
+    finally:
+        sending.stop()
+
+
+def matches(consumer: Child) -> float:
+    return metric(consumer, 'velox_records_total{outcome="match"}')
 
 
 def test_under_three_times_the_load_what_is_stored_is_fresh_and_all_else_is_counted(
     behind: Scenario,
 ) -> None:
+    behind.nobody_dies()
     consumer = consume(behind)
-    load(behind, 4)
+    load(behind, 4, lambda: matches(consumer) > CAN_DO)
     behind.oracle.wait_until_caught_up(LIMIT_S)
     account = Account(behind)
     account.check()
@@ -160,10 +168,10 @@ def test_under_three_times_the_load_what_is_stored_is_fresh_and_all_else_is_coun
 )
 def test_killed_in_the_middle_nothing_is_missing(behind: Scenario, point: list[object]) -> None:
     victim = consume(behind, {"kill_after": point})
-    load(behind, 3)
+    load(behind, 3, lambda: not victim.running)
     assert victim.wait(LIMIT_S) == -9
     again = consume(behind)
-    load(behind, 2)
+    load(behind, 2, lambda: matches(again) > 0)
     behind.oracle.wait_until_caught_up(LIMIT_S)
     Account(behind).check()
     behind.stop(again)
@@ -175,6 +183,7 @@ def test_what_has_no_time_is_classified_and_the_fresh_among_the_old_too(
     scenario: Scenario = make_scenario(
         partitions=2, topic_config={"message.timestamp.after.max.ms": str(2**63 - 1)}
     )
+    scenario.nobody_dies()
     now = int(time.time() * 1000)
     times = (-1, now + 24 * HOUR_MS, 10**15)
     odd = [
@@ -206,6 +215,7 @@ def test_what_has_no_time_is_classified_and_the_fresh_among_the_old_too(
 
 def test_what_is_read_once_more_is_never_too_old(make_scenario: MakeScenario) -> None:
     scenario: Scenario = make_scenario()
+    scenario.nobody_dies()
     scenario.send([*old(range(20)), *(rubbish(number) for number in range(100, 105))])
     consumer = scenario.joined_consumer(MAX_AGE_S="60")
     scenario.oracle.wait_until_caught_up(LIMIT_S)
