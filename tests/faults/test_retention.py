@@ -85,6 +85,12 @@ def test_documents_name_the_files_that_are_there_and_no_others(
     # What was left of the one that died, those who start find.
     scenario.stop(other)
     last = scenario.joined_consumer(MAX_STORED_FILES=KEPT_FILES)
+    # At its end a consumer waits a second at most for the store: it is to do this before.
+    eventually(
+        lambda: named(scenario) == files(scenario),
+        GONE_LIMIT_S,
+        lambda: f"named {sorted(named(scenario))}, there {sorted(files(scenario))}",
+    )
     scenario.stop(last)
     scenario.oracle.check(files=False)
     assert named(scenario) == files(scenario)
@@ -146,7 +152,11 @@ def test_what_is_too_old_goes_though_consumers_die_and_does_not_come_back(
     scenario.send(of_age(range(300, 600), hours=48))
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     wait_until_swept(scenario)
-    assert sum(metric(each, 'velox_swept_total{what="shapes_found"}') for each in both) >= 300
+    # What is removed is counted a moment later.
+    swept = 'velox_swept_total{what="shapes_found"}'
+    eventually(
+        lambda: sum(metric(each, swept) for each in both) >= 300, GONE_LIMIT_S, "all are counted"
+    )
     for each in both:
         scenario.stop(each)
 
