@@ -20,6 +20,7 @@ def dazzling() -> bytes:
 
 
 def test_the_guilty_image_alone_is_dead_lettered(scenario: Scenario) -> None:
+    scenario.nobody_dies()
     guilty = Sent("white", dazzling(), DEAD_LETTER)
     neighbours = [picture(number) for number in range(60)]
     scenario.send([*neighbours[:30], guilty, *neighbours[30:]])
@@ -37,7 +38,9 @@ def test_the_guilty_image_alone_is_dead_lettered(scenario: Scenario) -> None:
 
 def test_out_of_memory_halves_the_batch_and_goes_on(scenario: Scenario) -> None:
     scenario.send(mixture(range(200)))
-    consumer = scenario.consumer({"memory_images": 3, "memory_failures": 20}, BATCH_SIZE=16)
+    # While the model is at work, larger batches come together.
+    hooks = {"memory_images": 3, "memory_failures": 20, "seconds_a_batch": 0.02}
+    consumer = scenario.consumer(hooks, BATCH_SIZE=16)
     scenario.oracle.wait_until_caught_up(CATCH_UP_LIMIT_S)
     scenario.oracle.check()
     assert "EngineOutOfMemory" in consumer.log
