@@ -70,7 +70,8 @@ class Prometheus(Server):
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The instant vector of an expression."""
         text = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"{self.address}/api/v1/query?{text}", timeout=5) as answer:  # noqa: S310
+        address = f"{self.address}/api/v1/query?{text}"
+        with urllib.request.urlopen(address, timeout=CHECK_LIMIT_S) as answer:  # noqa: S310
             body = json.load(answer)
         assert body["status"] == "success", body
         result: list[dict[str, Any]] = body["data"]["result"]

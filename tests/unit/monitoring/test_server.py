@@ -7,12 +7,13 @@ import struct
 import threading
 import urllib.request
 from contextlib import ExitStack
+from functools import partial
 from http import HTTPStatus
 from typing import BinaryIO
 
 import pytest
 
-from tests.rig.http import get
+from tests.rig import http
 from tests.rig.waiting import eventually
 from velox.base.errors import SettingError
 from velox.monitoring import server
@@ -20,7 +21,8 @@ from velox.monitoring.health import Health, VitalSigns
 from velox.monitoring.metrics import OUTCOMES, Metrics
 from velox.monitoring.server import MOST_CONNECTIONS, TEXT, Answer, Request, answers, serving
 
-LIMIT_S = 10
+LIMIT_S = 30
+get = partial(http.get, limit=LIMIT_S)
 
 
 def test_metrics_and_probes_are_served() -> None:

@@ -111,7 +111,7 @@ def test_the_reason_is_told_while_it_is_not_there(
         thread = threading.Thread(target=lambda: found.extend(source.items(stop)))
         caplog.set_level(logging.INFO)
         thread.start()
-        eventually(lambda: "reason='HTTP 404 Not Found'" in caplog.text, 20, "the reason")
+        eventually(lambda: "reason='HTTP 404 Not Found'" in caplog.text, 60, "the reason")
         server.files["/film.mp4"] = film
-        thread.join(20)
+        thread.join(60)
     assert frames(found) == FRAMES
