@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.faults.scenario import Scenario, health, metric
 from tests.faults.sent import Load
 from tests.rig.mongod import Mongod
+from tests.rig.processes import Child
 from tests.rig.waiting import eventually
 
 # Longer than a busy machine keeps a process waiting.
@@ -20,6 +22,10 @@ AWAY_S = 14.0
 FROZEN_S = 18.0
 CATCH_UP_LIMIT_S = 60.0
 MEMORY_GROWTH_LIMIT = 64 * 2**20
+
+
+def counted(consumer: Child, count: str) -> bool:
+    return metric(consumer, count) >= 1
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def test_the_consumer_waits_in_its_group(
         assert status == 200, reason
         time.sleep(0.5)
     for count in ("velox_pauses_total", "velox_store_retries_total"):
-        eventually(lambda count=count: metric(consumer, count) >= 1, 30, count)
+        eventually(partial(counted, consumer, count), 30, count)
     assert consumer.resident_bytes() - resident < MEMORY_GROWTH_LIMIT
     mongod.ensure_running()
 
