@@ -105,6 +105,7 @@ class Pipeline:
         self._to_files: Queue[Batch | End] = Queue(BATCHES_BETWEEN_STAGES)
         self._to_store: SimpleQueue[Batch | End] = SimpleQueue()
         self._in_order = threading.Lock()
+        self._measuring = threading.Lock()
         self._ended: dict[str, float] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -220,8 +221,9 @@ class Pipeline:
 
     def _observe(self, stage: str, started: float, ended: float) -> None:
         """Measure a stage's work: what two batches share in time counts once."""
-        since = max(started, self._ended.get(stage, started))
-        self._ended[stage] = ended
+        with self._measuring:
+            since = max(started, self._ended.get(stage, started))
+            self._ended[stage] = ended
         self._metrics.stage_seconds.labels(stage).observe(max(0.0, ended - since))
 
     def _fail(self, error: BaseException) -> None:

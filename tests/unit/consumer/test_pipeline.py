@@ -288,7 +288,7 @@ def test_without_a_reference_no_image_is_looked_at(parts: Parts) -> None:
     assert {batch.decided for batch in parts.recorder.batches} == {None}
 
 
-def test_batches_are_no_larger_than_asked_for() -> None:
+def test_batches_are_no_larger_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """All images wait for the model at once: but for the first, batches are full."""
     parts = Parts(timeout=3600)
     polled, predict = threading.Event(), parts.engine.predict
@@ -297,7 +297,7 @@ def test_batches_are_no_larger_than_asked_for() -> None:
         assert_set(polled)
         return predict(images)
 
-    parts.engine.predict = once_polled  # type: ignore[method-assign]
+    monkeypatch.setattr(parts.engine, "predict", once_polled)
     parts.poller.before_the_end = polled.set
     parts.run(*range(30))
     parts.decoder.close()
@@ -368,10 +368,13 @@ def test_what_comes_while_the_store_is_busy_is_stored_together(parts: Parts) -> 
     assert not any(each.images.size for each in parts.recorder.batches), "memory is bounded"
 
 
-def test_records_of_a_revoked_partition_are_dropped_and_make_room(parts: Parts) -> None:
+def test_records_of_a_revoked_partition_are_dropped_and_make_room(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = threading.Event()
     parts.recorder.at_record = lambda _batch: assert_set(held)
-    decode, decoded = parts.decoder.decode, []
+    decode = parts.decoder.decode
+    decoded: list[int] = []
 
     def hold_the_second(*arguments: Any) -> Any:
         if decoded:
@@ -379,7 +382,7 @@ def test_records_of_a_revoked_partition_are_dropped_and_make_room(parts: Parts) 
         decoded.append(1)
         return decode(*arguments)
 
-    parts.decoder.decode = hold_the_second  # type: ignore[method-assign]
+    monkeypatch.setattr(parts.decoder, "decode", hold_the_second)
 
     def revoke() -> None:
         parts.ledger.revoke([0])
@@ -552,8 +555,8 @@ def test_a_batch_that_is_inferred_first_waits_for_the_one_before(
     """Two are in the model at the same time, which its time counts once."""
     clock, first_begun = Clock(), threading.Event()
     monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=clock))
-    predict, order = parts.models.current.predict, []
-
+    predict = parts.models.current.predict
+    order: list[bool] = []
     name = "velox_stage_seconds_count"
 
     def until_inferred(batches: int) -> None:
